@@ -1,0 +1,44 @@
+"""The one door to Numba: typed decorators with this project's settings, and reads of raw memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(function: F) -> F:
+    """Compile `function` on first call, keep the machine code on disk, and raise where Python would raise."""
+    return cast(F, numba.njit(cache=True, error_model="python", nogil=True)(function))
+
+
+def inlined(function: F) -> F:
+    """As `compiled`, for small leaves: always merged into the compiled function that calls them."""
+    return cast(F, numba.njit(error_model="python", nogil=True, forceinline=True)(function))
+
+
+def _load(name: str, numba_type: Any) -> Any:
+    """An intrinsic `load(address) -> value` of one type; unaligned addresses are fine."""
+
+    def typing_and_code(typing_context: Any, address: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kind = context.get_data_type(numba_type)
+            pointer = builder.inttoptr(arguments[0], kind.as_pointer())
+            return builder.load(pointer, align=1)
+
+        return numba_type(types.int64), code
+
+    typing_and_code.__name__ = name
+    return intrinsic(typing_and_code)
+
+
+load_u8 = _load("load_u8", types.uint8)
+load_u64 = _load("load_u64", types.uint64)
+
+__all__ = ["cgutils", "compiled", "inlined", "ir", "load_u8", "load_u64"]

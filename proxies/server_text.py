@@ -1,0 +1,220 @@
+"""The text of a service's server proxy: admission, routing, decoding and dispatch, as compiled Python."""
+
+from __future__ import annotations
+
+from cdep import Command, Dependency, Service
+from proxies.layout import RAISED_TEXT_LIMIT, CommandLayout, Field, ServiceLayout, layout_of
+
+_HEADER = '''"""Server proxy of {name}. Generated from {module}:{qualname}; do not edit, the next generation overwrites it.
+
+Fingerprint {fingerprint:016x}. Records of {stride} bytes, replies of {reply_stride}.
+
+    admit(…)            check every record of a batch, and say which workers own each row
+    run(frame, bases)   what a worker does until its replica ends: decode, execute, reply, meet others where rows ask for it
+"""
+
+from {module} import {root}
+from proxies.layout import layout_of
+from psmr.execution.dispatch import (
+    ALL_GROUPS,
+    FRAME_BLOB,
+    FRAME_COUNT,
+    FRAME_OWNERS,
+    FRAME_RECORDS,
+    FRAME_ROW,
+    begin,
+    blob_argument,
+    blob_fits,
+    byte_value_at,
+    close_reply,
+    compiled,
+    constructor,
+    finish,
+    group_of_blob,
+    group_of_fixed,
+    group_of_integer,
+    handler,
+    inlined,
+    load_f64,
+    load_i8,
+    load_i16,
+    load_i32,
+    load_i64,
+    load_u8,
+    load_u16,
+    load_u32,
+    load_u64,
+    np,
+    open_reply,
+    owner_of,
+    reply_writer,
+    seek,
+    store_i64,
+    store_u16,
+)
+from cdep import service_of
+
+FINGERPRINT = 0x{fingerprint:016x}
+STRIDE = {stride}
+REPLY_STRIDE = {reply_stride}
+
+_layouts = layout_of(service_of({qualname})).commands
+_machine = constructor({qualname})
+'''
+
+_ADMIT = '''
+
+@compiled
+def admit(records, count, blob, blob_bytes, table, owners, totals):
+    """The first row that no replica may execute, or -1.
+
+    `table` (0: one worker, nothing to route) holds the owners of each group and, last, all workers; `owners` takes those of
+    each row. `totals` takes two words: the most bytes that the replies' blob can need, and the rows that need several workers.
+    """
+    reply_bytes = 0
+    synchronous = 0
+    for row in range(count):
+        record = records + STRIDE * row
+        op = load_u16(record)
+        owner = 0
+{cases}
+        else:
+            return row
+        if table != 0:
+            store_u16(owners + 2 * row, owner)
+            if owner & (owner - 1):
+                synchronous += 1
+    store_i64(totals, reply_bytes)
+    store_i64(totals + 8, synchronous)
+    return -1
+'''
+
+_RUN = '''
+
+@inlined
+def _execute(machine, frame, records, blob, row):
+    record = records + STRIDE * row
+    reply = open_reply(frame, row, REPLY_STRIDE)
+    op = load_u16(record)
+{cases}
+    close_reply(frame)
+
+
+@compiled
+def run(frame, bases):
+    """Execute what is published until the replica ends. A handler's exception leaves through here: the caller undoes and re-enters."""
+    machine = _machine(frame, bases)
+    while begin(frame):
+        row = load_i64(frame + FRAME_ROW)
+        count = load_i64(frame + FRAME_COUNT)
+        records = load_i64(frame + FRAME_RECORDS)
+        blob = load_i64(frame + FRAME_BLOB)
+        if load_i64(frame + FRAME_OWNERS) == 0:
+            while row < count:
+                _execute(machine, frame, records, blob, row)
+                row += 1
+        else:
+            row = seek(frame, row)
+            while row >= 0:
+                _execute(machine, frame, records, blob, row)
+                row = seek(frame, row + 1)
+            if row < -1:
+                return
+        finish(frame)
+'''
+
+
+def server_text(service: Service) -> str:
+    """The server proxy's source; the same service gives the same bytes."""
+    layout = layout_of(service)
+    parts = [_header(service, layout)]
+    parts += [_command(layout, command) for command in layout.commands]
+    parts.append(_ADMIT.format(cases="\n".join(_admission(service, command) for command in layout.commands)))
+    parts.append(_RUN.format(cases="\n".join(_dispatch(command) for command in layout.commands)))
+    return "".join(parts)
+
+
+def _header(service: Service, layout: ServiceLayout) -> str:
+    return _HEADER.format(
+        name=service.name,
+        module=service.module,
+        qualname=service.qualname,
+        root=service.qualname.split(".")[0],
+        fingerprint=service.fingerprint,
+        stride=layout.stride,
+        reply_stride=layout.reply_stride,
+    )
+
+
+def _command(layout: ServiceLayout, command: CommandLayout) -> str:
+    name, op = command.command.name, command.command.op
+    arguments = "".join(f", {_argument(field)}" for field in command.fields)
+    return f'''
+_{name} = handler({layout.service.qualname}.{name})
+_reply_to_{name} = reply_writer(_layouts[{op}].command, _layouts[{op}].reply_offset)
+
+
+@inlined
+def _execute_{name}(machine, frame, record, blob, reply):
+    _reply_to_{name}(frame, reply, _{name}(machine{arguments}))
+'''
+
+
+def _argument(field: Field) -> str:
+    """The expression that decodes one argument as the handler sees it."""
+    kind, offset = field.type.kind, field.offset
+    if kind == "bytes":
+        return f"blob_argument(record, {offset}, blob)"
+    if kind == "fixed":
+        return f"byte_value_at(record + {offset}, {field.type.limit})"
+    if kind == "bool":
+        return f"load_u8(record + {offset}) != 0"
+    load = f"load_{field.type.name}(record + {offset})"
+    return load if field.type.size_bytes == 8 else f"np.int64({load})"
+
+
+def _case(op: int, body: list[str], indent: str) -> str:
+    lines = body or ["pass"]
+    return "\n".join([f"{indent}{'if' if op == 0 else 'elif'} op == {op}:", *(f"{indent}    {line}" for line in lines)])
+
+
+def _dispatch(command: CommandLayout) -> str:
+    return _case(command.command.op, [f"_execute_{command.command.name}(machine, frame, record, blob, reply)"], "    ")
+
+
+def _admission(service: Service, command: CommandLayout) -> str:
+    checks = [check for field in command.fields for check in _checks(field)]
+    reply = command.command.reply
+    most = max(RAISED_TEXT_LIMIT, reply.limit if reply is not None and reply.kind == "bytes" else 0)
+    routing = ["if table != 0:", f"    owner = {_owner(service, command)}"]
+    return _case(command.command.op, [*checks, f"reply_bytes += {most}", *routing], "        ")
+
+
+def _checks(field: Field) -> list[str]:
+    if field.type.kind == "bytes":
+        return [f"if not blob_fits(record, {field.offset}, blob_bytes, {field.type.limit}):", "    return row"]
+    if field.type.kind == "bool":
+        return [f"if load_u8(record + {field.offset}) > 1:", "    return row"]
+    return []
+
+
+def _owner(service: Service, command: CommandLayout) -> str:
+    """The expression for the workers that own a row: C-G, then the replica's own table."""
+    if command.command.kind == "independent":
+        return "owner_of(table, row & 63)"
+    if command.command.kind == "dependent":
+        return "owner_of(table, ALL_GROUPS)"
+    fields = {field.name: field for field in command.fields}
+    groups = {_group(service, command.command, fields, key): None for key in command.command.dependencies}
+    return " | ".join(f"owner_of(table, {group})" for group in groups)
+
+
+def _group(service: Service, command: Command, fields: dict[str, Field], key: Dependency) -> str:
+    if key.domain in service.spread_reads:
+        return "row & 63" if key.access == "read" else "ALL_GROUPS"
+    field = fields[key.parameter]
+    if field.type.kind == "bytes":
+        return f"group_of_blob(record, {field.offset}, blob)"
+    if field.type.kind == "fixed":
+        return f"group_of_fixed(record, {field.offset}, {field.type.limit})"
+    return f"group_of_integer({_argument(field)})"

@@ -1,0 +1,1 @@
+"""The pure machines: `handle(event) -> effects`, without clock, disk, network or randomness."""

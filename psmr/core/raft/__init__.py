@@ -1,0 +1,64 @@
+"""Raft as a pure machine: `Raft.handle(event) -> effects`; clock, network, disk and payloads are the runtime's.
+
+After Ongaro and Ousterhout, *In Search of an Understandable Consensus Algorithm* (USENIX ATC 2014), with pre-vote,
+check-quorum and leader stickiness (Ongaro's thesis, 9.6 and 6.2) and the pipelined replication of etcd-io/raft.
+"""
+
+from psmr.core.raft.effects import (
+    NOOP,
+    Append,
+    Commit,
+    Effect,
+    Rejected,
+    RoleChanged,
+    SaveHardState,
+    Send,
+    SendEntries,
+    Truncate,
+)
+from psmr.core.raft.events import Event, Propose, Receive, Synced, Tick, Unreachable
+from psmr.core.raft.log_terms import LogTerms
+from psmr.core.raft.messages import (
+    AppendAccepted,
+    AppendEntries,
+    AppendRejected,
+    Message,
+    PreVoteReply,
+    PreVoteRequest,
+    VoteReply,
+    VoteRequest,
+)
+from psmr.core.raft.node import Raft
+from psmr.core.raft.settings import HardState, Role, Settings
+
+__all__ = [
+    "NOOP",
+    "Append",
+    "AppendAccepted",
+    "AppendEntries",
+    "AppendRejected",
+    "Commit",
+    "Effect",
+    "Event",
+    "HardState",
+    "LogTerms",
+    "Message",
+    "PreVoteReply",
+    "PreVoteRequest",
+    "Propose",
+    "Raft",
+    "Receive",
+    "Rejected",
+    "Role",
+    "RoleChanged",
+    "SaveHardState",
+    "Send",
+    "SendEntries",
+    "Settings",
+    "Synced",
+    "Tick",
+    "Truncate",
+    "Unreachable",
+    "VoteReply",
+    "VoteRequest",
+]

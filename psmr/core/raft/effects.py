@@ -1,0 +1,81 @@
+"""What a node asks of the runtime, which performs the effects of one `Raft.handle` call in the order given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psmr.core.raft.messages import AppendEntries, Message
+from psmr.core.raft.settings import Role
+
+NOOP = b""
+"""The payload of the entry that opens a leader's term: nothing to execute."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaveHardState:
+    """Make term and vote durable before performing anything after it."""
+
+    term: int
+    voted_for: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Write entries from `first_index` on; a sync may come later and is reported by `Synced`."""
+
+    first_index: int
+    entry_terms: tuple[int, ...]
+    payloads: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Truncate:
+    """Drop every entry from `from_index` on; never a committed one.
+
+    It need not be durable at once, but after a crash a dropped entry must not stand behind one appended later.
+    """
+
+    from_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a message without payloads. It may be lost, repeated or overtaken."""
+
+    to: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class SendEntries:
+    """Send this header followed by the payloads of `message.first_index` to `message.last_index`, from the log."""
+
+    to: int
+    message: AppendEntries
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Every entry up to `index` is committed: it may be delivered, and stays for good."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoleChanged:
+    """Role, term or known leader changed; `leader` is None while none is known."""
+
+    role: Role
+    term: int
+    leader: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The last `Propose`, of `count` payloads, was refused: this node does not lead. Nothing was appended."""
+
+    count: int
+    leader_hint: int | None
+
+
+Effect = SaveHardState | Append | Truncate | Send | SendEntries | Commit | RoleChanged | Rejected

@@ -1,0 +1,58 @@
+"""What happens to a node: the runtime hands these to `Raft.handle`, one at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psmr.core.raft.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The time is `now_us` on a clock that never goes back.
+
+    The node knows no other time, so the runtime gives a tick before the other events of each wake-up, and at
+    `Raft.next_deadline_us`. Early and repeated ticks cost little and do nothing.
+    """
+
+    now_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Propose:
+    """Append these payloads, in this order, if this node leads; otherwise `Rejected`."""
+
+    payloads: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """A message from another member; `payloads` are those of an `AppendEntries`, one for each of its entry terms."""
+
+    sender: int
+    message: Message
+    payloads: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """The log is on disk up to `index`, whose entry had `term` when it was written.
+
+    `truncations` is `Raft.truncations` as it was when the sync began. A notice from before the last truncation is
+    ignored: the same index and term may have been appended again since, and need not be on disk yet. A runtime that
+    drops such notices itself may leave it out.
+    """
+
+    index: int
+    term: int
+    truncations: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """Messages to `peer` were lost: send no entries ahead of its answers until the next one. A hint; optional."""
+
+    peer: int
+
+
+Event = Tick | Propose | Receive | Synced | Unreachable

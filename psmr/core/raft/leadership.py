@@ -1,0 +1,104 @@
+"""A leader's term in office: what each follower has, what to send it, and what a majority holds."""
+
+from __future__ import annotations
+
+from psmr.core.raft.log_terms import LogTerms
+from psmr.core.raft.messages import AppendAccepted, AppendEntries, AppendRejected
+from psmr.core.raft.progress import Progress
+from psmr.core.raft.settings import Settings
+from psmr.errors import Violation
+
+
+class Leadership:
+    """Made when a node becomes leader of `term`, dropped when it steps down. Reads the node's log, never changes it."""
+
+    __slots__ = ("_log", "_majority", "_progress", "_settings", "_term", "heartbeat_due_us", "quorum_due_us", "round")
+
+    def __init__(self, term: int, peers: tuple[int, ...], log: LogTerms, settings: Settings) -> None:
+        self._term = term
+        self._log = log
+        self._settings = settings
+        self._majority = (len(peers) + 1) // 2 + 1
+        self._progress = {peer: Progress(log.last_index + 1) for peer in peers}
+        self.round = 0
+        self.heartbeat_due_us = 0
+        self.quorum_due_us = 0
+
+    def next_entries(self, peer: int, commit: int) -> AppendEntries | None:
+        """The next message with entries for `peer`, counted as sent; None when there is nothing to send or no room."""
+        progress = self._progress[peer]
+        first = progress.next_index
+        count = min(self._log.last_index - first + 1, self._settings.max_entries_per_message)
+        if not progress.probing:
+            count = min(count, self._settings.max_entries_in_flight - (first - 1 - progress.match_index))
+        if count <= 0 or progress.paused:
+            return None
+        if progress.probing:
+            progress.paused = True
+        else:
+            progress.next_index = first + count
+        return self._message(first, self._log.terms_between(first, first + count - 1), commit)
+
+    def heartbeat(self, peer: int, commit: int) -> AppendEntries:
+        """A message without entries: it asks whether everything sent so far has arrived."""
+        return self._message(self._progress[peer].next_index, (), commit)
+
+    def is_probing(self, peer: int) -> bool:
+        """Whether it is still unknown where the follower's log ends."""
+        return self._progress[peer].probing
+
+    def accepted(self, peer: int, message: AppendAccepted) -> None:
+        """Take an acceptance of this term."""
+        progress = self._progress[peer]
+        progress.heard = True
+        if message.verified_index <= self._log.last_index:
+            progress.accept(message.durable_index, message.verified_index)
+
+    def rejected(self, peer: int, message: AppendRejected) -> None:
+        """Take a rejection of this term: go back to where the logs can first agree.
+
+        One that answers an older message than the last probe, or that denies what is known to be on the follower's
+        disk, was overtaken and says nothing.
+        """
+        progress = self._progress[peer]
+        progress.heard = True
+        if not progress.match_index < message.prev_index < progress.next_index:
+            return
+        if progress.probing and message.prev_index != progress.next_index - 1:
+            return
+        agreed = self._log.last_at_most(message.hint_index, message.hint_term)
+        next_index = max(progress.match_index, min(agreed, message.prev_index - 1)) + 1
+        progress.probe(next_index, paused=False)
+
+    def unreachable(self, peer: int) -> None:
+        """Wait for the next heartbeat's answer before sending entries again."""
+        progress = self._progress[peer]
+        progress.probe(progress.match_index + 1 if progress.match_index else progress.next_index, paused=True)
+
+    def majority_index(self, own_durable_index: int) -> int:
+        """The greatest index that is on a majority's disks, this node's own included."""
+        matches = sorted([own_durable_index, *[progress.match_index for progress in self._progress.values()]])
+        return matches[-self._majority]
+
+    def take_quorum(self) -> bool:
+        """Whether a majority, this node included, was heard since the last call."""
+        heard = 1 + sum(progress.heard for progress in self._progress.values())
+        for progress in self._progress.values():
+            progress.heard = False
+        return heard >= self._majority
+
+    def validate(self) -> None:
+        """Raise `Violation` unless every follower's progress lies within the log."""
+        last_index = self._log.last_index
+        for peer, progress in self._progress.items():
+            if not 0 <= progress.match_index < progress.next_index <= last_index + 1:
+                raise Violation(
+                    f"expected match_index < next_index <= {last_index + 1} for follower {peer}, found "
+                    f"{progress.match_index} and {progress.next_index}"
+                )
+
+    def _message(self, first_index: int, entry_terms: tuple[int, ...], commit: int) -> AppendEntries:
+        prev_index = first_index - 1
+        prev_term = self._log.term_at(prev_index)
+        assert prev_term is not None, f"entry {prev_index} was sent but is not in the log"
+        return AppendEntries(self._term, self.round, prev_index, prev_term, entry_terms, commit)

@@ -1,0 +1,186 @@
+"""The state of one member of a Raft group, and the changes of it that several rules share."""
+
+from __future__ import annotations
+
+from psmr.core.raft.effects import Append, Commit, Effect, RoleChanged, SaveHardState, Truncate
+from psmr.core.raft.election_timer import ElectionTimer
+from psmr.core.raft.following import Following
+from psmr.core.raft.leadership import Leadership
+from psmr.core.raft.log_terms import LogTerms
+from psmr.core.raft.messages import PreVoteRequest, VoteRequest
+from psmr.core.raft.settings import HardState, Role, Settings
+from psmr.errors import ConfigurationError, Violation
+
+
+class Member:
+    """Member `me` of `members`, restarted from a saved term and vote and from a log that is on disk entirely."""
+
+    def __init__(
+        self,
+        me: int,
+        members: tuple[int, ...],
+        seed: int,
+        hard_state: HardState,
+        log_terms: LogTerms,
+        settings: Settings,
+    ) -> None:
+        if me not in members or len(set(members)) != len(members):
+            raise ConfigurationError(f"expected members that differ, one of them {me}, found {members}")
+        self._me = me
+        self._peers = tuple(member for member in members if member != me)
+        self._majority = len(members) // 2 + 1
+        self._settings = settings
+        self._log = log_terms.copy()
+        self._term = hard_state.term
+        self._voted_for = hard_state.voted_for
+        self._role = Role.FOLLOWER
+        self._leader: int | None = None
+        self._leader_heard_us = 0
+        self._votes: set[int] = set()
+        self._following = Following()
+        self._leadership: Leadership | None = None
+        self._commit = 0
+        self._durable_index = self._log.last_index
+        self._truncations = 0
+        self._now_us = 0
+        self._timer = ElectionTimer(seed, me, settings.election_timeout_us)
+        self._ticked = False
+        self._effects: list[Effect] = []
+        self._reported: tuple[Role, int, int | None] = (self._role, self._term, self._leader)
+        self._saved = hard_state
+        self.validate()
+
+    @property
+    def role(self) -> Role:
+        """What this node is now."""
+        return self._role
+
+    @property
+    def term(self) -> int:
+        """The latest term this node knows of."""
+        return self._term
+
+    @property
+    def voted_for(self) -> int | None:
+        """Whom this node voted for in `term`."""
+        return self._voted_for
+
+    @property
+    def leader(self) -> int | None:
+        """The leader of `term`, when known."""
+        return self._leader
+
+    @property
+    def commit(self) -> int:
+        """The greatest index known to be committed."""
+        return self._commit
+
+    @property
+    def last_index(self) -> int:
+        """The index of the last entry, on disk or not."""
+        return self._log.last_index
+
+    @property
+    def last_term(self) -> int:
+        """The term of the last entry."""
+        return self._log.last_term
+
+    @property
+    def durable_index(self) -> int:
+        """The index up to which the log is known to be on disk."""
+        return self._durable_index
+
+    @property
+    def truncations(self) -> int:
+        """How many `Truncate` effects were given; a sync's notice repeats the number from when it began."""
+        return self._truncations
+
+    @property
+    def next_deadline_us(self) -> int:
+        """When the next `Tick` is needed at the latest; 0, which is at once, before the first."""
+        if not self._ticked:
+            return 0
+        if self._leadership is not None:
+            return min(self._leadership.heartbeat_due_us, self._leadership.quorum_due_us)
+        return self._timer.deadline_us
+
+    def validate(self) -> None:
+        """Raise `Violation` unless the node's own invariants hold; tests call it after every event."""
+        self._log.validate()
+        last_index = self._log.last_index
+        leads = self._role is Role.LEADER
+        invariants = (
+            ("0 <= commit <= last_index", 0 <= self._commit <= last_index),
+            ("0 <= durable_index <= last_index", 0 <= self._durable_index <= last_index),
+            ("verified_index <= last_index", self._following.verified_index <= last_index),
+            ("last_term <= term", self._log.last_term <= self._term),
+            ("a leader, and no other, holds a leadership", (self._leadership is not None) == leads),
+            ("a leader, and no other, is its own leader", (self._leader == self._me) == leads),
+            ("a leader's last entry is of its term", not leads or self._log.last_term == self._term),
+            ("a candidate or leader voted for itself", self._voted_for == self._me or not self._is_elected_or_stands()),
+            ("term and vote are saved", (self._saved.term, self._saved.voted_for) == (self._term, self._voted_for)),
+        )
+        for text, holds in invariants:
+            if not holds:
+                raise Violation(f"replica {self._me}: expected {text}, found {self.describe()}; stop this replica")
+        if self._leadership is not None:
+            self._leadership.validate()
+
+    def describe(self) -> str:
+        """The state in a line, for messages."""
+        return (
+            f"role {self._role.value}, term {self._term}, vote {self._voted_for}, leader {self._leader}, commit "
+            f"{self._commit}, durable_index {self._durable_index}, verified_index {self._following.verified_index}, "
+            f"last_index {self._log.last_index}, last_term {self._log.last_term}"
+        )
+
+    def _follow(self, term: int, leader: int | None) -> None:
+        if term > self._term:
+            self._term = term
+            self._voted_for = None
+        if self._role is Role.LEADER:
+            self._timer.restart(self._now_us)
+        self._role = Role.FOLLOWER
+        self._leader = leader
+        self._leadership = None
+        self._following = Following()
+
+    def _hears_leader(self) -> bool:
+        """A live leader is not voted out: whoever lost sight of it alone must not depose it (thesis, 6.2)."""
+        if self._leader is None or self._leadership is not None:
+            return self._leadership is not None
+        return self._now_us < self._leader_heard_us + self._settings.election_timeout_us
+
+    def _is_up_to_date(self, message: PreVoteRequest | VoteRequest) -> bool:
+        return (message.last_term, message.last_index) >= (self._log.last_term, self._log.last_index)
+
+    def _append(self, first_index: int, entry_terms: tuple[int, ...], payloads: tuple[object, ...]) -> bool:
+        """Put entries at `first_index`, dropping what stands there; False, and no change, if that is settled."""
+        if first_index <= self._log.last_index:
+            if first_index <= max(self._commit, self._following.verified_index):
+                return False
+            self._log.truncate(first_index)
+            self._truncations += 1
+            self._durable_index = min(self._durable_index, first_index - 1)
+            self._effects.append(Truncate(first_index))
+        self._log.extend(entry_terms)
+        self._effects.append(Append(first_index, entry_terms, payloads))
+        return True
+
+    def _advance_commit(self, index: int) -> None:
+        if index > self._commit:
+            self._commit = index
+            self._effects.append(Commit(index))
+
+    def _report_changes(self, effects: list[Effect]) -> None:
+        """What changed of term, vote and role goes first: a vote must be on disk before it is on its way."""
+        reported = (self._role, self._term, self._leader)
+        if reported != self._reported:
+            self._reported = reported
+            effects.insert(0, RoleChanged(*reported))
+        if self._term != self._saved.term or self._voted_for != self._saved.voted_for:
+            self._saved = HardState(self._term, self._voted_for)
+            effects.insert(0, SaveHardState(self._term, self._voted_for))
+
+    def _is_elected_or_stands(self) -> bool:
+        return self._role in (Role.LEADER, Role.CANDIDATE)

@@ -1,0 +1,266 @@
+"""One member of a Raft group: events in, effects out, nothing else.
+
+FOLLOWER ──no leader for a timeout──► PRE_CANDIDATE ──a majority would vote──► CANDIDATE ──it did──► LEADER
+    ▲                                       │                                      │                    │
+    └──── a leader, a greater term, or (a leader only) no majority heard ──────────┴────────────────────┘
+"""
+
+from __future__ import annotations
+
+from psmr.core.raft.effects import (
+    NOOP,
+    Append,
+    Effect,
+    Rejected,
+    Send,
+    SendEntries,
+)
+from psmr.core.raft.events import Event, Propose, Receive, Synced, Tick
+from psmr.core.raft.following import Following, entries_held, rejection
+from psmr.core.raft.leadership import Leadership
+from psmr.core.raft.member import Member
+from psmr.core.raft.messages import (
+    AppendAccepted,
+    AppendEntries,
+    AppendRejected,
+    Message,
+    PreVoteReply,
+    PreVoteRequest,
+    VoteReply,
+    VoteRequest,
+    is_well_formed,
+)
+from psmr.core.raft.settings import Role
+
+
+class Raft(Member):
+    """Member `me` of `members`, restarted from a saved term and vote and from a log that is on disk entirely.
+
+    The same arguments and events give the same effects. The commit index starts at 0 and is learned anew. Nothing
+    that arrives from another member raises: what no correct member can have sent is dropped.
+    """
+
+    def handle(self, event: Event) -> list[Effect]:
+        """Take one event; the effects are to be performed in order, before the next event is handed over."""
+        effects: list[Effect] = []
+        self._effects = effects
+        if isinstance(event, Receive):
+            self._on_receive(event.sender, event.message, event.payloads)
+        elif isinstance(event, Tick):
+            self._on_tick(event.now_us)
+        elif isinstance(event, Propose):
+            self._on_propose(event.payloads)
+        elif isinstance(event, Synced):
+            self._on_synced(event)
+        elif self._leadership is not None and event.peer in self._peers:
+            self._leadership.unreachable(event.peer)
+        self._report_changes(effects)
+        return effects
+
+    # Elections
+
+    def _on_tick(self, now_us: int) -> None:
+        self._now_us = max(self._now_us, now_us)
+        if not self._ticked:
+            self._ticked = True
+            self._timer.restart(self._now_us)
+            if not self._peers:
+                self._stand(Role.PRE_CANDIDATE)
+        leadership = self._leadership
+        if leadership is None:
+            if self._now_us >= self._timer.deadline_us:
+                self._stand(Role.PRE_CANDIDATE)
+            return
+        if self._now_us >= leadership.quorum_due_us:
+            leadership.quorum_due_us = self._now_us + self._settings.election_timeout_us
+            if not leadership.take_quorum():
+                self._follow(self._term, None)
+                return
+        if self._now_us >= leadership.heartbeat_due_us:
+            self._beat(leadership)
+
+    def _stand(self, role: Role) -> None:
+        """Ask for votes: as a pre-candidate without consequence, as a candidate in a new term."""
+        self._role = role
+        self._leader = None
+        self._votes = set()
+        self._timer.redraw(self._term)
+        self._timer.restart(self._now_us)
+        request: type[PreVoteRequest] | type[VoteRequest] = PreVoteRequest
+        if role is Role.CANDIDATE:
+            self._term += 1
+            self._voted_for = self._me
+            self._following = Following()
+            request = VoteRequest
+        for peer in self._peers:
+            self._effects.append(Send(peer, request(self._term, self._log.last_index, self._log.last_term)))
+        self._count_vote(self._me)
+
+    def _count_vote(self, voter: int) -> None:
+        self._votes.add(voter)
+        if len(self._votes) < self._majority:
+            return
+        if self._role is Role.PRE_CANDIDATE:
+            self._stand(Role.CANDIDATE)
+        elif self._role is Role.CANDIDATE:
+            self._lead()
+
+    def _lead(self) -> None:
+        self._role = Role.LEADER
+        self._leader = self._me
+        self._leadership = leadership = Leadership(self._term, self._peers, self._log, self._settings)
+        leadership.heartbeat_due_us = self._now_us + self._settings.heartbeat_us
+        leadership.quorum_due_us = self._now_us + self._settings.election_timeout_us
+        # Entries of earlier terms are committed by committing one of this term behind them; do not wait for a client.
+        self._on_propose((NOOP,))
+
+    def _on_pre_vote_request(self, sender: int, message: PreVoteRequest) -> None:
+        granted = message.term >= self._term and not self._hears_leader() and self._is_up_to_date(message)
+        self._effects.append(Send(sender, PreVoteReply(self._term, message.term + 1, granted)))
+
+    def _on_pre_vote_reply(self, sender: int, message: PreVoteReply) -> None:
+        if self._role is Role.PRE_CANDIDATE and message.granted and message.asked_term == self._term + 1:
+            self._count_vote(sender)
+
+    def _on_vote_request(self, sender: int, message: VoteRequest) -> None:
+        granted = message.term == self._term and not self._hears_leader() and self._is_up_to_date(message)
+        granted = granted and self._voted_for in (None, sender)
+        if granted:
+            # Whoever asks has a majority's pre-votes: stop standing and give it a full timeout.
+            self._voted_for = sender
+            self._follow(self._term, None)
+            self._timer.restart(self._now_us)
+        self._effects.append(Send(sender, VoteReply(self._term, granted)))
+
+    def _on_vote_reply(self, sender: int, message: VoteReply) -> None:
+        if self._role is Role.CANDIDATE and message.granted and message.term == self._term:
+            self._count_vote(sender)
+
+    # Messages
+
+    def _on_receive(self, sender: int, message: Message, payloads: tuple[object, ...]) -> None:
+        if sender not in self._peers or not is_well_formed(message):
+            return
+        # A pre-vote's sender may be ahead only because it was alone: asking must not move anybody's term. A vote
+        # request beside a live leader likewise; whoever is really ahead says so when that leader next writes to it.
+        if message.term > self._term and not isinstance(message, PreVoteRequest):
+            if isinstance(message, VoteRequest) and self._hears_leader():
+                return
+            self._follow(message.term, None)
+        if isinstance(message, AppendAccepted):
+            self._on_append_accepted(sender, message)
+        elif isinstance(message, AppendEntries):
+            self._on_append_entries(sender, message, payloads)
+        elif isinstance(message, AppendRejected):
+            self._on_append_rejected(sender, message)
+        elif isinstance(message, PreVoteRequest):
+            self._on_pre_vote_request(sender, message)
+        elif isinstance(message, PreVoteReply):
+            self._on_pre_vote_reply(sender, message)
+        elif isinstance(message, VoteRequest):
+            self._on_vote_request(sender, message)
+        else:
+            self._on_vote_reply(sender, message)
+
+    # Following a leader
+
+    def _on_append_entries(self, sender: int, message: AppendEntries, payloads: tuple[object, ...]) -> None:
+        if len(payloads) != len(message.entry_terms):
+            return
+        if message.term < self._term:
+            # Tells a deposed leader the term; one that lost sight of a live leader comes back this way, too.
+            self._effects.append(Send(sender, AppendRejected(self._term, 0, message.prev_index, 0, 0)))
+            return
+        if self._leader not in (None, sender):
+            return
+        if self._leader is None:
+            self._follow(self._term, sender)
+        self._leader_heard_us = self._now_us
+        self._timer.restart(self._now_us)
+        following = self._following
+        following.round = max(following.round, message.round)
+        if self._log.term_at(message.prev_index) != message.prev_term:
+            self._effects.append(Send(sender, rejection(self._log, self._term, message)))
+            return
+        self._accept(sender, message, payloads)
+
+    def _accept(self, leader: int, message: AppendEntries, payloads: tuple[object, ...]) -> None:
+        held = entries_held(self._log, message)
+        is_new = held < len(message.entry_terms)
+        if is_new and not self._append(message.first_index + held, message.entry_terms[held:], payloads[held:]):
+            return
+        following = self._following
+        following.verified_index = max(following.verified_index, message.last_index)
+        self._advance_commit(min(message.commit, following.verified_index))
+        # New entries are acknowledged once on disk. A repeated message is answered: its answer may have been lost.
+        if not is_new and (message.entry_terms or following.has_news(self._durable_index)):
+            self._acknowledge(leader)
+
+    def _acknowledge(self, leader: int) -> None:
+        self._effects.append(Send(leader, self._following.acceptance(self._term, self._durable_index)))
+
+    # Leading
+
+    def _on_propose(self, payloads: tuple[object, ...]) -> None:
+        if self._leadership is None:
+            self._effects.append(Rejected(len(payloads), self._leader))
+        elif payloads:
+            first_index = self._log.last_index + 1
+            self._log.append(self._term, len(payloads))
+            self._effects.append(Append(first_index, (self._term,) * len(payloads), payloads))
+            for peer in self._peers:
+                self._replicate(self._leadership, peer)
+
+    def _replicate(self, leadership: Leadership, peer: int) -> bool:
+        """Send what may be sent ahead; whether anything was."""
+        sent = False
+        while (message := leadership.next_entries(peer, self._commit)) is not None:
+            self._effects.append(SendEntries(peer, message))
+            sent = True
+        return sent
+
+    def _beat(self, leadership: Leadership) -> None:
+        leadership.round += 1
+        leadership.heartbeat_due_us = self._now_us + self._settings.heartbeat_us
+        for peer in self._peers:
+            self._effects.append(Send(peer, leadership.heartbeat(peer, self._commit)))
+
+    def _on_append_accepted(self, sender: int, message: AppendAccepted) -> None:
+        leadership = self._leadership
+        if leadership is None or message.term != self._term:
+            return
+        leadership.accepted(sender, message)
+        if not self._commit_by_counting(leadership):
+            self._replicate(leadership, sender)
+
+    def _on_append_rejected(self, sender: int, message: AppendRejected) -> None:
+        leadership = self._leadership
+        if leadership is not None and message.term == self._term:
+            leadership.rejected(sender, message)
+            self._replicate(leadership, sender)
+
+    def _commit_by_counting(self, leadership: Leadership) -> bool:
+        """Commit what a majority has on disk and tell the followers; whether there was anything."""
+        index = leadership.majority_index(self._durable_index)
+        if index <= self._commit or not self._may_commit(index):
+            return False
+        self._advance_commit(index)
+        for peer in self._peers:
+            if not self._replicate(leadership, peer) and not leadership.is_probing(peer):
+                self._effects.append(Send(peer, leadership.heartbeat(peer, self._commit)))
+        return True
+
+    def _may_commit(self, index: int) -> bool:
+        """An entry of an earlier term, though on a majority's disks, may yet be overwritten (the paper's figure 8)."""
+        return self._log.term_at(index) == self._term
+
+    def _on_synced(self, event: Synced) -> None:
+        if event.truncations not in (None, self._truncations) or self._log.term_at(event.index) != event.term:
+            return
+        if event.index <= self._durable_index:
+            return
+        self._durable_index = event.index
+        if self._leadership is not None:
+            self._commit_by_counting(self._leadership)
+        elif self._leader is not None and self._following.has_news(self._durable_index):
+            self._acknowledge(self._leader)

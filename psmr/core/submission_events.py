@@ -1,0 +1,125 @@
+"""What goes into and comes out of `Submission`. Times are microseconds of one clock that never goes back."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from psmr.core.reply import Reply
+
+TicketT = TypeVar("TicketT")
+"""Whatever the caller tells one submission from another by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a batch is encoded from, apart from its place in a session. Never changed once submitted."""
+
+    records: bytes
+    count: int
+    blob: bytes
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of records and blob."""
+        return len(self.records) + len(self.blob)
+
+
+class FailureKind(enum.Enum):
+    """Why a ticket failed, which is what its owner may conclude from it."""
+
+    UNAVAILABLE = "unavailable"  # sent to nobody
+    REFUSED = "refused"  # not executed, and will not be
+    UNKNOWN = "unknown"  # executed or not, now or later
+    INVALID = "invalid"  # the caller's fault; not executed
+
+
+@dataclass(frozen=True, slots=True)
+class Submit(Generic[TicketT]):
+    """The caller wants `parts` executed once, and wants an answer by `deadline_us`."""
+
+    ticket: TicketT
+    parts: Parts
+    deadline_us: int
+    now_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A replica said welcome; nothing has been sent to it yet. It takes `window` batches in flight."""
+
+    window: int
+    now_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The replica is no longer talked to."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyReceived:
+    """A reply arrived, of this session or of an earlier one."""
+
+    reply: Reply
+    now_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """It is `now_us`."""
+
+    now_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The caller is done: every ticket fails."""
+
+
+Event = Submit[TicketT] | Connected | Disconnected | ReplyReceived | TimePassed | Closed
+
+
+@dataclass(frozen=True, slots=True)
+class SendOpen:
+    """Ask the connected replica for a session."""
+
+    nonce: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendBatch:
+    """Send the connected replica a batch."""
+
+    session: int
+    sequence: int
+    answered: int
+    parts: Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve(Generic[TicketT]):
+    """The ticket's batch was executed, once, and this is its reply."""
+
+    ticket: TicketT
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Fail(Generic[TicketT]):
+    """The ticket will not be answered."""
+
+    ticket: TicketT
+    kind: FailureKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rotate:
+    """The replica made no progress for `silent_us`: connect to the next one. Nothing is sent until `Connected`."""
+
+    silent_us: int
+
+
+Effect = SendOpen | SendBatch | Resolve[TicketT] | Fail[TicketT] | Rotate

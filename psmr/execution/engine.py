@@ -1,0 +1,291 @@
+"""The replica's side of execution: publish batches in log order, collect their replies.
+
+    offer(batch) ──► delivery ring, admitted and routed ──► workers ──► reply rings ──► collect()
+
+`offer` and `collect` are called by one process, the one that made the engine; the workers are its children.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import numpy as np
+
+from cdep import StateMachine, service_of
+from proxies.layout import layout_of
+from psmr.core.batch import MalformedBatch
+from psmr.core.reply import REPLY_HEADER, BatchStatus
+from psmr.execution import layout as at
+from psmr.execution import replies
+from psmr.execution.generated import compiling, server_module
+from psmr.execution.interpreted import InterpretedMachine
+from psmr.execution.memory import Memory
+from psmr.execution.ring import Ring
+from psmr.execution.waiting import rouse
+from psmr.execution.worker import work
+from psmr.state.synchronised import fence_now, load, store
+
+RING_BYTES = 64 << 20
+RING_SOFT_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """A batch's reply: `reply` is the whole of it, header included."""
+
+    session: int
+    sequence: int
+    reply: bytes
+
+
+@dataclass(slots=True)
+class _Slot:
+    session: int
+    sequence: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What the workers have done since they started; one entry a worker."""
+
+    commands: tuple[int, ...]
+    synchronous: tuple[int, ...]
+    run_on: tuple[int, ...]
+    synchronous_commands: int
+
+
+class Engine:
+    """k workers over one state. `start` forks them; nothing may have started a thread or opened a socket before."""
+
+    def __init__(
+        self,
+        owner: type[StateMachine],
+        workers: int,
+        *,
+        compiled: bool = True,
+        ring_bytes: int = RING_BYTES,
+        spin: int = 2000,
+        look_ahead: int = 24,
+    ) -> None:
+        if not 1 <= workers <= at.WORKERS_MAX:
+            raise ValueError(f"workers: expected 1 to {at.WORKERS_MAX}, found {workers}")
+        self.service = service_of(owner)
+        self.layout = layout_of(self.service)
+        self.memory = Memory(owner, self.layout, workers, ring_bytes)
+        self.workers = workers
+        self._owner = owner
+        self._compiled = compiled
+        self._ring = Ring(ring_bytes, RING_SOFT_BYTES)
+        self._slots: deque[_Slot] = deque()
+        self._published = 0
+        self._collected = 0
+        self._synchronous = 0
+        self._processes: list[BaseProcess] = []
+        self.bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._module = server_module(owner)
+        self._lay_constants(spin, look_ahead)
+
+    def _lay_constants(self, spin: int, look_ahead: int) -> None:
+        memory = self.memory
+        memory.set(memory.control + at.BELL, self.bell)
+        memory.set(memory.control + at.BELL + 8, 1)
+        for frame in memory.frames:
+            memory.set(frame + at.FRAME_SPIN, spin)
+            memory.set(frame + at.FRAME_LOOK_AHEAD, look_ahead)
+        owners = [1 << (group % self.workers) for group in range(64)] + [(1 << self.workers) - 1]
+        memory.region.at(memory.table, 130)[:] = np.array(owners, "<u2").tobytes()
+        self._table = memory.table if self.workers > 1 else 0
+
+    def start(self) -> None:
+        """Compile, then fork the workers."""
+        run = self._warm_up()
+        context = multiprocessing.get_context("fork")
+        for worker in range(self.workers):
+            machine = InterpretedMachine(self._owner, self.layout, self.memory, worker)
+            arguments = (os.getpid(), self.memory, worker, run, machine)
+            process = context.Process(target=work, args=arguments, name=f"psmr-worker-{worker}", daemon=True)
+            process.start()
+            self._processes.append(process)
+
+    def _warm_up(self) -> Any:
+        """Have all compiled code in memory before the fork, so that the workers share it."""
+        memory, frame = self.memory, self.memory.frames[0]
+        with compiling(self._module):
+            self._module.admit(memory.ring, 0, memory.ring, 0, self._table, memory.ring, memory.totals)
+            rouse(memory.control, 0)
+            headers = np.zeros(0, np.int64)
+            replies.blob_bytes(headers)
+            replies.merge(headers, 0, 8, memory.ring, headers)
+            store(memory.control + at.STOPPING, 1)
+            if self._compiled:
+                self._module.run(frame, memory.bases)
+            store(memory.control + at.STOPPING, 0)
+        return self._module.run if self._compiled else None
+
+    @property
+    def sentinels(self) -> list[int]:
+        """Descriptors that become readable when a worker dies."""
+        return [process.sentinel for process in self._processes]
+
+    def dead(self) -> list[tuple[int, int | None]]:
+        """Workers that have died, with their exit codes."""
+        return [(number, p.exitcode) for number, p in enumerate(self._processes) if not p.is_alive()]
+
+    def place_of(self, worker: int) -> str:
+        """Where a worker stands, in words: for the report of its death."""
+        frame = self.memory.frames[worker]
+        behind = self.memory.get(frame + at.FRAME_SLOT) - self._collected
+        if not self.memory.get(frame + at.FRAME_ACTIVE) or not 0 <= behind < len(self._slots):
+            return "while it waited for work"
+        slot = self._slots[behind]
+        row = self.memory.get(frame + at.FRAME_ROW)
+        return f"at row {row} of batch {slot.sequence} of session {slot.session}"
+
+    @property
+    def outstanding(self) -> int:
+        """Batches published and not yet collected."""
+        return self._published - self._collected
+
+    def offer(self, session: int, sequence: int, stride: int, count: int, records: Any, blob: Any, now_us: int) -> bool:
+        """Publish a batch for execution; False while there is no room for it.
+
+        Raises MalformedBatch for one that no replica may execute: alike on all, for it depends on the batch alone.
+        """
+        if stride != self.layout.stride:
+            raise MalformedBatch(f"records of {self.layout.stride} bytes", f"{stride} bytes")
+        if self._published - self._collected >= at.SLOTS:
+            return False
+        records_bytes, blob_bytes = count * stride, len(blob)
+        blob_place = records_bytes
+        owners_place = (blob_place + blob_bytes + 7) & ~7
+        place = self._ring.take(owners_place + 2 * count)
+        if place is None:
+            return False
+        start = self.memory.ring + place
+        view = self.memory.region.at(start, owners_place)
+        view[:records_bytes] = records
+        view[blob_place : blob_place + blob_bytes] = blob
+        owners = start + owners_place
+        self._admit(start, count, start + blob_place, blob_bytes, owners)
+        reply_bytes = at.REPLIES_HEADER_BYTES + count * (4 + self.layout.reply_stride) + 8
+        reply_bytes += self.memory.get(self.memory.totals)
+        self._check_replies(count, reply_bytes)
+        self._synchronous += self.memory.get(self.memory.totals + 8)
+        owners = owners if self._table else 0
+        self.memory.write_slot(self._published, start, start + blob_place, count, owners, now_us, reply_bytes)
+        self._slots.append(_Slot(session, sequence, count))
+        self._published += 1
+        store(self.memory.control + at.PUBLISHED, self._published)
+        for worker in range(self.workers):
+            rouse(self.memory.control, worker)
+        return True
+
+    def _admit(self, records: int, count: int, blob: int, blob_bytes: int, owners: int) -> None:
+        bad = self._module.admit(records, count, blob, blob_bytes, self._table, owners, self.memory.totals)
+        if bad >= 0:
+            self._ring.take_back()
+            record = bytes(self.memory.region.at(records + bad * self.layout.stride, self.layout.stride))
+            raise MalformedBatch(f"a command of {self.service.name} with its arguments in range", f"row {bad}: {record.hex()}")
+
+    def _check_replies(self, count: int, reply_bytes: int) -> None:
+        if reply_bytes > at.REPLY_RING_BYTES // 2:
+            self._ring.take_back()
+            raise MalformedBatch(
+                f"commands whose replies take at most {at.REPLY_RING_BYTES // 2} bytes; send fewer in one batch",
+                f"{count} commands with up to {reply_bytes} bytes of replies",
+            )
+
+    def completed(self) -> int:
+        """How many slots every worker has completed."""
+        lines = (at.worker_line(self.memory.control, worker) for worker in range(self.workers))
+        return min(load(line + at.COMPLETED) for line in lines)
+
+    def collect(self) -> Iterator[Executed]:
+        """The replies of batches completed since the last call, in log order."""
+        done = self.completed()
+        if done == self._collected:
+            return
+        while self._collected < done:
+            slot = self._slots.popleft()
+            reply = self._reply(slot)
+            self._ring.give_back()
+            self._collected += 1
+            yield Executed(slot.session, slot.sequence, reply)
+        store(self.memory.control + at.COLLECTED, self._collected)
+        for worker in range(self.workers):
+            rouse(self.memory.control, worker)
+
+    def _reply(self, slot: _Slot) -> bytes:
+        memory, stride = self.memory, self.layout.reply_stride
+        headers = [ring + self._reply_start(worker) for worker, ring in enumerate(memory.reply_rings)]
+        if self.workers == 1:
+            records = memory.get(headers[0] + at.REPLIES_RECORDS)
+            blob = memory.get(headers[0] + at.REPLIES_BLOB_BYTES)
+            body: Any = memory.region.at(records, slot.count * stride + blob)
+        else:
+            starts = np.array(headers, np.int64)
+            blob = int(replies.blob_bytes(starts))
+            merged = np.empty(slot.count * stride + blob, np.uint8)
+            replies.merge(starts, slot.count, stride, merged.ctypes.data, np.empty(slot.count, np.int64))
+            body = memoryview(merged)
+        status = BatchStatus.EXECUTED
+        return b"".join((REPLY_HEADER.pack(slot.session, slot.sequence, status, stride, slot.count, blob, 0), body))
+
+    def _reply_start(self, worker: int) -> int:
+        starts = self.memory.get(self.memory.frames[worker] + at.FRAME_REPLY_STARTS)
+        return self.memory.get(starts + 8 * (self._collected % at.SLOTS))
+
+    def want_bell(self) -> bool:
+        """Ask to be rung through `bell`; False if something is completed already, and sleeping would be wrong."""
+        store(self.memory.control + at.BELL_WANTED, 1)
+        fence_now()
+        if self.completed() == self._collected:
+            return True
+        store(self.memory.control + at.BELL_WANTED, 0)
+        return False
+
+    def silence_bell(self) -> None:
+        """Take back a ring; harmless when there was none."""
+        try:
+            os.eventfd_read(self.bell)
+        except BlockingIOError:
+            return
+
+    def counters(self) -> Counters:
+        """What each worker has executed so far."""
+        lines = [at.worker_line(self.memory.control, worker) for worker in range(self.workers)]
+        return Counters(
+            tuple(load(line + at.EXECUTED) for line in lines),
+            tuple(load(line + at.SYNCHRONOUS) for line in lines),
+            tuple(load(line + at.RUN_ON) for line in lines),
+            self._synchronous,
+        )
+
+    def digest(self) -> int:
+        """64 bits equal for equal state; call only when nothing is outstanding."""
+        if self.completed() != self._published:
+            raise ValueError(f"digest: expected an idle engine, found {self._published - self.completed()} batches executing")
+        return self.memory.digest()
+
+    def close(self) -> None:
+        """End the workers and wait for them."""
+        store(self.memory.control + at.STOPPING, 1)
+        for worker in range(self.workers):
+            rouse(self.memory.control, worker)
+        for process in self._processes:
+            process.join(timeout=2)
+            if process.is_alive():
+                process.kill()
+                process.join()
+        if self.bell >= 0:
+            os.close(self.bell)
+            self.bell = -1
+
+

@@ -1,0 +1,130 @@
+"""Handlers run by the Python interpreter on the same memory: to debug them, and to say what a failed command raised."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+
+from cdep import StateMachine
+from cdep.types import ValueType
+from proxies.layout import NONE, RAISED, RAISED_TEXT_LIMIT, CommandLayout, ServiceLayout
+from psmr.execution import layout as at
+from psmr.execution.dispatch import open_reply_slowly
+from psmr.execution.memory import Memory
+from psmr.state.access import encoder
+from psmr.state.frame import NOW_US, undo
+
+_HEAD = struct.Struct("<HBx")
+_SLICE = struct.Struct("<II")
+
+
+class InterpretedMachine:
+    """One worker's service instance; `execute(row)` does what the compiled `_execute` does, byte for byte."""
+
+    def __init__(self, owner: type[StateMachine], layout: ServiceLayout, memory: Memory, worker: int) -> None:
+        self._memory = memory
+        self._view = memory.region.memory
+        self._origin = memory.region.address
+        self._frame = memory.frames[worker]
+        self._stride = layout.stride
+        self.machine = object.__new__(owner)
+        access = memory.access(worker)
+        for (name, container), base in zip(memory.containers.items(), memory.bases, strict=True):
+            setattr(self.machine, name, container.bind(access, base))
+        self._commands = [
+            (getattr(self.machine, c.command.name), _decoder(c), _ReplyEncoder(c)) for c in layout.commands
+        ]
+
+    def execute(self, row: int) -> None:
+        """Execute the command of a row of the open slot: decode, call, reply; undo and reply the error if it raises."""
+        reply = open_reply_slowly(self._frame, row)
+        word = self._memory.get
+        record = word(self._frame + at.FRAME_RECORDS) + row * self._stride - self._origin
+        blob = word(self._frame + at.FRAME_BLOB) - self._origin
+        handler, decode, encode = self._commands[int.from_bytes(self._view[record : record + 2], "little")]
+        self.machine.now_us = word(self._frame + NOW_US)
+        try:
+            value, content = encode(handler(*decode(self._view, record, blob)))
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises is part of the history, alike on every replica
+            undo(self._frame)
+            value, content = _raised(error)
+        self._write_reply(reply - self._origin, value, content)
+
+    def raised(self, row: int) -> None:
+        """Reply for a command whose compiled form raised: the text comes from the interpreted form, the changes from neither."""
+        reply = open_reply_slowly(self._frame, row)
+        word = self._memory.get
+        record = word(self._frame + at.FRAME_RECORDS) + row * self._stride - self._origin
+        blob = word(self._frame + at.FRAME_BLOB) - self._origin
+        handler, decode, encode = self._commands[int.from_bytes(self._view[record : record + 2], "little")]
+        self.machine.now_us = word(self._frame + NOW_US)
+        try:
+            encode(handler(*decode(self._view, record, blob)))
+            failure: Exception = RuntimeError("the compiled handler raised, the interpreted one does not")
+        except Exception as error:  # noqa: BLE001 - as above
+            failure = error
+        undo(self._frame)
+        self._write_reply(reply - self._origin, *_raised(failure))
+
+    def _write_reply(self, place: int, value: bytes, content: bytes | None) -> None:
+        if content is not None:
+            used = self._memory.get(self._frame + at.FRAME_REPLY_BLOB_USED)
+            start = self._memory.get(self._frame + at.FRAME_REPLY_BLOB) + used - self._origin
+            self._view[start : start + len(content)] = content
+            self._memory.set(self._frame + at.FRAME_REPLY_BLOB_USED, used + len(content))
+            value += _SLICE.pack(used, len(content))
+        self._view[place : place + len(value)] = value
+        self._memory.set(self._frame + at.FRAME_REPLY_COUNT, self._memory.get(self._frame + at.FRAME_REPLY_COUNT) + 1)
+
+
+def _raised(error: Exception) -> tuple[bytes, bytes]:
+    text = f"{type(error).__name__}: {error}".encode()[:RAISED_TEXT_LIMIT]
+    return _HEAD.pack(RAISED, 1) + bytes(4), text.decode("utf-8", "ignore").encode()
+
+
+def _decoder(command: CommandLayout) -> Callable[[memoryview, int, int], list[Any]]:
+    """A function from (memory, record, blob) to the arguments as the handler sees them."""
+    readers = [_field_reader(field.type, field.offset) for field in command.fields]
+    return lambda view, record, blob: [read(view, record, blob) for read in readers]
+
+
+def _field_reader(value: ValueType, offset: int) -> Callable[[memoryview, int, int], Any]:
+    if value.kind == "bytes":
+
+        def read_variable(view: memoryview, record: int, blob: int) -> bytes:
+            start, length = _SLICE.unpack_from(view, record + offset)
+            return bytes(view[blob + start : blob + start + length])
+
+        return read_variable
+    if value.kind == "fixed":
+        size = value.limit
+        return lambda view, record, blob: bytes(view[record + offset : record + offset + size])
+    if value.kind == "bool":
+        return lambda view, record, blob: view[record + offset] != 0
+    unpack = struct.Struct("<" + value.dtype.char).unpack_from
+    seen: Any = np.float64 if value.kind == "float" else np.uint64 if value.name == "u64" else np.int64
+    return lambda view, record, blob: seen(unpack(view, record + offset)[0])
+
+
+class _ReplyEncoder:
+    """A handler's value as (reply bytes up to the value's end, content for the blob or None)."""
+
+    def __init__(self, command: CommandLayout) -> None:
+        self._command = command.command
+        self._padding = bytes(command.reply_offset - 4)
+        reply = command.command.reply
+        self._encode = encoder(reply) if reply is not None else None
+
+    def __call__(self, value: Any) -> tuple[bytes, bytes | None]:
+        reply = self._command.reply
+        if value is None or reply is None or self._encode is None:
+            if value is not None or (reply is not None and not self._command.optional):
+                raise TypeError(f"{self._command.name}: expected {reply.name if reply else 'None'}, found {value!r}")
+            return _HEAD.pack(NONE if reply is not None else 0, 0), None
+        content = self._encode(value)
+        if reply.kind == "bytes":
+            return _HEAD.pack(0, 1) + bytes(4), content
+        return _HEAD.pack(0, 0) + self._padding + cast(bytes, content), None

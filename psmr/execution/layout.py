@@ -1,0 +1,103 @@
+"""The shared memory of one replica's execution: every offset, who writes it, and why a reader may trust it.
+
+    | control | slots | frames, one a worker | undo notes, arena, staging, replies of each worker | delivery ring | state |
+
+**Control.** Each item is alone on its 128 bytes (`LINE_BYTES`), so writers never share a line.
+
+    offset            written by      word
+    PUBLISHED         the replica     slots published; a release, after the slot and its batch are in place
+    STOPPING          the replica     1: workers end
+    COLLECTED         the replica     slots whose replies were taken; their room in the reply rings is free again
+    BELL_WANTED       both            1: the replica is about to sleep, ring the eventfd; who rings puts it back to 0
+    BELL              the replica     once: descriptor of the eventfd, then a word that holds 1
+    worker w, at WORKERS + w × WORKER_BYTES:
+      COMPLETED       the worker      slots completed; a release, after the replies are in place. Then its counters
+      REACHED         the worker      position at which it waits for a barrier; a release, after all its effects before
+      RESUME          an executor     position from which the worker may go on; a release, after the executor's effects
+      ASLEEP          the worker      1: about to sleep on ALARM (the sleep protocol is in `waiting`)
+      ALARM           who wakes it    the word that futex(2) sleeps on
+
+A *position* is `slot << 32 | row + 1`; positions only grow, so "at least" is all that anyone waits for.
+
+**Slots.** `SLOTS` descriptors of 128 bytes, slot s at `s % SLOTS`: the batch as published (`SLOT_…`), written by the replica before
+PUBLISHED passes it, and not written again before every worker has completed it and its replies were collected.
+
+**Frames.** A worker's private words: first those of `psmr.state.frame`, then `FRAME_…` below. The replica reads them only to say
+where a worker stands.
+"""
+
+from __future__ import annotations
+
+from psmr.state.atomics import LINE_BYTES
+from psmr.state.frame import FRAME_BYTES
+
+WORKERS_MAX = 16
+SLOTS = 1024
+REPLY_RING_BYTES = 256 << 20
+REPLY_RING_SOFT_BYTES = 2 << 20
+"""Replies wrap to the start of their ring from here on, when there is room: a small ring stays in the cache."""
+
+PUBLISHED = 0
+STOPPING = 1 * LINE_BYTES
+COLLECTED = 2 * LINE_BYTES
+BELL_WANTED = 3 * LINE_BYTES
+BELL = 4 * LINE_BYTES
+WORKERS = 5 * LINE_BYTES
+
+COMPLETED = 0
+EXECUTED = 8
+SYNCHRONOUS = 16
+RUN_ON = 24
+REACHED = 1 * LINE_BYTES
+RESUME = 2 * LINE_BYTES
+ASLEEP = 3 * LINE_BYTES
+ALARM = 4 * LINE_BYTES
+WORKER_BYTES = 5 * LINE_BYTES
+CONTROL_BYTES = WORKERS + WORKERS_MAX * WORKER_BYTES
+
+SLOT_BYTES = LINE_BYTES
+SLOT_RECORDS = 0
+SLOT_BLOB = 8
+SLOT_COUNT = 16
+SLOT_OWNERS = 24
+SLOT_NOW_US = 32
+SLOT_REPLY_BYTES = 40
+SLOT_WORDS = 6
+
+FRAME_CONTROL = FRAME_BYTES
+FRAME_SLOTS = FRAME_BYTES + 8
+FRAME_WORKER = FRAME_BYTES + 16
+FRAME_WORKERS = FRAME_BYTES + 24
+FRAME_SPIN = FRAME_BYTES + 32
+FRAME_LOOK_AHEAD = FRAME_BYTES + 40
+FRAME_REPLY_RING = FRAME_BYTES + 48
+FRAME_REPLY_CURSOR = FRAME_BYTES + 56
+FRAME_REPLY_STARTS = FRAME_BYTES + 64
+FRAME_REPLY_STRIDE = FRAME_BYTES + 72
+FRAME_SLOT = FRAME_BYTES + 80
+FRAME_ACTIVE = FRAME_BYTES + 88
+FRAME_ROW = FRAME_BYTES + 96
+FRAME_COUNT = FRAME_BYTES + 104
+FRAME_RECORDS = FRAME_BYTES + 112
+FRAME_BLOB = FRAME_BYTES + 120
+FRAME_OWNERS = FRAME_BYTES + 128
+FRAME_HELD = FRAME_BYTES + 136
+FRAME_STOP_ROW = FRAME_BYTES + 144
+FRAME_REPLY_ROWS = FRAME_BYTES + 152
+FRAME_REPLY_RECORDS = FRAME_BYTES + 160
+FRAME_REPLY_COUNT = FRAME_BYTES + 168
+FRAME_REPLY_BLOB = FRAME_BYTES + 176
+FRAME_REPLY_BLOB_USED = FRAME_BYTES + 184
+FRAME_TOTAL_BYTES = 4096
+
+REPLIES_COUNT = 0
+REPLIES_BLOB_BYTES = 8
+REPLIES_RECORDS = 16
+REPLIES_ROWS = 24
+REPLIES_BLOB = 32
+REPLIES_HEADER_BYTES = 64
+
+
+def worker_line(control: int, worker: int) -> int:
+    """The address of a worker's words in the control block."""
+    return control + WORKERS + worker * WORKER_BYTES

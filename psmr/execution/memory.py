@@ -1,0 +1,104 @@
+"""All the memory of one replica's execution, taken from one region before the workers are forked."""
+
+from __future__ import annotations
+
+import struct
+
+import xxhash
+
+from cdep import StateMachine
+from proxies.layout import ServiceLayout
+from psmr.execution import layout as at
+from psmr.state import frame as frames
+from psmr.state.access import STAGING_BYTES, Access
+from psmr.state.compiled_machine import containers_of
+from psmr.state.field import Container, round_up
+from psmr.state.region import PAGE_BYTES, Region
+from psmr.state.scratch import Scratch
+
+TOTALS_BYTES = 16
+
+
+class Memory:
+    """Addresses of control block, slots, frames, delivery ring and state; see `psmr.execution.layout`."""
+
+    def __init__(self, owner: type[StateMachine], layout: ServiceLayout, workers: int, ring_bytes: int) -> None:
+        self.containers: dict[str, Container] = containers_of(owner)
+        self.workers = workers
+        self.ring_bytes = ring_bytes
+        private = 16 * frames.UNDO_ENTRIES + frames.ARENA_BYTES + STAGING_BYTES + at.REPLY_RING_BYTES + 8 * at.SLOTS
+        state = sum(round_up(container.size_bytes, PAGE_BYTES) for container in self.containers.values())
+        common = at.CONTROL_BYTES + at.SLOTS * at.SLOT_BYTES + TOTALS_BYTES + ring_bytes
+        slack = PAGE_BYTES * (16 + 8 * workers)
+        self.region = Region(common + state + workers * (private + at.FRAME_TOTAL_BYTES) + slack)
+        self.control = self.region.take(at.CONTROL_BYTES)
+        self.slots = self.region.take(at.SLOTS * at.SLOT_BYTES)
+        self.totals = self.region.take(TOTALS_BYTES)
+        self.table = self.region.take(2 * 65)
+        self.ring = self.region.take(ring_bytes)
+        self.frames = [self.region.take(at.FRAME_TOTAL_BYTES) for _ in range(workers)]
+        self.staging = [self.region.take(STAGING_BYTES) for _ in range(workers)]
+        self.reply_rings = [self.region.take(at.REPLY_RING_BYTES) for _ in range(workers)]
+        self._lay_frames(layout)
+        self.bases = tuple(self._lay_state())
+
+    def _lay_frames(self, layout: ServiceLayout) -> None:
+        for worker, frame in enumerate(self.frames):
+            arena = self.region.take(frames.ARENA_BYTES)
+            self.set(frame + frames.UNDO_CAPACITY, frames.UNDO_ENTRIES)
+            self.set(frame + frames.UNDO_BASE, self.region.take(16 * frames.UNDO_ENTRIES))
+            self.set(frame + frames.ARENA_NEXT, arena)
+            self.set(frame + frames.ARENA_BASE, arena)
+            self.set(frame + frames.ARENA_END, arena + frames.ARENA_BYTES)
+            self.set(frame + at.FRAME_CONTROL, self.control)
+            self.set(frame + at.FRAME_SLOTS, self.slots)
+            self.set(frame + at.FRAME_WORKER, worker)
+            self.set(frame + at.FRAME_WORKERS, self.workers)
+            self.set(frame + at.FRAME_REPLY_RING, self.reply_rings[worker])
+            self.set(frame + at.FRAME_REPLY_STARTS, self.region.take(8 * at.SLOTS))
+            self.set(frame + at.FRAME_REPLY_STRIDE, layout.reply_stride)
+
+    def _lay_state(self) -> list[int]:
+        bases: list[int] = []
+        scratches = 0
+        for container in self.containers.values():
+            if isinstance(container, Scratch):
+                if scratches == frames.SCRATCHES:
+                    raise TypeError(f"expected at most {frames.SCRATCHES} Scratch fields in a service; build values in turn")
+                bases.append(scratches)
+                scratches += 1
+            else:
+                address = self.region.take(container.size_bytes)
+                container.prepare(self.region, address)
+                bases.append(address)
+        return bases
+
+    def get(self, address: int) -> int:
+        """The aligned word at `address`."""
+        return self.region.word(address)
+
+    def set(self, address: int, value: int) -> None:
+        """Set an aligned word that no other process reads yet, or that only the calling process writes."""
+        self.region.words[(address - self.region.address) >> 3] = value
+
+    def write_slot(self, slot: int, *words: int) -> None:
+        """Fill a slot's descriptor; it is read only once it is published."""
+        place = self.slots + (slot % at.SLOTS) * at.SLOT_BYTES
+        self.region.at(place, 8 * at.SLOT_WORDS)[:] = struct.pack(f"<{at.SLOT_WORDS}q", *words)
+
+    def access(self, worker: int) -> Access:
+        """Interpreted access for one worker."""
+        return Access(self.region, self.frames[worker], self.staging[worker])
+
+    def digest(self) -> int:
+        """xxh3-64 of the whole replicated state, in a canonical order; only while nothing executes."""
+        digest = xxhash.xxh3_64()
+        for base, container in zip(self.bases, self.containers.values(), strict=True):
+            if container.replicated:
+                for piece in container.content(self.region, base):
+                    digest.update(piece)
+        return digest.intdigest()
+
+    def state_bytes(self) -> int:
+        """How much memory the region holds at present, its rings included."""
+        return self.region.allocated_bytes()

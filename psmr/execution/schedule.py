@@ -1,0 +1,274 @@
+"""What a worker does next: the barriers of P-SMR, combined.
+
+A worker goes through the rows of a batch in log order. A row whose groups are all its own it executes at once (*parallel mode*).
+A row with several owners makes exactly those meet (*synchronous mode*): the lowest-numbered one executes, the others
+say that they have reached the row and wait. While they wait the executor holds everything they own, so it runs on: it executes
+the following rows that need nothing else, as long as another synchronous row is near (`look_ahead` rows), and then releases
+the others to the row after. A barrier then costs once a cluster of synchronous rows, not once a row.
+
+    begin(frame)        → True: a slot is open, rows wait; False: end
+    seek(frame, row)    → the next row, ≥ `row`, that this worker must execute; −1: the slot is done; −2: end
+    finish(frame)       → publish the slot's replies
+"""
+
+from __future__ import annotations
+
+from cdep.compiled import compiled, inlined
+from psmr.execution.layout import (
+    BELL,
+    BELL_WANTED,
+    COLLECTED,
+    COMPLETED,
+    EXECUTED,
+    FRAME_ACTIVE,
+    FRAME_BLOB,
+    FRAME_CONTROL,
+    FRAME_COUNT,
+    FRAME_HELD,
+    FRAME_LOOK_AHEAD,
+    FRAME_OWNERS,
+    FRAME_RECORDS,
+    FRAME_REPLY_BLOB,
+    FRAME_REPLY_BLOB_USED,
+    FRAME_REPLY_COUNT,
+    FRAME_REPLY_CURSOR,
+    FRAME_REPLY_RECORDS,
+    FRAME_REPLY_RING,
+    FRAME_REPLY_ROWS,
+    FRAME_REPLY_STARTS,
+    FRAME_REPLY_STRIDE,
+    FRAME_ROW,
+    FRAME_SLOT,
+    FRAME_SLOTS,
+    FRAME_STOP_ROW,
+    FRAME_WORKER,
+    FRAME_WORKERS,
+    PUBLISHED,
+    REACHED,
+    REPLIES_BLOB,
+    REPLIES_BLOB_BYTES,
+    REPLIES_COUNT,
+    REPLIES_HEADER_BYTES,
+    REPLIES_RECORDS,
+    REPLIES_ROWS,
+    REPLY_RING_BYTES,
+    REPLY_RING_SOFT_BYTES,
+    RESUME,
+    RUN_ON,
+    SLOT_BLOB,
+    SLOT_BYTES,
+    SLOT_COUNT,
+    SLOT_NOW_US,
+    SLOT_OWNERS,
+    SLOT_RECORDS,
+    SLOT_REPLY_BYTES,
+    SLOTS,
+    SYNCHRONOUS,
+)
+from psmr.execution.waiting import line_of, rouse, wait_until
+from psmr.state.atomics import fence, load_acquire, ring_bell, store_release
+from psmr.state.frame import NOW_US
+from psmr.state.words import load_i64, load_u16, store_i64
+
+SLOT_DONE = -1
+ENDING = -2
+
+
+@compiled
+def _reply_start(frame: int, slot: int, need: int) -> int:
+    """Where in the ring `need` bytes of replies may go, or −1 while older replies are in the way."""
+    cursor = load_i64(frame + FRAME_REPLY_CURSOR)
+    collected = load_acquire(load_i64(frame + FRAME_CONTROL) + COLLECTED)
+    if collected >= slot:
+        return 0
+    oldest = load_i64(load_i64(frame + FRAME_REPLY_STARTS) + 8 * (collected % SLOTS))
+    if cursor < oldest:
+        return cursor if cursor + need < oldest else -1
+    if cursor > REPLY_RING_SOFT_BYTES and need < oldest:
+        return 0
+    if cursor + need <= REPLY_RING_BYTES:
+        return cursor
+    return 0 if need < oldest else -1
+
+
+@compiled
+def _open_replies(frame: int, slot: int, count: int, several: bool, need: int) -> bool:
+    """Make room for the slot's replies, waiting for older ones to be collected; False at the end."""
+    control = load_i64(frame + FRAME_CONTROL)
+    start = _reply_start(frame, slot, need)
+    while start < 0:
+        if not wait_until(frame, control + COLLECTED, load_acquire(control + COLLECTED) + 1):
+            return False
+        start = _reply_start(frame, slot, need)
+    store_i64(load_i64(frame + FRAME_REPLY_STARTS) + 8 * (slot % SLOTS), start)
+    rows = load_i64(frame + FRAME_REPLY_RING) + start + REPLIES_HEADER_BYTES
+    records = rows + ((4 * count + 7) & ~7 if several else 0)
+    store_i64(frame + FRAME_REPLY_ROWS, rows if several else 0)
+    store_i64(frame + FRAME_REPLY_RECORDS, records)
+    store_i64(frame + FRAME_REPLY_COUNT, 0)
+    store_i64(frame + FRAME_REPLY_BLOB, records + count * load_i64(frame + FRAME_REPLY_STRIDE))
+    store_i64(frame + FRAME_REPLY_BLOB_USED, 0)
+    return True
+
+
+@compiled
+def begin(frame: int) -> bool:
+    """Wait for the next published slot and open it; go on with the open one after a failed command. False: end."""
+    if load_i64(frame + FRAME_ACTIVE) != 0:
+        return True
+    control = load_i64(frame + FRAME_CONTROL)
+    slot = load_i64(frame + FRAME_SLOT)
+    if not wait_until(frame, control + PUBLISHED, slot + 1):
+        return False
+    descriptor = load_i64(frame + FRAME_SLOTS) + (slot % SLOTS) * SLOT_BYTES
+    count = load_i64(descriptor + SLOT_COUNT)
+    owners = load_i64(descriptor + SLOT_OWNERS)
+    if not _open_replies(frame, slot, count, owners != 0, load_i64(descriptor + SLOT_REPLY_BYTES)):
+        return False
+    store_i64(frame + FRAME_COUNT, count)
+    store_i64(frame + FRAME_RECORDS, load_i64(descriptor + SLOT_RECORDS))
+    store_i64(frame + FRAME_BLOB, load_i64(descriptor + SLOT_BLOB))
+    store_i64(frame + FRAME_OWNERS, owners)
+    store_i64(frame + NOW_US, load_i64(descriptor + SLOT_NOW_US))
+    store_i64(frame + FRAME_ROW, 0)
+    store_i64(frame + FRAME_HELD, 0)
+    store_i64(frame + FRAME_ACTIVE, 1)
+    return True
+
+
+@compiled
+def finish(frame: int) -> None:
+    """Publish the slot's replies and the counters, and ring for the replica if it sleeps."""
+    control = load_i64(frame + FRAME_CONTROL)
+    line = line_of(control, load_i64(frame + FRAME_WORKER))
+    slot = load_i64(frame + FRAME_SLOT)
+    start = load_i64(load_i64(frame + FRAME_REPLY_STARTS) + 8 * (slot % SLOTS))
+    header = load_i64(frame + FRAME_REPLY_RING) + start
+    blob = load_i64(frame + FRAME_REPLY_BLOB)
+    used = load_i64(frame + FRAME_REPLY_BLOB_USED)
+    executed = load_i64(frame + FRAME_REPLY_COUNT)
+    store_i64(header + REPLIES_COUNT, executed)
+    store_i64(header + REPLIES_BLOB_BYTES, used)
+    store_i64(header + REPLIES_RECORDS, load_i64(frame + FRAME_REPLY_RECORDS))
+    store_i64(header + REPLIES_ROWS, load_i64(frame + FRAME_REPLY_ROWS))
+    store_i64(header + REPLIES_BLOB, blob)
+    end = blob + used - load_i64(frame + FRAME_REPLY_RING)
+    store_i64(frame + FRAME_REPLY_CURSOR, (end + 127) & ~127)
+    store_i64(line + EXECUTED, load_i64(line + EXECUTED) + executed)
+    store_i64(frame + FRAME_SLOT, slot + 1)
+    store_i64(frame + FRAME_ACTIVE, 0)
+    store_release(line + COMPLETED, slot + 1)
+    fence()
+    if load_acquire(control + BELL_WANTED) != 0:
+        store_release(control + BELL_WANTED, 0)
+        ring_bell(load_i64(control + BELL), control + BELL + 8)
+
+
+@inlined
+def _position(frame: int, row: int) -> int:
+    return (load_i64(frame + FRAME_SLOT) << 32) + row + 1
+
+
+@inlined
+def _lowest(owners: int) -> int:
+    worker = 0
+    while (owners >> worker) & 1 == 0:
+        worker += 1
+    return worker
+
+
+@compiled
+def _run_on_until(frame: int, row: int, held: int) -> int:
+    """The row at which to release: after the last synchronous row that is near enough to the one before it."""
+    owners = load_i64(frame + FRAME_OWNERS)
+    count = load_i64(frame + FRAME_COUNT)
+    look_ahead = load_i64(frame + FRAME_LOOK_AHEAD)
+    last = row
+    row += 1
+    while row < count and row <= last + look_ahead:
+        owner = load_u16(owners + 2 * row)
+        if owner & held:
+            if owner & ~held:
+                break
+            if owner & (owner - 1):
+                last = row
+        row += 1
+    return last + 1
+
+
+@compiled
+def _gather(frame: int, row: int, owner: int) -> bool:
+    """As executor: wait until the other owners have reached the row; then hold them. False: end."""
+    control = load_i64(frame + FRAME_CONTROL)
+    me = load_i64(frame + FRAME_WORKER)
+    position = _position(frame, row)
+    for worker in range(load_i64(frame + FRAME_WORKERS)):
+        waits = (owner >> worker) & 1 and worker != me
+        if waits and not wait_until(frame, line_of(control, worker) + REACHED, position):
+            return False
+    store_i64(frame + FRAME_HELD, owner)
+    store_i64(frame + FRAME_STOP_ROW, _run_on_until(frame, row, owner))
+    line = line_of(control, me)
+    store_i64(line + SYNCHRONOUS, load_i64(line + SYNCHRONOUS) + 1)
+    store_i64(line + RUN_ON, load_i64(line + RUN_ON) + load_i64(frame + FRAME_STOP_ROW) - row - 1)
+    return True
+
+
+@compiled
+def _release(frame: int, row: int) -> None:
+    """Let the workers held go on at `row`."""
+    control = load_i64(frame + FRAME_CONTROL)
+    me = load_i64(frame + FRAME_WORKER)
+    held = load_i64(frame + FRAME_HELD)
+    store_i64(frame + FRAME_HELD, 0)
+    for worker in range(load_i64(frame + FRAME_WORKERS)):
+        if (held >> worker) & 1 and worker != me:
+            store_release(line_of(control, worker) + RESUME, _position(frame, row))
+            rouse(control, worker)
+
+
+@compiled
+def _stand_by(frame: int, row: int, owner: int) -> int:
+    """As one of the others: say that the row is reached, wait for the executor; the row to go on at, or ENDING."""
+    control = load_i64(frame + FRAME_CONTROL)
+    line = line_of(control, load_i64(frame + FRAME_WORKER))
+    store_release(line + REACHED, _position(frame, row))
+    rouse(control, _lowest(owner))
+    if not wait_until(frame, line + RESUME, _position(frame, row) + 1):
+        return ENDING
+    return (load_acquire(line + RESUME) & 0xFFFFFFFF) - 1
+
+
+@compiled
+def seek(frame: int, row: int) -> int:
+    """The next row from `row` on that this worker executes, after whatever meeting it needs; SLOT_DONE or ENDING."""
+    owners = load_i64(frame + FRAME_OWNERS)
+    count = load_i64(frame + FRAME_COUNT)
+    if owners == 0:
+        return row if row < count else SLOT_DONE
+    me = load_i64(frame + FRAME_WORKER)
+    mine = 1 << me
+    while row < count:
+        owner = load_u16(owners + 2 * row)
+        held = load_i64(frame + FRAME_HELD)
+        if held != 0:
+            if row >= load_i64(frame + FRAME_STOP_ROW):
+                _release(frame, row)
+                continue
+            if owner & held:
+                return row
+            row += 1
+        elif owner == mine:
+            return row
+        elif owner & mine == 0:
+            row += 1
+        elif _lowest(owner) == me:
+            if not _gather(frame, row, owner):
+                return ENDING
+        else:
+            row = _stand_by(frame, row, owner)
+            if row < 0:
+                return ENDING
+    if load_i64(frame + FRAME_HELD) != 0:
+        _release(frame, count)
+    return SLOT_DONE

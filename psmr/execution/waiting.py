@@ -1,0 +1,69 @@
+"""Waiting for a word to grow: spin briefly, then sleep; and waking who sleeps.
+
+Sleeper                            Waker
+    asleep = 1                         word = value   (release)
+    fence                              fence
+    if word >= wanted: do not sleep    if asleep: alarm += 1; futex_wake(alarm)
+    futex_wait(alarm, as read before)
+
+Either the sleeper sees the word or the waker sees `asleep`; and if the wake comes before the wait, `alarm` has changed and
+the wait returns at once. The sleep is bounded all the same: a lost wake-up costs a delay, never a hang.
+"""
+
+from __future__ import annotations
+
+from cdep.compiled import compiled, inlined
+from psmr.execution.layout import (
+    ALARM,
+    ASLEEP,
+    FRAME_CONTROL,
+    FRAME_SPIN,
+    FRAME_WORKER,
+    STOPPING,
+    WORKER_BYTES,
+    WORKERS,
+)
+from psmr.state.atomics import fence, load_acquire, relax, sleep_while, store_release, wake
+from psmr.state.words import load_i64
+
+NAP_NS = 250_000_000
+
+
+@inlined
+def line_of(control: int, worker: int) -> int:
+    """The address of a worker's words in the control block."""
+    return control + WORKERS + worker * WORKER_BYTES
+
+
+@compiled
+def wait_until(frame: int, word: int, least: int) -> bool:
+    """Wait until the word is at least `least`; False when the workers are to end instead."""
+    for _ in range(load_i64(frame + FRAME_SPIN)):
+        if load_acquire(word) >= least:
+            return True
+        relax()
+    control = load_i64(frame + FRAME_CONTROL)
+    mine = line_of(control, load_i64(frame + FRAME_WORKER))
+    while True:
+        alarm = load_acquire(mine + ALARM)
+        store_release(mine + ASLEEP, 1)
+        fence()
+        ready = load_acquire(word) >= least
+        stopping = load_acquire(control + STOPPING) != 0
+        if not ready and not stopping:
+            sleep_while(mine + ALARM, alarm, NAP_NS)
+        store_release(mine + ASLEEP, 0)
+        if ready or load_acquire(word) >= least:
+            return True
+        if stopping:
+            return False
+
+
+@compiled
+def rouse(control: int, worker: int) -> None:
+    """Wake a worker if it sleeps; call after the store that it may be waiting for."""
+    fence()
+    line = line_of(control, worker)
+    if load_acquire(line + ASLEEP) != 0:
+        store_release(line + ALARM, load_acquire(line + ALARM) + 1)
+        wake(line + ALARM)

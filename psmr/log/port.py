@@ -1,0 +1,63 @@
+"""`OrderedLog`: what the engine needs of whatever orders its batches.
+
+The port promises little, so that much can stand behind it: consensus with a leader or without, on this machine or elsewhere,
+among crashing members or lying ones.
+
+- `append` hands a payload in. It may come to be ordered once, several times, or never, at any time from then on; payloads
+  may overtake each other. Exactly-once and a session's order are made above, at delivery.
+- `committed` is the index up to which every replica reads the same entries for good. It never falls.
+- Entries are numbered from 1 without gaps; an entry's payload may be empty.
+- Nothing in an entry may be trusted: whoever delivers it checks it, alike on every replica.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One committed entry: its place, the stamp it was ordered with (microseconds since 1970), and its bytes."""
+
+    index: int
+    time_us: int
+    payload: memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class LogStatus:
+    """Where a log stands, for people: `leader` is None where there is none, or none is known."""
+
+    role: str
+    term: int
+    leader: int | None
+    last_index: int
+    committed: int
+
+
+class OrderedLog(Protocol):
+    """An ordered log of payloads; driven by one thread, which calls `step` whenever a source is ready or time is up."""
+
+    @property
+    def committed(self) -> int:
+        """The index of the newest committed entry; 0 when there is none."""
+
+    def append(self, payload: bytes) -> None:
+        """Hand in a payload to be ordered. Raises Refused when it cannot be taken now; nothing was done then."""
+
+    def read(self, first: int, max_bytes: int) -> Sequence[Entry]:
+        """Committed entries from `first` on, whole, at least one if there is any, about `max_bytes` together."""
+
+    def sources(self) -> Sequence[Any]:
+        """File descriptors and zmq sockets; `step` is to be called when one is readable."""
+
+    def step(self, now_us: int) -> int:
+        """Do what there is to do; the time, on the same clock, by which to call again at the latest."""
+
+    def status(self) -> LogStatus:
+        """Where the log stands."""
+
+    def close(self) -> None:
+        """Finish what is under way and let go of everything."""

@@ -1,0 +1,244 @@
+"""`OrderedLog` by embedded Raft: the pure core, given a disk, a network and a clock.
+
+    peers ──► Receive ─┐                      ┌─► SaveHardState, Append, Truncate ──► disk
+    clock ──► Tick ────┼─► Raft.handle(event) ┼─► Send, SendEntries ──► peers
+    disk ───► Synced ──┤                      ├─► Commit ──► `committed`
+    append ─► Propose ─┘                      └─► Rejected ──► forwarded to the leader, if one is known
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from psmr.core.raft import (
+    Append,
+    AppendEntries,
+    Commit,
+    Effect,
+    HardState,
+    LogTerms,
+    Propose,
+    Raft,
+    Receive,
+    RoleChanged,
+    SaveHardState,
+    Send,
+    SendEntries,
+    Settings,
+    Synced,
+    Tick,
+    Truncate,
+    Unreachable,
+)
+from psmr.errors import LogDamaged, Refused
+from psmr.log.port import Entry, LogStatus
+from psmr.storage import HardState as HardStateFile
+from psmr.storage import LogStore, Record, decode, decode_unchecked, encode
+from psmr.transport.peers import PeerLinks, PeerMessage
+
+ENTRY_BYTES = 1 << 18
+"""Payloads handed in between two steps share an entry up to this size."""
+UNCOMMITTED_BYTES_MAX = 64 << 20
+_MESSAGES_PER_STEP = 64
+_READ_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Payload:
+    """Payloads that will share an entry, not yet encoded: the leader gives them index, term and time."""
+
+    parts: tuple[bytes, ...]
+
+
+class RaftLog:
+    """One member of a Raft group. `wall_clock_us` stamps entries; `monotonic` times come through `step`."""
+
+    def __init__(
+        self,
+        me: int,
+        members: tuple[int, ...],
+        links: PeerLinks,
+        store: LogStore,
+        hard_state: HardStateFile,
+        *,
+        seed: int,
+        wall_clock_us: Callable[[], int],
+        settings: Settings | None = None,
+    ) -> None:
+        self._links = links
+        self._store = store
+        self._hard_state = hard_state
+        self._wall_clock_us = wall_clock_us
+        term, voted_for = hard_state.load()
+        terms = LogTerms(store.term_runs(), store.last_index)
+        self._raft = Raft(me, members, seed, HardState(term, voted_for), terms, settings or Settings())
+        self._me = me
+        self._committed = 0
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        self._uncommitted: deque[tuple[int, int]] = deque()
+        self._uncommitted_bytes = 0
+        self._last_time_us = 0
+        self.role_changes: list[RoleChanged] = []
+
+    @property
+    def committed(self) -> int:
+        """The newest index that is committed."""
+        return self._committed
+
+    def append(self, payload: bytes) -> None:
+        """Order the payload with the next step, or send it on to the leader."""
+        leader = self._raft.leader
+        if leader is None:
+            raise Refused("no leader is known: a majority of replicas must be running; try again")
+        backlog_bytes = self._uncommitted_bytes + self._waiting_bytes
+        if backlog_bytes > UNCOMMITTED_BYTES_MAX:
+            raise Refused(f"{backlog_bytes} bytes wait to be committed; try again")
+        if leader == self._me:
+            self._wait([payload])
+        elif not self._links.send(leader, None, [payload]):
+            raise Refused(f"the leader, replica {leader}, cannot be reached from here; try again")
+
+    def read(self, first: int, max_bytes: int) -> Sequence[Entry]:
+        """Committed entries, from memory or from disk."""
+        if first > self._committed:
+            return ()
+        records = self._store.read(first, max_bytes)
+        return [
+            Entry(record.index, record.time_us, record.payload) for record in records if record.index <= self._committed
+        ]
+
+    def sources(self) -> Sequence[Any]:
+        """The peers' socket, and the descriptor that tells of finished writes."""
+        return (self._links.inbox, self._store.fileno())
+
+    def step(self, now_us: int) -> int:
+        """Take in time, writes, messages and payloads, in this order."""
+        self._perform(self._raft.handle(Tick(now_us)))
+        self._take_synced()
+        for _ in range(_MESSAGES_PER_STEP):
+            message = self._links.receive()
+            if message is None:
+                break
+            self._take(message)
+        else:
+            now_us = -1
+        self._take_synced()
+        if self._waiting:
+            self._propose()
+        return self._raft.next_deadline_us if now_us >= 0 else 0
+
+    def _take_synced(self) -> None:
+        synced = self._store.take_synced()
+        if synced is not None:
+            self._perform(self._raft.handle(Synced(*synced)))
+
+    def _take(self, message: PeerMessage) -> None:
+        if message.message is None:
+            if self._raft.leader == self._me:
+                self._wait(message.payloads)
+            return
+        payloads: tuple[object, ...] = ()
+        if isinstance(message.message, AppendEntries):
+            try:
+                payloads = tuple(decode(raw) for raw in message.payloads)
+            except LogDamaged:
+                self._links.malformed += 1
+                return
+            if not _belong(message.message, cast("tuple[Record, ...]", payloads)):
+                self._links.malformed += 1
+                return
+        self._perform(self._raft.handle(Receive(message.sender, message.message, payloads)))
+
+    def _wait(self, payloads: Sequence[bytes]) -> None:
+        self._waiting.extend(payloads)
+        self._waiting_bytes += sum(map(len, payloads))
+
+    def _propose(self) -> None:
+        entries: list[_Payload] = []
+        parts: list[bytes] = []
+        size_bytes = 0
+        for payload in self._waiting:
+            if parts and size_bytes + len(payload) > ENTRY_BYTES:
+                entries.append(_Payload(tuple(parts)))
+                parts, size_bytes = [], 0
+            parts.append(payload)
+            size_bytes += len(payload)
+        entries.append(_Payload(tuple(parts)))
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        self._perform(self._raft.handle(Propose(tuple(entries))))
+
+    def _perform(self, effects: list[Effect]) -> None:
+        """Effects in order. A rejected proposal is dropped: its client hears nothing and sends it again."""
+        for effect in effects:
+            if isinstance(effect, SendEntries):
+                self._send_entries(effect)
+            elif isinstance(effect, Send):
+                self._links.send(effect.to, effect.message)
+            elif isinstance(effect, Append):
+                self._append(effect)
+            elif isinstance(effect, Commit):
+                self._commit(effect.index)
+            elif isinstance(effect, SaveHardState):
+                self._hard_state.save(effect.term, effect.voted_for)
+            elif isinstance(effect, Truncate):
+                self._truncate(effect.from_index)
+            elif isinstance(effect, RoleChanged):
+                self.role_changes.append(effect)
+
+    def _append(self, effect: Append) -> None:
+        records: list[Record] = []
+        for place, (term, payload) in enumerate(zip(effect.entry_terms, effect.payloads, strict=True)):
+            if isinstance(payload, Record):
+                records.append(payload)
+                self._last_time_us = max(self._last_time_us, payload.time_us)
+            else:
+                parts = payload.parts if isinstance(payload, _Payload) else (cast(bytes, payload),)
+                self._last_time_us = max(self._last_time_us, self._wall_clock_us())
+                raw = encode(effect.first_index + place, term, self._last_time_us, *parts)
+                records.append(decode_unchecked(raw))
+        self._store.append(records)
+        self._uncommitted.extend((record.index, len(record.raw)) for record in records)
+        self._uncommitted_bytes += sum(len(record.raw) for record in records)
+
+    def _truncate(self, from_index: int) -> None:
+        self._store.truncate(from_index)
+        while self._uncommitted and self._uncommitted[-1][0] >= from_index:
+            self._uncommitted_bytes -= self._uncommitted.pop()[1]
+
+    def _send_entries(self, effect: SendEntries) -> None:
+        message = effect.message
+        wanted = len(message.entry_terms)
+        records: list[Record] = []
+        while len(records) < wanted:
+            records += self._store.read(message.first_index + len(records), _READ_BYTES)
+        if not self._links.send(effect.to, message, [record.raw for record in records[:wanted]]):
+            self._perform(self._raft.handle(Unreachable(effect.to)))
+
+    def _commit(self, index: int) -> None:
+        self._committed = index
+        self._store.mark_committed(min(index, self._store.last_index))
+        while self._uncommitted and self._uncommitted[0][0] <= index:
+            self._uncommitted_bytes -= self._uncommitted.popleft()[1]
+
+    def status(self) -> LogStatus:
+        """Role, term, leader, last index and commit index."""
+        raft = self._raft
+        return LogStatus(raft.role.value, raft.term, raft.leader, raft.last_index, self._committed)
+
+    def close(self) -> None:
+        """Write what is queued, close files and sockets."""
+        self._links.close()
+        self._store.close()
+
+
+def _belong(message: AppendEntries, records: tuple[Record, ...]) -> bool:
+    """Whether the records are those that the message announces."""
+    if len(records) != len(message.entry_terms):
+        return False
+    announced = enumerate(message.entry_terms, message.first_index)
+    return all((record.index, record.term) == place for record, place in zip(records, announced, strict=True))

@@ -1,0 +1,1 @@
+"""One replica: takes batches in, has them ordered, executes them, answers."""

@@ -1,0 +1,162 @@
+"""Delivery: from committed entries to executed batches and replies. The one path of normal work, recovery and replay.
+
+Every decision here is made from the log alone, so every replica makes the same: what is malformed, repeated, out of order or
+of an unknown session is answered, and executed by nobody.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from psmr.core import sessions as at
+from psmr.core.batch import KIND_OPEN, Batch, MalformedBatch, split
+from psmr.core.reply import SEQUENCE_CONSUMED, BatchStatus, encode_reply
+from psmr.core.sessions import Sessions
+from psmr.errors import Violation
+from psmr.execution.engine import Engine
+from psmr.log.port import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply for whoever waits for it: `to` is a session, or the nonce of an open."""
+
+    to: int
+    reply: bytes
+
+
+@dataclass(slots=True)
+class _Delivered:
+    """A batch on its way: still to be decided, or decided and waiting for room."""
+
+    entry: Entry
+    ordinal: int
+    batch: Batch
+    decided: bool = False
+
+
+@dataclass(slots=True)
+class DeliveryCounts:
+    """What was delivered since the start."""
+
+    entries: int = 0
+    batches: int = 0
+    commands: int = 0
+    duplicates: int = 0
+    malformed: int = 0
+
+
+@dataclass(slots=True)
+class Delivery:
+    """Feeds entries, in order, through the sessions to the engine. `delivered` is the last index taken in."""
+
+    sessions: Sessions
+    engine: Engine
+    delivered: int = 0
+    counts: DeliveryCounts = field(default_factory=DeliveryCounts)
+    _waiting: deque[_Delivered] = field(default_factory=deque)
+    _ready: deque[Answer] = field(default_factory=deque)
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything delivered has been executed and collected."""
+        return not self._waiting and self.engine.outstanding == 0
+
+    def deliver(self, entries: Sequence[Entry]) -> None:
+        """Take in the entries that follow `delivered`; execution may lag behind (`wants_entries`)."""
+        for entry in entries:
+            if entry.index != self.delivered + 1:
+                raise Violation(f"delivery: expected entry {self.delivered + 1}, found {entry.index}")
+            self.delivered = entry.index
+            self.counts.entries += 1
+            try:
+                batches = split(entry.payload)
+            except MalformedBatch:
+                # Nobody can be told: what cannot be parsed has no session. Ingress refuses it; only a bad peer sends it.
+                self.counts.malformed += 1
+                continue
+            self._waiting.extend(_Delivered(entry, ordinal, batch) for ordinal, batch in enumerate(batches))
+        self.push()
+
+    @property
+    def wants_entries(self) -> bool:
+        """False while delivered batches wait for room in the engine."""
+        return not self._waiting
+
+    def push(self) -> None:
+        """Hand waiting batches to the engine while it has room."""
+        while self._waiting and self._process(self._waiting[0]):
+            self._waiting.popleft()
+
+    def collect(self) -> Iterator[Answer]:
+        """Answers that are ready: executed batches', and those that needed no execution."""
+        for executed in self.engine.collect():
+            self.sessions.handle(at.Executed(executed.session, executed.sequence, executed.reply))
+            self._ready.append(Answer(executed.session, executed.reply))
+        self.push()
+        while self._ready:
+            yield self._ready.popleft()
+
+    def _process(self, item: _Delivered) -> bool:
+        """Whether the batch is dealt with; False to try again when there is room."""
+        batch = item.batch
+        if not item.decided:
+            self.counts.batches += 1
+            if batch.kind == KIND_OPEN:
+                self._open(item)
+                return True
+            decision = self.sessions.handle(at.Submit(batch.session, batch.sequence, batch.answered))
+            if not isinstance(decision, at.Execute):
+                self._answer_without(batch, decision)
+                return True
+            item.decided = True
+        return self._execute(item)
+
+    def _open(self, item: _Delivered) -> None:
+        opened = self.sessions.handle(at.Open(item.entry.index, item.ordinal))
+        if not isinstance(opened, at.Opened):
+            raise Violation(f"expected a session to be opened, found {opened!r}")
+        nonce = item.batch.session
+        self._ready.append(Answer(nonce, encode_reply(opened.session, nonce, BatchStatus.OPENED)))
+
+    def _execute(self, item: _Delivered) -> bool:
+        batch = item.batch
+        try:
+            if batch.fingerprint != self.engine.service.fingerprint:
+                raise MalformedBatch(f"service {self.engine.service.fingerprint:#018x}", f"{batch.fingerprint:#018x}")
+            taken = self.engine.offer(
+                batch.session, batch.sequence, batch.stride, batch.count, batch.records, batch.blob, item.entry.time_us
+            )
+        except MalformedBatch as error:
+            self._consume_malformed(batch, error)
+            return True
+        if taken:
+            self.counts.commands += batch.count
+        return taken
+
+    def _consume_malformed(self, batch: Batch, error: MalformedBatch) -> None:
+        self.counts.malformed += 1
+        reply = encode_reply(
+            batch.session, batch.sequence, BatchStatus.MALFORMED, blob=str(error).encode(), detail=SEQUENCE_CONSUMED
+        )
+        self.sessions.handle(at.Executed(batch.session, batch.sequence, reply))
+        self._ready.append(Answer(batch.session, reply))
+
+    def _answer_without(self, batch: Batch, decision: at.Decision) -> None:
+        if isinstance(decision, at.Duplicate):
+            self.counts.duplicates += 1
+            if decision.reply is not None:
+                self._ready.append(Answer(batch.session, decision.reply))
+            return
+        if isinstance(decision, at.OutOfOrder):
+            reply = encode_reply(batch.session, decision.expected, BatchStatus.OUT_OF_ORDER)
+        elif isinstance(decision, at.Unknown):
+            reply = encode_reply(batch.session, batch.sequence, BatchStatus.UNKNOWN_SESSION)
+        elif isinstance(decision, at.Refused):
+            reason = f"the session is owed {decision.owed} replies".encode()
+            reply = encode_reply(batch.session, batch.sequence, BatchStatus.REFUSED, blob=reason)
+        else:
+            raise Violation(f"expected a decision about a submitted batch, found {decision!r}")
+        self._ready.append(Answer(batch.session, reply))

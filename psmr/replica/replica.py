@@ -1,0 +1,190 @@
+"""One replica: takes batches in, has them ordered, delivers what is committed, answers those it took in.
+
+    clients ──SUBMIT──► ingress checks ──► OrderedLog.append
+                                              │ committed
+    clients ◄──REPLY── routes ◄── Delivery ◄──┘ sessions, engine, workers
+
+One thread, one loop: do everything that is ready, then sleep until a socket, a finished write, a worker or the clock wakes it.
+Whoever ordered a batch, the replica that its client last spoke to answers it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+
+from psmr.core.batch import KIND_OPEN, MalformedBatch, parse_whole
+from psmr.core.reply import SEQUENCE_UNUSED, BatchStatus, encode_reply
+from psmr.core.sessions import Sessions
+from psmr.errors import Refused
+from psmr.execution.engine import Engine
+from psmr.log.port import OrderedLog
+from psmr.replica.delivery import Delivery
+from psmr.replica.routes import Routes
+from psmr.transport.client_port import ClientPort, StatusAsked, Submitted
+
+DELIVER_BYTES = 4 << 20
+ENTRIES_AHEAD_BYTES = 1 << 20
+REQUESTS_PER_TURN = 64
+_log = logging.getLogger("psmr.replica")
+
+
+class WorkerDied(Exception):
+    """A worker process ended by itself: the replica must start again from its log."""
+
+
+class Replica:
+    """The loop of one replica. `stop()` may be called from a signal handler."""
+
+    def __init__(
+        self, identity: dict[str, Any], log: OrderedLog, engine: Engine, port: ClientPort, clock_us: Callable[[], int]
+    ) -> None:
+        self._identity = identity
+        self._log = log
+        self._engine = engine
+        self._port = port
+        self._clock_us = clock_us
+        self._routes = Routes()
+        self._delivery = Delivery(Sessions(), engine)
+        self._digest_asked: list[bytes] = []
+        self._stopping = False
+        self._started_us = clock_us()
+
+    def stop(self) -> None:
+        """End the loop at its next turn."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Serve until stopped. Raises WorkerDied, and what the log raises when its disk fails."""
+        poller = self._poller()
+        sentinels = set(self._engine.sentinels)
+        while not self._stopping:
+            deadline_us = self._turn()
+            if not self._engine.want_bell():
+                deadline_us = 0
+            wait_ms = min(max(0, deadline_us - self._clock_us() + 999) // 1000, 1000)
+            for source, _ in poller.poll(wait_ms):
+                if source == self._engine.bell:
+                    self._engine.silence_bell()
+                elif source in sentinels:
+                    self._worker_died()
+
+    def _poller(self) -> zmq.Poller:
+        poller = zmq.Poller()
+        for source in (self._port.socket, *self._log.sources(), self._engine.bell, *self._engine.sentinels):
+            poller.register(source, zmq.POLLIN)
+        return poller
+
+    def _turn(self) -> int:
+        """Everything that is ready, once; when to take the next turn at the latest."""
+        more = self._take_requests()
+        deadline_us = self._log.step(self._clock_us())
+        self._answer()
+        more |= self._deliver()
+        self._answer()
+        if self._digest_asked and self._delivery.idle:
+            self._answer_digests()
+        return 0 if more else deadline_us
+
+    def _take_requests(self) -> bool:
+        for _ in range(REQUESTS_PER_TURN):
+            request = self._port.receive()
+            if request is None:
+                return False
+            if isinstance(request, Submitted):
+                self._take_batch(request)
+            elif isinstance(request, StatusAsked) and request.digest:
+                self._digest_asked.append(request.connection)
+            elif isinstance(request, StatusAsked):
+                self._port.send_status(request.connection, self.status())
+            else:
+                status = self._log.status()
+                self._port.welcome(request, status.leader)
+        return True
+
+    def _take_batch(self, request: Submitted) -> None:
+        """Check as a courtesy to the client (delivery checks for the cluster), remember who asked, have it ordered."""
+        try:
+            batch = parse_whole(request.batch)
+        except MalformedBatch as error:
+            self._port.error(request.connection, str(error))
+            return
+        self._routes.learn(batch.session, request.connection)
+        if batch.kind != KIND_OPEN and batch.fingerprint != self._engine.service.fingerprint:
+            text = f"batch of service {batch.fingerprint:#018x}; this cluster runs {self._engine.service.fingerprint:#018x}"
+            self._refuse(request, batch.session, batch.sequence, BatchStatus.MALFORMED, text)
+            return
+        try:
+            self._log.append(request.batch)
+        except Refused as refused:
+            self._refuse(request, batch.session, batch.sequence, BatchStatus.REFUSED, str(refused))
+
+    def _refuse(self, request: Submitted, session: int, sequence: int, status: BatchStatus, text: str) -> None:
+        reply = encode_reply(session, sequence, status, blob=text.encode(), detail=SEQUENCE_UNUSED)
+        self._port.reply(request.connection, reply)
+
+    def _deliver(self) -> bool:
+        """Hand committed entries to delivery while it wants them; whether more are waiting that it would take."""
+        if self._digest_asked:
+            return False
+        if self._delivery.wants_entries and self._log.committed > self._delivery.delivered:
+            self._delivery.deliver(self._log.read(self._delivery.delivered + 1, DELIVER_BYTES))
+        return self._delivery.wants_entries and self._log.committed > self._delivery.delivered
+
+    def _answer(self) -> None:
+        for answer in self._delivery.collect():
+            connection = self._routes.find(answer.to)
+            if connection is not None:
+                self._port.reply(connection, answer.reply)
+
+    def _answer_digests(self) -> None:
+        digests = {
+            "digest": f"{self._engine.digest():016x}",
+            "sessions_digest": f"{self._delivery.sessions.digest():016x}",
+        }
+        for connection in self._digest_asked:
+            self._port.send_status(connection, {**self.status(), **digests})
+        self._digest_asked.clear()
+
+    def _worker_died(self) -> None:
+        dead = self._engine.dead()
+        if dead and not self._stopping:
+            raise WorkerDied(
+                "; ".join(f"worker {number} ended ({_cause(code)}) {self._engine.place_of(number)}" for number, code in dead)
+            )
+
+    def status(self) -> dict[str, Any]:
+        """Where this replica stands, for people and programs: plain numbers, texts and lists."""
+        log = self._log.status()
+        counters = self._engine.counters()
+        counts = self._delivery.counts
+        return {
+            **self._identity,
+            "pid": os.getpid(),
+            "role": log.role,
+            "term": log.term,
+            "leader": log.leader,
+            "last_index": log.last_index,
+            "committed": log.committed,
+            "delivered": self._delivery.delivered,
+            "executed": sum(counters.commands),
+            "commands": counts.commands,
+            "batches": counts.batches,
+            "duplicates": counts.duplicates,
+            "malformed": counts.malformed + self._port.malformed,
+            "synchronous_commands": counters.synchronous_commands,
+            "barriers": sum(counters.synchronous),
+            "run_on": sum(counters.run_on),
+            "workers": list(counters.commands),
+            "sessions": len(self._delivery.sessions),
+            "memory_bytes": self._engine.memory.state_bytes(),
+            "uptime_us": self._clock_us() - self._started_us,
+        }
+
+
+def _cause(code: int | None) -> str:
+    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"

@@ -1,0 +1,143 @@
+"""A replica's process, from configuration to exit code: the one place where everything is put together.
+
+Order matters. The data folder is claimed first, so that a second process finds out at once. Then the workers are forked,
+while this process has neither threads nor sockets. Then log and sockets are opened, and the loop runs.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from contextlib import ExitStack
+from types import FrameType
+
+import xxhash
+
+from cdep import Service, StateMachine, service_of
+from psmr.config import ClusterConfig
+from psmr.core.raft import Settings
+from psmr.errors import ConfigurationError, Violation
+from psmr.execution.engine import Engine
+from psmr.execution.worker import die_with_parent, name_process
+from psmr.log.raft_log import RaftLog
+from psmr.replica.clocks import monotonic_us, wall_us
+from psmr.replica.replica import Replica, WorkerDied
+from psmr.storage import Claim, HardState, LogStore, claim
+from psmr.transport.client_port import ClientPort
+from psmr.transport.peers import PeerLinks
+
+RESTARTS_MAX = 5
+SPINS_PER_US = 25
+_RESTARTS = "PSMR_RESTARTS"
+_PARENT = "PSMR_DIE_WITH_PARENT"
+_log = logging.getLogger("psmr.replica")
+
+
+def serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine]) -> int:
+    """Run one replica until SIGTERM or SIGINT; 0 then. Raises ConfigurationError and Violation.
+
+    When a worker dies the process executes itself anew: same process id, everything else from the log.
+    """
+    parent = os.environ.get(_PARENT)
+    if parent:
+        die_with_parent(int(parent))
+    name_process(f"psmr-replica-{replica_id}")
+    logging.basicConfig(level=logging.INFO, format=f"replica {replica_id} %(message)s", stream=sys.stderr)
+    try:
+        _serve(config, replica_id, owner)
+    except WorkerDied as died:
+        _start_again(str(died))
+    return 0
+
+
+def cluster_id(config: ClusterConfig) -> int:
+    """The cluster's number, from its name: what its messages and segments carry."""
+    return xxhash.xxh3_64_intdigest(config.name.encode())
+
+
+def _claim(config: ClusterConfig, replica_id: int, service: Service) -> Claim:
+    return claim(
+        config.folder(replica_id),
+        cluster=config.name,
+        cluster_id=cluster_id(config),
+        replica_id=replica_id,
+        service=service.name,
+        fingerprint=service.fingerprint,
+    )
+
+
+def _serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine]) -> None:
+    me = config.replica(replica_id)
+    service = service_of(owner)
+    with ExitStack() as stack:
+        stack.enter_context(_claim(config, replica_id, service))
+        engine = Engine(
+            owner,
+            me.workers,
+            compiled=config.execution == "compiled",
+            ring_bytes=config.tuning.ring_mib << 20,
+            spin=config.tuning.spin_us * SPINS_PER_US,
+            look_ahead=config.tuning.lookahead,
+        )
+        stack.callback(engine.close)
+        engine.start()
+        log = _open_log(config, replica_id, stack)
+        members = {replica.id: replica.clients for replica in config.replicas}
+        port = ClientPort(me.clients, service, config.name, replica_id, members)
+        stack.callback(port.close)
+        identity = {"cluster": config.name, "replica": replica_id, "service": config.service, "clients": me.clients}
+        replica = Replica(identity, log, engine, port, monotonic_us)
+        _stop_on_signals(replica)
+        _log.info("serves %s at %s", config.service, me.clients)
+        replica.run()
+
+
+def _open_log(config: ClusterConfig, replica_id: int, stack: ExitStack) -> RaftLog:
+    folder = config.folder(replica_id)
+    durable = config.durability == "disk"
+    store = LogStore(folder, durable, config.tuning.segment_mib << 20, cluster_id=cluster_id(config))
+    if store.recovered:
+        _log.warning("%s", store.recovered)
+    links = PeerLinks(replica_id, cluster_id(config), {replica.id: replica.peers for replica in config.replicas})
+    log = RaftLog(
+        replica_id,
+        tuple(replica.id for replica in config.replicas),
+        links,
+        store,
+        HardState(folder, sync=durable),
+        seed=int.from_bytes(os.urandom(8), "little"),
+        wall_clock_us=wall_us,
+        settings=Settings(
+            election_timeout_us=config.tuning.election_timeout_ms * 1000,
+            heartbeat_us=config.tuning.heartbeat_ms * 1000,
+            max_entries_in_flight=256,
+        ),
+    )
+    stack.callback(log.close)
+    return log
+
+
+def _stop_on_signals(replica: Replica) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
+        replica.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+def _start_again(reason: str) -> None:
+    """Execute this program anew, unless that was done too often: then a command kills its worker each time."""
+    restarts = int(os.environ.get(_RESTARTS, "0")) + 1
+    if restarts > RESTARTS_MAX:
+        raise Violation(
+            f"{reason}; started again {RESTARTS_MAX} times and it happened each time: the command at that place kills "
+            "its worker; run the replica with execution = \"interpreted\" to see why"
+        )
+    _log.error("%s; starts again from its log", reason)
+    os.environ[_RESTARTS] = str(restarts)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+__all__ = ["ConfigurationError", "cluster_id", "serve"]

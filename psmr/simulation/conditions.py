@@ -1,0 +1,68 @@
+"""What a simulated run is like: every rate and time, drawn from its seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from psmr.core.raft import Settings
+
+_RARELY = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """A random duration: mostly between `shortest_us` and `longest_us`, rarely up to `worst_us`."""
+
+    shortest_us: int
+    longest_us: int
+    worst_us: int
+
+    def draw_us(self, random: Random) -> int:
+        """One duration."""
+        longest_us = self.worst_us if random.random() < _RARELY else self.longest_us
+        return self.shortest_us + int(random.random() * (longest_us - self.shortest_us))
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """One run's settings, network, disks, clients and faults. Small limits make rare interleavings frequent.
+
+    `hunt`: if not None, how soon after its election every leader is cut off: the way to the paper's figure 8.
+    """
+
+    settings: Settings
+    drop_rate: float
+    duplicate_rate: float
+    network: Delay
+    sync: Delay
+    propose: Delay
+    fault: Delay
+    downtime: Delay
+    hunt: Delay | None
+    chaos_us: int
+    recovery_us: int
+
+    @classmethod
+    def drawn(cls, random: Random) -> Conditions:
+        """The conditions that a seed's generator draws first."""
+        per_message = random.choice((1, 1, 2, 8))
+        settings = Settings(
+            election_timeout_us=random.choice((40_000, 60_000)),
+            heartbeat_us=random.choice((10_000, 20_000)),
+            max_entries_per_message=per_message,
+            max_entries_in_flight=per_message * random.choice((1, 4, 32)),
+        )
+        return cls(
+            settings=settings,
+            drop_rate=random.choice((0.0, 0.02, 0.1, 0.25)),
+            duplicate_rate=random.choice((0.0, 0.02, 0.2)),
+            network=Delay(200, random.choice((1_000, 4_000)), random.choice((4_000, 60_000))),
+            sync=Delay(100, random.choice((1_000, 6_000)), random.choice((6_000, 60_000))),
+            propose=Delay(1_000, random.choice((10_000, 40_000)), 80_000),
+            fault=Delay(5_000, random.choice((60_000, 150_000, 300_000)), 400_000),
+            downtime=Delay(1_000, random.choice((10_000, 100_000)), 300_000),
+            hunt=random.choice((None, None, Delay(0, 1_500, 30_000), Delay(0, 12_000, 60_000))),
+            chaos_us=1_300_000,
+            recovery_us=3_000_000,
+        )

@@ -1,0 +1,54 @@
+"""A network that loses, repeats, delays and reorders messages, and can be cut in one direction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from psmr.core.raft import Message
+from psmr.simulation.conditions import Conditions
+from psmr.simulation.scheduler import Scheduler
+
+Deliver = Callable[[int, int, Message, tuple[object, ...]], None]
+
+
+class SimulatedNetwork:
+    """Calls `deliver(to, sender, message, payloads)` some time after `send`, or never, or twice.
+
+    Whether a link is cut is asked when a message arrives: a partition also catches what is under way.
+    """
+
+    def __init__(self, scheduler: Scheduler, random: Random, conditions: Conditions, deliver: Deliver) -> None:
+        self._scheduler = scheduler
+        self._random = random
+        self._delay = conditions.network
+        self._drop_rate = conditions.drop_rate
+        self._duplicate_rate = conditions.duplicate_rate
+        self._deliver = deliver
+        self._cut: set[tuple[int, int]] = set()
+
+    def send(self, sender: int, to: int, message: Message, payloads: tuple[object, ...] = ()) -> None:
+        """Put a message on its way."""
+        random = self._random.random
+        if random() < self._drop_rate:
+            return
+        self._scheduler.after(self._delay.draw_us(self._random), self._arrive, to, sender, message, payloads)
+        if random() < self._duplicate_rate:
+            self._scheduler.after(self._delay.draw_us(self._random), self._arrive, to, sender, message, payloads)
+
+    def cut(self, sender: int, to: int) -> None:
+        """Lose everything from `sender` to `to` until the network is mended."""
+        self._cut.add((sender, to))
+
+    def mend(self) -> None:
+        """Restore every link."""
+        self._cut.clear()
+
+    def behave(self) -> None:
+        """From now on lose and repeat nothing; delays remain."""
+        self.mend()
+        self._drop_rate = self._duplicate_rate = 0.0
+
+    def _arrive(self, to: int, sender: int, message: Message, payloads: tuple[object, ...]) -> None:
+        if (sender, to) not in self._cut:
+            self._deliver(to, sender, message, payloads)

@@ -1,0 +1,178 @@
+"""`Array` and `Table`: dense rows in shared memory, ordered by group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Generic, Self, TypeVar
+
+from cdep.compiled import compiled
+from cdep.hashing import GROUPS
+from cdep.types import Max, Size, ValueType
+from psmr.state import rows
+from psmr.state.access import Access, as_integer
+from psmr.state.field import Container, checked_capacity, declared, round_up
+from psmr.state.kinds import stored_bytes
+from psmr.state.region import Region
+
+V = TypeVar("V")
+
+
+@compiled
+def _row_address(base: int, index: int, capacity: int, row_bytes: int, group_bytes: int) -> int:
+    return rows.row_address(base, index, capacity, row_bytes, group_bytes)
+
+
+class Column(Generic[V]):
+    """One field of every row: `column[index]` reads, `column[index] = value` writes. IndexError outside the capacity."""
+
+    def __init__(self, value: ValueType, offset: int, capacity: int, row_bytes: int) -> None:
+        self.value = value
+        self.offset = offset
+        self.capacity = capacity
+        self.row_bytes = row_bytes
+        self.group_bytes = rows.group_bytes(capacity, row_bytes)
+
+    def attach(self, access: Access, base: int) -> None:
+        """Bind to the rows at `base`."""
+        self._base = base
+        self._read = access.reader(self.value)
+        self._write = access.writer(self.value)
+
+    def _address(self, index: Any) -> int:
+        row = as_integer(index, "a row's index")
+        return _row_address(self._base, row, self.capacity, self.row_bytes, self.group_bytes) + self.offset
+
+    def __getitem__(self, index: Any) -> V:
+        value: V = self._read(self._address(index))
+        return value
+
+    def __setitem__(self, index: Any, value: V | int) -> None:
+        self._write(self._address(index), value)
+
+    def __len__(self) -> int:
+        return self.capacity
+
+
+class _Rows(Container):
+    """A container of `capacity` rows, all zero at first."""
+
+    capacity: int
+    row_bytes: int
+
+    @property
+    def size_bytes(self) -> int:
+        return GROUPS * rows.group_bytes(self.capacity, self.row_bytes)
+
+    @property
+    def replicated(self) -> bool:
+        return True
+
+    def prepare(self, region: Region, address: int) -> None:
+        """Nothing to write: the constants are part of the compiled type."""
+
+    def content(self, region: Region, address: int) -> Iterator[bytes | memoryview]:
+        for number, page in region.written_pages(address, self.size_bytes):
+            yield number.to_bytes(8, "little")
+            yield page
+
+
+class Array(_Rows, Generic[V]):
+    """`capacity` values of one type, zero at first, indexed from 0. A command may touch row *i* only if it depends on *i*."""
+
+    def __init__(self, value: type[V] | Max | Size, *, capacity: int) -> None:
+        self.value = declared(value)
+        self.capacity = checked_capacity("Array", capacity)
+        size = stored_bytes(self.value)
+        self.row_bytes = size if size in (1, 2, 4) else round_up(size, 8)
+        self._column: Column[V] = Column(self.value, 0, self.capacity, self.row_bytes)
+
+    def specification(self) -> str:
+        return f"Array({self.value.name}, capacity={self.capacity})"
+
+    def bind(self, access: Access, address: int) -> Self:
+        bound = type(self).__new__(type(self))
+        bound.__dict__.update(self.__dict__)
+        bound._column = Column(self.value, 0, self.capacity, self.row_bytes)
+        bound._column.attach(access, address)
+        return bound
+
+    def compiled_type(self) -> Any:
+        from psmr.state.compiled_containers import ColumnType
+
+        return ColumnType(self._column)
+
+    def __getitem__(self, index: Any) -> V:
+        return self._column[index]
+
+    def __setitem__(self, index: Any, value: V | int) -> None:
+        self._column[index] = value
+
+    def __len__(self) -> int:
+        return self.capacity
+
+
+class Table(_Rows):
+    """`capacity` rows of named fields, zero at first: `table.price[row]`. The fields of a row lie together.
+
+    Declared with keyword arguments, `Table(capacity=1000, price=i64, quantity=u32, owner=Size(16))`, the widest field
+    first in memory. A command may touch row *i* only if it depends on *i*.
+    """
+
+    def __init__(self, *, capacity: int, **fields: type | Max | Size) -> None:
+        if not fields:
+            raise TypeError("Table: expected at least one field, such as price=i64")
+        reserved = sorted(set(fields) & set(dir(_Rows)))
+        if reserved:
+            raise TypeError(f"Table: a field cannot be called {reserved[0]!r}; rename it")
+        self.capacity = checked_capacity("Table", capacity)
+        self.fields = {name: declared(kind) for name, kind in fields.items()}
+        self._offsets, self.row_bytes = _row_layout(self.fields)
+
+    def specification(self) -> str:
+        fields = ", ".join(f"{name}={value.name}" for name, value in self.fields.items())
+        return f"Table(capacity={self.capacity}, {fields})"
+
+    def column(self, name: str) -> Column[Any]:
+        """The declaration of one field's column."""
+        return Column(self.fields[name], self._offsets[name], self.capacity, self.row_bytes)
+
+    def bind(self, access: Access, address: int) -> Self:
+        bound = type(self).__new__(type(self))
+        bound.__dict__.update(self.__dict__)
+        for name in self.fields:
+            column = self.column(name)
+            column.attach(access, address)
+            setattr(bound, name, column)
+        return bound
+
+    def compiled_type(self) -> Any:
+        from psmr.state.compiled_containers import TableType
+
+        return TableType({name: self.column(name) for name in self.fields})
+
+    def __getattr__(self, name: str) -> Column[Any]:
+        # Only a type checker and a misspelt field come here: a bound table holds its columns as attributes.
+        raise AttributeError(f"the table has no field {name!r}")
+
+    def __len__(self) -> int:
+        return self.capacity
+
+
+def _row_layout(fields: dict[str, ValueType]) -> tuple[dict[str, int], int]:
+    """Offsets of the fields, the widest first, and the bytes of a row (a multiple of 8)."""
+    offsets: dict[str, int] = {}
+    place = 0
+    wide = [name for name, value in fields.items() if stored_bytes(value) >= 8]
+    narrow = [name for name in fields if name not in wide]
+    for name in wide:
+        offsets[name] = place
+        place += round_up(stored_bytes(fields[name]), 8)
+    for name in sorted(narrow, key=lambda name: -_alignment(stored_bytes(fields[name]))):
+        size = stored_bytes(fields[name])
+        offsets[name] = place = round_up(place, _alignment(size))
+        place += size
+    return offsets, round_up(place, 8)
+
+
+def _alignment(size_bytes: int) -> int:
+    return size_bytes if size_bytes in (1, 2, 4) else 1

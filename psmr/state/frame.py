@@ -1,0 +1,113 @@
+"""A worker's private frame: what one command may use besides the state, and how a failed command is undone.
+
+    offset  word                      written
+      0     undo_count                by every write of state; 0 at the start of a command
+      8     undo_capacity             once
+     16     undo_base                 once: (address, old word) pairs follow each other from there
+     24     arena_next                by copies of byte values; arena_base at the start of a command
+     32     arena_base                once
+     40     arena_end                 once
+     48     now_us                    at the start of a batch: the leader's stamp, never going back
+     56     cleared                   1 once the command has emptied a map; 0 at its start
+     64     scratch[8]                (address, length) of what each `Scratch` is building
+    192     -                         (the scheduler's words follow: `psmr.execution.layout`)
+
+A handler that raises must leave no change. Each write of state first notes the old content of the words it covers;
+`undo` restores them in reverse. Byte values that a handler reads are copied into the arena, so that they stay what they
+were when the handler overwrites the entry they came from, as they do in interpreted code.
+"""
+
+from __future__ import annotations
+
+from cdep.compiled import compiled, inlined
+from psmr.state.words import copy_bytes, load_i64, load_u64, store_i64, store_u64
+
+UNDO_COUNT = 0
+UNDO_CAPACITY = 8
+UNDO_BASE = 16
+ARENA_NEXT = 24
+ARENA_BASE = 32
+ARENA_END = 40
+NOW_US = 48
+CLEARED = 56
+SCRATCH = 64
+SCRATCHES = 8
+FRAME_BYTES = 192
+
+UNDO_ENTRIES = 1 << 20
+ARENA_BYTES = 32 << 20
+
+
+class CommandTooLarge(Exception):
+    """A command wrote more than 1,048,576 words of state or read more than 32 MiB of byte values."""
+
+
+@inlined
+def begin_command(frame: int) -> None:
+    """Forget the previous command's undo notes and copies."""
+    store_i64(frame + UNDO_COUNT, 0)
+    store_i64(frame + CLEARED, 0)
+    store_i64(frame + ARENA_NEXT, load_i64(frame + ARENA_BASE))
+
+
+@inlined
+def note_word(frame: int, address: int) -> None:
+    """Note the aligned word at `address` before it is changed."""
+    count = load_i64(frame + UNDO_COUNT)
+    if count >= load_i64(frame + UNDO_CAPACITY):
+        raise CommandTooLarge("a command may change at most 1,048,576 words of state; split it")
+    note = load_i64(frame + UNDO_BASE) + 16 * count
+    store_i64(note, address)
+    store_u64(note + 8, load_u64(address))
+    store_i64(frame + UNDO_COUNT, count + 1)
+
+
+@inlined
+def note_bytes(frame: int, address: int, length: int) -> None:
+    """Note every word that the `length` bytes at `address` touch."""
+    word = address & ~7
+    while word < address + length:
+        note_word(frame, word)
+        word += 8
+
+
+@inlined
+def write_word(frame: int, address: int, value: int) -> None:
+    """Change the aligned word of state at `address`, so that it can be undone."""
+    note_word(frame, address)
+    store_i64(address, value)
+
+
+@inlined
+def write_bytes(frame: int, address: int, source: int, length: int) -> None:
+    """Change `length` bytes of state at `address` to those at `source`, so that it can be undone."""
+    note_bytes(frame, address, length)
+    copy_bytes(address, source, length)
+
+
+@compiled
+def undo(frame: int) -> None:
+    """Take back everything the current command wrote."""
+    note = load_i64(frame + UNDO_BASE) + 16 * (load_i64(frame + UNDO_COUNT) - 1)
+    while note >= load_i64(frame + UNDO_BASE):
+        store_u64(load_i64(note), load_u64(note + 8))
+        note -= 16
+    store_i64(frame + UNDO_COUNT, 0)
+
+
+@inlined
+def arena_take(frame: int, length: int) -> int:
+    """The address of `length` fresh bytes that last until the command ends."""
+    address = load_i64(frame + ARENA_NEXT)
+    if address + length > load_i64(frame + ARENA_END):
+        raise CommandTooLarge("a command may read at most 32 MiB of byte values; split it")
+    store_i64(frame + ARENA_NEXT, (address + length + 7) & ~7)
+    return address
+
+
+@inlined
+def arena_copy(frame: int, source: int, length: int) -> int:
+    """The address of a copy of the `length` bytes at `source`, which lasts until the command ends."""
+    address = arena_take(frame, length)
+    copy_bytes(address, source, length)
+    return address

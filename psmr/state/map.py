@@ -1,0 +1,185 @@
+"""`Map`: a hash map in shared memory, ordered by group."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator
+from typing import Any, Generic, Self, TypeVar, overload
+
+import numpy as np
+
+from cdep.compiled import compiled
+from cdep.hashing import GROUPS
+from cdep.types import Max, Size, ValueType
+from psmr.state import map_core
+from psmr.state.access import Access, key_bits
+from psmr.state.field import Container, checked_capacity, declared, round_up
+from psmr.state.kinds import stored_bytes
+from psmr.state.region import PAGE_BYTES, Region
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@compiled
+def _find(base: int, key: np.uint64) -> int:
+    entry = map_core.find_u64(base, key)
+    return 0 if entry == 0 else map_core.value_address(base, entry)
+
+
+@compiled
+def _find_bytes(base: int, address: int, length: int) -> int:
+    entry = map_core.find_bytes(base, address, length)
+    return 0 if entry == 0 else map_core.value_address(base, entry)
+
+
+@compiled
+def _insert(base: int, frame: int, key: np.uint64) -> int:
+    return map_core.value_address(base, map_core.insert_u64(base, frame, key))
+
+
+@compiled
+def _insert_bytes(base: int, frame: int, address: int, length: int) -> int:
+    return map_core.value_address(base, map_core.insert_bytes(base, frame, address, length))
+
+
+@compiled
+def _key_address(base: int, cursor: int) -> int:
+    return map_core.entry_at(base, cursor) + 8
+
+
+@compiled
+def _value_address(base: int, cursor: int) -> int:
+    return map_core.value_address(base, map_core.entry_at(base, cursor))
+
+
+class Map(Container, Generic[K, V]):
+    """A hash map from integers or bytes to numbers, booleans or bytes.
+
+    `capacity` is how many keys it is meant for, evenly spread: each of the 64 groups takes `group_capacity` of them
+    and refuses more with CapacityExceeded, alike on every replica. Memory is taken as keys come. A command may touch
+    key *x* only if it depends on *x*; `len`, `clear` and the cursor methods touch every key.
+    """
+
+    def __init__(self, key: type[K] | Max | Size, value: type[V] | Max | Size, *, capacity: int) -> None:
+        self.key = declared(key)
+        self.value = declared(value)
+        if self.key.kind == "float":
+            raise TypeError("Map: a float cannot be a key; use an integer of fixed scale")
+        self.capacity = checked_capacity("Map", capacity)
+        share = math.ceil(capacity / GROUPS)
+        self.group_capacity = share + 4 * math.ceil(math.sqrt(share)) + 4
+        key_bytes = 8 if self.key.key_kind == "integer" else 8 + round_up(self.key.limit, 8)
+        self._value_offset = 8 + key_bytes
+        self._entry_bytes = self._value_offset + round_up(stored_bytes(self.value), 8)
+        levels = map_core.levels_for(self.group_capacity) + 1
+        index_bytes = 8 * map_core.FIRST_SLOTS * ((1 << levels) - 1)
+        self._entries_offset = round_up(map_core.PARTITION_HEADER_BYTES + index_bytes, 128)
+        self._partition_bytes = round_up(self._entries_offset + self.group_capacity * self._entry_bytes, PAGE_BYTES)
+
+    def specification(self) -> str:
+        return f"Map({self.key.name}, {self.value.name}, capacity={self.capacity})"
+
+    @property
+    def size_bytes(self) -> int:
+        return map_core.HEADER_BYTES + GROUPS * self._partition_bytes
+
+    @property
+    def replicated(self) -> bool:
+        return True
+
+    def prepare(self, region: Region, address: int) -> None:
+        header = (self._entry_bytes, 0, self._value_offset, self.group_capacity, self._partition_bytes)
+        region.at(address, 48)[:] = struct.pack("<6q", *header, self._entries_offset)
+
+    def compiled_type(self) -> Any:
+        from psmr.state.compiled_containers import MapType
+
+        return MapType(self.key, self.value)
+
+    def content(self, region: Region, address: int) -> Iterator[bytes | memoryview]:
+        for group in range(GROUPS):
+            partition = address + map_core.HEADER_BYTES + group * self._partition_bytes
+            used = region.word(partition + 8)
+            yield region.at(partition, 24)
+            yield region.at(partition + self._entries_offset, used * self._entry_bytes)
+
+    def bind(self, access: Access, address: int) -> Self:
+        bound = type(self).__new__(type(self))
+        bound.__dict__.update(self.__dict__)
+        bound._attach(access, address)
+        return bound
+
+    def _attach(self, access: Access, address: int) -> None:
+        self._access = access
+        self._base = address
+        self._frame = access.frame
+        self._integer_key = self.key.key_kind == "integer"
+        self._read = access.reader(self.value)
+        self._write = access.writer(self.value)
+        self._read_key = access.reader(_key_as_stored(self.key))
+
+    def _staged_key(self, key: Any) -> tuple[int, int]:
+        if len(key) > self.key.limit:
+            raise ValueError(f"a key of {len(key)} bytes; the map was declared with {self.key.name}")
+        return self._access.stage(key), len(key)
+
+    def _value_at(self, key: Any) -> int:
+        if self._integer_key:
+            return _find(self._base, key_bits(key))
+        return _find_bytes(self._base, *self._staged_key(key))
+
+    @overload
+    def get(self, key: K) -> V | None: ...
+    @overload
+    def get(self, key: K, default: V | int) -> V: ...
+    def get(self, key: K, default: Any = None) -> Any:
+        """The key's value, or `default`, or None."""
+        place = self._value_at(key)
+        return default if place == 0 else self._read(place)
+
+    def put(self, key: K, value: V | int) -> None:
+        """Set the key's value. Raises CapacityExceeded when the key is new and its group is full."""
+        if self._integer_key:
+            place = _insert(self._base, self._frame, key_bits(key))
+        else:
+            place = _insert_bytes(self._base, self._frame, *self._staged_key(key))
+        self._write(place, value)
+
+    def remove(self, key: K) -> bool:
+        """Remove the key; whether it was there."""
+        if self._integer_key:
+            return map_core.remove_u64(self._base, self._frame, key_bits(key))
+        return map_core.remove_bytes(self._base, self._frame, *self._staged_key(key))
+
+    def __contains__(self, key: K) -> bool:
+        return self._value_at(key) != 0
+
+    def __len__(self) -> int:
+        return map_core.count(self._base)
+
+    def clear(self) -> None:
+        """Remove every key."""
+        map_core.clear(self._base, self._frame)
+
+    def next(self, cursor: int) -> int:
+        """The cursor after `cursor` (−1 to begin), or −1 at the end; the order is the same on every replica."""
+        return map_core.next_entry(self._base, cursor)
+
+    def key_at(self, cursor: int) -> K:
+        """The key at a cursor that `next` returned."""
+        key: K = self._read_key(_key_address(self._base, cursor))
+        return key
+
+    def value_at(self, cursor: int) -> V:
+        """The value at a cursor that `next` returned."""
+        value: V = self._read(_value_address(self._base, cursor))
+        return value
+
+
+def _key_as_stored(key: ValueType) -> ValueType:
+    """Integer keys are stored as 64 bits, byte keys with their length."""
+    if key.key_kind == "bytes":
+        return declared(Max(key.limit))
+    return declared(np.uint64 if key.name == "u64" else np.int64)

@@ -1,0 +1,158 @@
+"""The thread that writes the log: whatever has queued up goes to disk in one write and one fdatasync (group commit).
+
+The owner puts work in; reports come out with an eventfd that an event loop can poll. When the disk fails, the thread
+ends there: nothing queued is written, nothing is reported, and `check` raises from then on. A failed fdatasync is never
+tried again, since the kernel may have dropped the pages it could not write and would report success.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+
+from psmr.errors import DiskFailed, Violation
+from psmr.storage.commit_mark import CommitMark
+from psmr.storage.files import Files, disk_errors
+from psmr.storage.record import Record
+from psmr.storage.segments import Segments
+
+MARK_PERIOD_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """Everything up to `index` is written (and synced); `epoch` counts the cuts made before."""
+
+    epoch: int
+    index: int
+    term: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Discard from `from_index`; when that is done, `synced` is so."""
+
+    from_index: int
+    synced: Synced
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """Write what was queued before this, then end."""
+
+
+class LogWriter:
+    """Owns the segments for writing; all its methods are the owner's, `_run` is the thread."""
+
+    def __init__(self, segments: Segments, commit_mark: CommitMark, files: Files, folder: Path) -> None:
+        self._segments = segments
+        self._commit_mark = commit_mark
+        self._files = files
+        self._folder = folder
+        self._queue: SimpleQueue[list[Record] | Cut | _Stop] = SimpleQueue()
+        self._reports: deque[Synced] = deque()
+        self._event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._epoch = 0
+        self._stopping = False
+        self._ended = False
+        self._failure: DiskFailed | None = None
+        self.mark_wanted = commit_mark.index
+        self._mark_saved_at_s = time.monotonic()
+        self._thread = Thread(target=self._run, name="log-writer", daemon=True)
+        self._thread.start()
+
+    def append(self, records: list[Record]) -> None:
+        """Queue records, to be reported when written; the list is the writer's from now on."""
+        self._queue.put(records)
+
+    def cut(self, cut: Cut) -> None:
+        """Queue a cut, behind what is queued already."""
+        self._queue.put(cut)
+
+    def fileno(self) -> int:
+        """Readable when `take_report` has something to say or `check` something to raise."""
+        return self._event_fd
+
+    def take_reports(self) -> list[Synced]:
+        """What was written since the last call, oldest first. Raises like `check`."""
+        # Before the reports: one that comes in between signals anew. Unsignalled ones may be here as well.
+        with suppress(BlockingIOError):
+            os.eventfd_read(self._event_fd)
+        self.check()
+        return [self._reports.popleft() for _ in range(len(self._reports))]
+
+    def check(self) -> None:
+        """Raise DiskFailed once the disk has failed; Violation when the thread ended for any other reason."""
+        if self._failure is not None:
+            raise DiskFailed(str(self._failure)) from self._failure
+        if self._ended and not self._stopping:
+            raise Violation(
+                f"the log writer of {self._folder} ended with an error, written to stderr: restart the replica"
+            )
+
+    def close(self) -> None:
+        """Write what is queued, end the thread, let go of its files."""
+        self._stopping = True
+        self._queue.put(_Stop())
+        self._thread.join()
+        self._segments.close()
+        self._commit_mark.close()
+        os.close(self._event_fd)
+
+    def _run(self) -> None:
+        try:
+            while self._perform(self._take()):
+                self._save_mark(at_once=False)
+            self._save_mark(at_once=True)
+        except DiskFailed as failure:
+            self._failure = failure
+        finally:
+            self._ended = True
+            os.eventfd_write(self._event_fd, 1)
+
+    def _take(self) -> list[list[Record] | Cut | _Stop]:
+        """All that is queued, consecutive appends made one; empty after a period without any."""
+        try:
+            taken = [self._queue.get(timeout=MARK_PERIOD_S)]
+        except Empty:
+            return []
+        for _ in range(self._queue.qsize()):
+            task = self._queue.get()
+            last = taken[-1]
+            if isinstance(task, list) and isinstance(last, list):
+                last += task
+            else:
+                taken.append(task)
+        return taken
+
+    def _perform(self, tasks: list[list[Record] | Cut | _Stop]) -> bool:
+        for task in tasks:
+            if isinstance(task, _Stop):
+                return False
+            if isinstance(task, Cut):
+                self._segments.cut(task.from_index)
+                self._epoch = task.synced.epoch
+                self._report(task.synced)
+            else:
+                self._segments.append(task)
+                self._report(Synced(self._epoch, task[-1].index, task[-1].term))
+        return True
+
+    def _report(self, synced: Synced) -> None:
+        self._reports.append(synced)
+        os.eventfd_write(self._event_fd, 1)
+
+    def _save_mark(self, *, at_once: bool) -> None:
+        wanted = self.mark_wanted
+        now_s = time.monotonic()
+        if wanted == self._commit_mark.index or not (at_once or now_s - self._mark_saved_at_s >= MARK_PERIOD_S):
+            return
+        with disk_errors(self._files, self._folder / "commit-mark", "writing the commit mark"):
+            self._commit_mark.save(wanted)
+        self._mark_saved_at_s = now_s

@@ -1,0 +1,155 @@
+"""Opening a folder's log: read every segment, cut a torn tail, refuse damage.
+
+What follows the last valid record decides:
+
+    zeros to the end, in the last segment            the log ends here
+    in a segment that is not the last                damage: a segment is synced before the next one is created
+    a valid flush mark somewhere behind it           damage: what is before a flush mark was synced (see `segment`)
+    the log ends below the commit mark               damage: those records were acknowledged
+    otherwise                                        a torn tail: writes a crash cut short, never acknowledged
+
+Bytes come in by read, into one buffer, not by mmap: a sector that the disk cannot read is then an error with a message,
+where a mapping kills the process with SIGBUS. It costs a copy and is still faster than disks are: out of the page cache
+3.9 GB/s against 11.6 GB/s mapped with 24 KB records, 1.3 against 1.7 with 1 KB records (medians of three, 512 MB).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from psmr.errors import ConfigurationError, LogDamaged
+from psmr.storage.files import Files, disk_errors, read_fully
+from psmr.storage.scan import find_flush_mark, scan_segment
+from psmr.storage.segment import FORMAT_VERSION, HEADER_BYTES, Segment, read_segment_header, segment_name
+
+
+@dataclass(slots=True)
+class Recovered:
+    """A log as it was found: its segments, its (first index, term) runs, and what was cut off, in words."""
+
+    segments: list[Segment] = field(default_factory=list)
+    runs: list[tuple[int, int]] = field(default_factory=list)
+    last_index: int = 0
+    cut: str | None = None
+
+
+def advice(folder: Path) -> str:
+    """What to do about damage in `folder`."""
+    return f"Restore this replica from a peer: move {folder} away and start the replica again with an empty folder."
+
+
+class Recovery:
+    """One pass over a folder's segments; `run` gives the log or raises LogDamaged."""
+
+    def __init__(
+        self, folder: Path, files: Files, cluster_id: int, first_index: int, commit_mark: int, *, sync: bool
+    ) -> None:
+        self._folder = folder
+        self._files = files
+        self._cluster_id = cluster_id
+        self._commit_mark = commit_mark
+        self._sync = sync
+        self._buffer = bytearray()
+        self._log = Recovered(last_index=first_index - 1)
+
+    def run(self) -> Recovered:
+        """Read all segments; with `sync`, what was found is on the disk when this returns."""
+        with disk_errors(self._files, self._folder / "log", "recovery of the log"):
+            for leftover in self._folder.glob("log-*.seg.new"):
+                self._files.unlink(leftover)
+            paths = sorted(self._folder.glob("log-*.seg"))
+            for path in paths:
+                self._recover_segment(path, is_last=path is paths[-1])
+            if self._sync:
+                self._files.sync_folder(self._folder)
+        self._check_commit_mark()
+        return self._log
+
+    def _recover_segment(self, path: Path, *, is_last: bool) -> None:
+        fd = self._files.open_file(path)
+        try:
+            size = self._load(fd)
+            with memoryview(self._buffer)[:size] as data:
+                segment = self._opened(path, data)
+                term = self._log.runs[-1][1] if self._log.runs else 0
+                found = scan_segment(data, segment, self._cluster_id, term)
+            self._log.segments.append(segment)
+            self._log.runs += found.runs
+            self._log.last_index = segment.last_index
+            if found.stopped_by is not None:
+                self._refuse_damage(segment, size, found.stopped_by, is_last=is_last)
+                self._cut_tail(fd, segment, size, found.stopped_by)
+            if self._sync:
+                # A killed process leaves records that only the page cache holds: durable before they count as such.
+                self._files.fsync(fd)
+        finally:
+            self._files.close(fd)
+
+    def _load(self, fd: int) -> int:
+        size = self._files.size_bytes(fd)
+        if size > len(self._buffer):
+            self._buffer = bytearray(size)
+        with memoryview(self._buffer)[:size] as target:
+            return read_fully(self._files, fd, target, 0)
+
+    def _opened(self, path: Path, data: memoryview) -> Segment:
+        header = read_segment_header(data)
+        if header is None:
+            raise LogDamaged(
+                f"{path}: offset 0: expected a segment header, found {bytes(data[:HEADER_BYTES]).hex() or 'nothing'}. "
+                + advice(self._folder)
+            )
+        version, cluster_id, first_index = header
+        if version > FORMAT_VERSION:
+            raise ConfigurationError(
+                f"{path}: expected log format {FORMAT_VERSION} or older, found {version}: "
+                "run the version of psmr that wrote it, or a newer one."
+            )
+        if cluster_id != self._cluster_id:
+            raise ConfigurationError(
+                f"{path}: expected a log of cluster {self._cluster_id:#018x}, found one of cluster {cluster_id:#018x}: "
+                "give this replica a folder of its own."
+            )
+        self._check_follows(path, first_index)
+        return Segment(path, first_index)
+
+    def _check_follows(self, path: Path, first_index: int) -> None:
+        """A segment starts where the one before it ended; the oldest may start below what is asked for, not above."""
+        expected = self._log.last_index + 1
+        follows = first_index == expected or (not self._log.segments and first_index < expected)
+        if not follows or path.name != segment_name(first_index):
+            raise LogDamaged(
+                f"{path}: expected a segment named and starting at index {expected}, found one that starts at "
+                f"index {first_index}: a segment is missing or misnamed. {advice(self._folder)}"
+            )
+
+    def _refuse_damage(self, segment: Segment, size: int, why: str, *, is_last: bool) -> None:
+        expected = segment.last_index + 1
+        mark = find_flush_mark(self._buffer, segment.end, size, self._cluster_id)
+        if mark is not None:
+            proof = f"Records synced later follow at offset {mark}"
+        elif not is_last:
+            proof = "Later segments follow"
+        elif expected <= self._commit_mark:
+            proof = f"Records up to index {self._commit_mark} were committed"
+        else:
+            return
+        raise LogDamaged(
+            f"{segment.path}: offset {segment.end}, index {expected}: {why}. {proof}, so this is damage and not "
+            f"a write that a crash cut short. {advice(self._folder)}"
+        )
+
+    def _cut_tail(self, fd: int, segment: Segment, size: int, why: str) -> None:
+        self._files.truncate(fd, segment.end)
+        self._log.cut = (
+            f"{segment.path}: offset {segment.end}, index {segment.last_index + 1}: {why}. "
+            f"Cut off {size - segment.end} bytes of a write that a crash cut short; none of it was acknowledged."
+        )
+
+    def _check_commit_mark(self) -> None:
+        if self._log.last_index < self._commit_mark:
+            raise LogDamaged(
+                f"{self._folder}: expected the log to reach index {self._commit_mark}, which was committed, "
+                f"found it to end at index {self._log.last_index}. {advice(self._folder)}"
+            )

@@ -1,0 +1,1 @@
+"""pyzmq sockets: between replicas, and between clients and replicas."""

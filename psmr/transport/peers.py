@@ -1,0 +1,103 @@
+"""What replicas say to each other: one PULL socket a replica, one PUSH socket to each peer.
+
+A message is a head frame (msgpack: cluster, sender, and a Raft message or None) and payload frames: whole log records
+after an AppendEntries, one payload to be ordered after None. Sending never blocks and may lose: the protocol above
+expects it. What does not decode is counted and dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import zmq
+
+from psmr.core.raft import Message
+from psmr.errors import ConfigurationError
+
+FRAME_BYTES_MAX = 288 << 20
+_QUEUE_MESSAGES = 512
+
+
+class _Head(msgspec.Struct, array_like=True, gc=False):
+    cluster: int
+    sender: int
+    message: Message | None
+
+
+@dataclass(frozen=True, slots=True)
+class PeerMessage:
+    """One received message: `message` None means a payload to be ordered."""
+
+    sender: int
+    message: Message | None
+    payloads: list[bytes]
+
+
+class PeerLinks:
+    """The sockets between replica `me` and its peers (`addresses`, by id, `me` included)."""
+
+    def __init__(self, me: int, cluster_id: int, addresses: Mapping[int, str]) -> None:
+        self.me = me
+        self.malformed = 0
+        self._cluster_id = cluster_id
+        self._context = zmq.Context(io_threads=1)
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(_Head)
+        self.inbox = self._context.socket(zmq.PULL)
+        self.inbox.setsockopt(zmq.RCVHWM, 4 * _QUEUE_MESSAGES)
+        self.inbox.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
+        bind(self.inbox, addresses[me], "peers")
+        self._outboxes = {peer: self._connect(address) for peer, address in addresses.items() if peer != me}
+
+    def _connect(self, address: str) -> zmq.Socket[bytes]:
+        outbox = self._context.socket(zmq.PUSH)
+        outbox.setsockopt(zmq.SNDHWM, _QUEUE_MESSAGES)
+        outbox.setsockopt(zmq.IMMEDIATE, 1)
+        outbox.setsockopt(zmq.LINGER, 0)
+        outbox.setsockopt(zmq.RECONNECT_IVL, 20)
+        outbox.setsockopt(zmq.RECONNECT_IVL_MAX, 200)
+        outbox.connect(address)
+        return outbox
+
+    def send(self, peer: int, message: Message | None, payloads: Sequence[Any] = ()) -> bool:
+        """Send if the peer is there and keeps up; whether it was queued."""
+        head = self._encoder.encode(_Head(self._cluster_id, self.me, message))
+        try:
+            self._outboxes[peer].send_multipart([head, *payloads], flags=zmq.DONTWAIT)
+        except zmq.Again:
+            return False
+        return True
+
+    def receive(self) -> PeerMessage | None:
+        """The next well-formed message from a member of the cluster, or None when there is none now."""
+        while True:
+            try:
+                frames = self.inbox.recv_multipart(flags=zmq.DONTWAIT)
+            except zmq.Again:
+                return None
+            try:
+                head = self._decoder.decode(frames[0])
+            except msgspec.MsgspecError:
+                self.malformed += 1
+                continue
+            if head.cluster == self._cluster_id and head.sender in self._outboxes:
+                return PeerMessage(head.sender, head.message, frames[1:])
+            self.malformed += 1
+
+    def close(self) -> None:
+        """Close every socket; what was not sent is dropped."""
+        self._context.destroy(linger=0)
+
+
+def bind(socket: zmq.Socket[bytes], address: str, what: str) -> None:
+    """Bind a socket, or raise ConfigurationError that names the address and the reason."""
+    try:
+        socket.bind(address)
+    except zmq.ZMQError as error:
+        raise ConfigurationError(
+            f"{what} address {address}: expected one that can be bound, found: {error.strerror or error}; "
+            "is another replica (or program) using it?"
+        ) from None

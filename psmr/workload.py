@@ -1,0 +1,71 @@
+"""What an application ships besides its service: a sequential model of it, and a workload to drive it with.
+
+A module `apps.NAME` (or any importable module) names one `APPLICATION`; `VARIANTS`, a dict by name, may follow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from cdep import StateMachine
+
+Column = Any
+"""Arguments of many calls: a NumPy array for numbers, booleans and `Size(n)`; a list of bytes for byte parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Calls of one command, to be made in order: a column for each of its parameters, all of one length."""
+
+    command: str
+    columns: Mapping[str, Column]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadOptions:
+    """How to drive an application. `input_file` replaces generated calls by real ones; `parameters` are the workload's own."""
+
+    seed: int = 1
+    clients: int = 4
+    batch: int = 64
+    input_file: Path | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+class Workload(Protocol):
+    """Calls for the clients of a run; the same options give the same calls."""
+
+    def preload(self) -> Iterator[Sequence[Segment]]:
+        """Batches that one client sends before the run begins."""
+
+    def batches(self, client: int) -> Iterator[Sequence[Segment]]:
+        """Batches of about `options.batch` calls for one client (from 0), endless unless an input file ends."""
+
+
+class Model(Protocol):
+    """The service in plain sequential Python, written without looking at the handlers."""
+
+    def apply(self, command: str, arguments: Sequence[Any]) -> Any:
+        """Execute one call: integers, floats, booleans and bytes in; the reply, or None, out."""
+
+    def state(self) -> dict[str, Any]:
+        """Its content by name of the service's state fields: a dict for a Map, a list for an Array, lists by field for a Table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A service with what is needed to try it.
+
+    `partition` names the part of the state that a call touches, for checking histories part by part; None: all of it.
+    `start(key)` is a fresh model for one part (a checker's step copies it with `copy.copy`).
+    """
+
+    service: type[StateMachine]
+    model: Callable[[], Model]
+    workload: Callable[[WorkloadOptions], Workload]
+    checking: Any
+    """A model for `psmr.checking`: one register, one record set; see `psmr.checking.Model`."""
