@@ -38,55 +38,65 @@ def check(
     is the same for all keys, only `partition=False` can say, which is for short histories. Commands without a key that
     read are left out, and counted in the verdict.
 
-    The verdict is None when `timeout_s` passed before it was clear, unless a key was found that refutes it.
+    The verdict is None when `timeout_s` passed before it was clear and no key was found that refutes it.
     Raises ValueError for an operation that returned before it was called, and for a process that was not listed in
     the order of its calls where sessions' order is asked for.
     """
     operations = list(operations)
     _refuse_impossible(operations, session_order=session_order)
     parts, left_out, replies_unchecked = split(operations, model) if partition else whole(operations)
-    open_parts = dict(sorted(parts.items(), key=lambda item: len(item[1])))
-    counterexample = None
+    refutation = _Refutation(parts, model)
     with suppress(_OutOfTime):
-        counterexample = _refute(open_parts, model, session_order, _Deadline(clock_s, timeout_s))
+        refutation.run(session_order, _Deadline(clock_s, timeout_s))
+    decided = refutation.counterexample is not None or not refutation.open_parts
     return Verdict(
-        linearizable=False if counterexample else None if open_parts else True,
+        linearizable=refutation.counterexample is None if decided else None,
         operations=len(operations),
         parts=len(parts),
-        parts_unfinished=len(open_parts),
+        parts_unfinished=0 if decided else len(refutation.open_parts),
         left_out=left_out,
         replies_unchecked=replies_unchecked,
-        counterexample=counterexample,
+        counterexample=refutation.counterexample,
+        suspicion=None if decided else refutation.suspicion,
     )
 
 
-def _refute(
-    open_parts: dict[Hashable | None, list[Operation]], model: Model, session_order: bool, deadline: _Deadline
-) -> Counterexample | None:
-    """Why one of the parts has no order, or None if all have one. Takes out of `open_parts` what has been decided.
+class _Refutation:
+    """The attempt to refute a history, part by part; what it holds is right at any moment, also when it is stopped."""
 
-    The short and easy ones first: what they can refute should not wait until a hard one runs out of time. An order that
-    keeps sessions' order and batches whole is one for either question; that there is none of that kind decides nothing.
-    """
-    narrow = Effort(by_session=True, whole_batches=True, steps_max=128)
-    wide = Effort(by_session=session_order, whole_batches=False, steps_max=64)
-    for effort in (narrow, wide, wide._replace(steps_max=None)):
-        for key, part in list(open_parts.items()):
-            deadline.tick()
-            search = Search(segments(part), model, effort, deadline.tick)
-            found = search.run()
-            if found is False and (effort is not narrow or (session_order and search.tried_all)):
-                del open_parts[key]
-                return _counterexample(key, len(part), search)
-            if found:
-                del open_parts[key]
-    return None
+    def __init__(self, parts: dict[Hashable, list[Operation]], model: Model) -> None:
+        # The short ones first: what they can refute should not wait until a long one has run out of time.
+        self.open_parts = dict(sorted(parts.items(), key=lambda item: len(item[1])))
+        self.counterexample: Counterexample | None = None
+        self.suspicion: Counterexample | None = None
+        self._model = model
+
+    def run(self, session_order: bool, deadline: _Deadline) -> None:
+        """Search with little effort first, and then again where that has not decided.
+
+        An order that keeps sessions' order and batches whole is one for either question; that there is none of that
+        kind raises a suspicion.
+        """
+        narrow = Effort(by_session=True, whole_batches=True, steps_max=128)
+        wide = Effort(by_session=session_order, whole_batches=False, steps_max=64)
+        for effort in (narrow, wide, wide._replace(steps_max=None)):
+            for key, part in list(self.open_parts.items()):
+                deadline.tick()
+                search = Search(segments(part), self._model, effort, deadline.tick)
+                found = search.run()
+                if found is False:
+                    against = _counterexample(key, len(part), search)
+                    if effort is not narrow or (session_order and search.tried_all):
+                        self.counterexample = against
+                        return
+                    self.suspicion = self.suspicion or against
+                elif found:
+                    del self.open_parts[key]
 
 
-def _counterexample(key: Hashable | None, operations: int, search: Search) -> Counterexample | None:
+def _counterexample(key: Hashable | None, operations: int, search: Search) -> Counterexample:
     dead_end = search.dead_end
-    if dead_end is None:
-        return None
+    assert dead_end is not None, "a search that found no order was stuck somewhere"
     return Counterexample(
         key=key,
         operations=operations,

@@ -82,7 +82,7 @@ class Search:
         self._effort = effort
         self._tick = tick
         self._before = [0, *accumulate(len(item) if isinstance(item, list) else 1 for item in items)]
-        self._steps_left = math.inf if effort.steps_max is None else effort.steps_max * self._before[-1]
+        self._steps_left = math.inf if effort.steps_max is None else effort.steps_max * (self._before[-1] + 1)
         self._chains: dict[int, Chains] = {}
         self._at = 0
         self._positions: list[int] = []

@@ -53,16 +53,14 @@ def split(operations: Iterable[Operation], model: Model) -> Split:
         if key is not None:
             part = parts.get(key)
             if part is None:
-                parts[key] = [operation]
+                parts[key] = [*everywhere, operation]
             else:
                 part.append(operation)
         elif operation[3] in model.read_only:
             left_out += 1
         else:
+            # At once, not at the end: within a batch all times are equal, and a session's order is that of the list.
             everywhere.append(Operation(*operation[:5], ANYTHING))
-    if not parts:
-        return whole(operations)
-    if everywhere:
-        for part in parts.values():
-            part.extend(everywhere)
-    return Split(parts, left_out, len(everywhere))
+            for part in parts.values():
+                part.append(everywhere[-1])
+    return Split(parts, left_out, len(everywhere)) if parts else whole(operations)

@@ -53,15 +53,19 @@ class Verdict:
     parts: int
     """How many keys there were to check; 1 when the history was checked as a whole."""
     parts_unfinished: int = 0
-    """Keys for which time ran out. No other key is against it when `linearizable` is None."""
+    """Keys for which time ran out, where that left `linearizable` None: every other key has an order."""
     left_out: int = 0
     """Operations that read every key; checked only with `partition=False`."""
     replies_unchecked: int = 0
     """Operations that write every key: taken into account for each, their own replies not checked."""
     counterexample: Counterexample | None = None
+    """Set when, and only when, `linearizable` is False."""
+    suspicion: Counterexample | None = None
+    """Set at most when `linearizable` is None: a key with no order that keeps each process's operations in sequence and
+    its batches together, as the engine orders them. Most likely a fault; not a proof of one."""
 
     def text(self) -> str:
-        """The verdict for a reader: one line, and the counterexample below it where there is one."""
+        """The verdict for a reader: one line, and below it what speaks against the history, if anything does."""
         scope = f"{self.operations} operations, {self.parts} {'key' if self.parts == 1 else 'keys'}"
         notes = []
         if self.parts_unfinished:
@@ -72,4 +76,6 @@ class Verdict:
             notes.append(f"replies of {self.replies_unchecked} operations that write every key not checked")
         word = {True: "linearizable", False: "NOT linearizable", None: "undecided"}[self.linearizable]
         line = f"{word}: {'; '.join([scope, *notes])}"
-        return f"{line}\n{self.counterexample.text()}" if self.counterexample else line
+        if self.counterexample:
+            return f"{line}\n{self.counterexample.text()}"
+        return f"{line}\nsuspected, not proven: {self.suspicion.text()}" if self.suspicion else line

@@ -364,7 +364,7 @@ class Submission(Generic[TicketT]):
             for sequence, entry in self._in_flight.items():
                 if sequence >= self._cursor:
                     self._send_batch(sequence, entry, now_us, effects)
-        limit = self._next_sequence + self._window
+        limit = self._lowest_unanswered() + self._window
         while self._queue and self._next_sequence < limit:
             entry = self._queue.popleft()
             self._queued_bytes -= entry.parts.size_bytes

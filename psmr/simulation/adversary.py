@@ -41,8 +41,9 @@ class Adversary:
     def stop(self) -> None:
         """Mend the network, start every replica that is down, and leave them alone."""
         self._is_active = False
-        self._network.behave()
+        self._network.calm_down(self._conditions.calm)
         for replica in self._replicas:
+            replica.calm_down(self._conditions.calm)
             self._restart(replica, replica.incarnation)
         self._trace.note(self._scheduler.now_us, "the network is mended and every replica is up")
 

@@ -28,7 +28,8 @@ class Delay:
 class Conditions:
     """One run's settings, network, disks, clients and faults. Small limits make rare interleavings frequent.
 
-    `hunt`: if not None, how soon after its election every leader is cut off: the way to the paper's figure 8.
+    `hunt`: if not None, how soon after its election every leader is cut off: the way to the paper's figure 8. `calm`: what
+    network and disks take in the peace at the end.
     """
 
     settings: Settings
@@ -40,6 +41,7 @@ class Conditions:
     fault: Delay
     downtime: Delay
     hunt: Delay | None
+    calm: Delay
     chaos_us: int
     recovery_us: int
 
@@ -58,11 +60,12 @@ class Conditions:
             drop_rate=random.choice((0.0, 0.02, 0.1, 0.25)),
             duplicate_rate=random.choice((0.0, 0.02, 0.2)),
             network=Delay(200, random.choice((1_000, 4_000)), random.choice((4_000, 60_000))),
-            sync=Delay(100, random.choice((1_000, 6_000)), random.choice((6_000, 60_000))),
+            sync=Delay(100, random.choice((1_000, 6_000, 40_000)), random.choice((40_000, 100_000))),
             propose=Delay(1_000, random.choice((10_000, 40_000)), 80_000),
             fault=Delay(5_000, random.choice((60_000, 150_000, 300_000)), 400_000),
             downtime=Delay(1_000, random.choice((10_000, 100_000)), 300_000),
             hunt=random.choice((None, None, Delay(0, 1_500, 30_000), Delay(0, 12_000, 60_000))),
+            calm=Delay(100, 1_000, 5_000),
             chaos_us=1_300_000,
             recovery_us=3_000_000,
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 
 from psmr.core.raft import Message
-from psmr.simulation.conditions import Conditions
+from psmr.simulation.conditions import Conditions, Delay
 from psmr.simulation.scheduler import Scheduler
 
 Deliver = Callable[[int, int, Message, tuple[object, ...]], None]
@@ -44,9 +44,10 @@ class SimulatedNetwork:
         """Restore every link."""
         self._cut.clear()
 
-    def behave(self) -> None:
-        """From now on lose and repeat nothing; delays remain."""
+    def calm_down(self, delay: Delay) -> None:
+        """From now on lose and repeat nothing, and take no longer than `delay`."""
         self.mend()
+        self._delay = delay
         self._drop_rate = self._duplicate_rate = 0.0
 
     def _arrive(self, to: int, sender: int, message: Message, payloads: tuple[object, ...]) -> None:

@@ -21,7 +21,7 @@ from psmr.core.raft import (
     Tick,
     Truncate,
 )
-from psmr.simulation.conditions import Conditions
+from psmr.simulation.conditions import Conditions, Delay
 from psmr.simulation.disk import SimulatedDisk
 from psmr.simulation.invariants import Watch
 from psmr.simulation.network import SimulatedNetwork
@@ -62,6 +62,7 @@ class SimulatedReplica:
         self._ticked_us = -1
         self._wake_us = _NEVER_US
         self._is_syncing = False
+        self._sync = around.conditions.sync
         self.start()
 
     @property
@@ -88,8 +89,13 @@ class SimulatedReplica:
         """Stop at once; the disk keeps what it must."""
         self.node = None
         self.incarnation += 1
+        self._is_syncing = False
         self.disk.crash(self._around.random)
         self._around.watch.check_all()
+
+    def calm_down(self, sync: Delay) -> None:
+        """From now on the disk takes no longer than `sync`."""
+        self._sync = sync
 
     def receive(self, sender: int, message: Message, payloads: tuple[object, ...]) -> None:
         """A message arrives; lost when the replica is down."""
@@ -151,7 +157,7 @@ class SimulatedReplica:
     def _begin_sync(self, node: Raft) -> None:
         self._is_syncing = True
         notice = Synced(node.last_index, node.last_term, node.truncations)
-        delay_us = self._around.conditions.sync.draw_us(self._around.random)
+        delay_us = self._sync.draw_us(self._around.random)
         self._around.scheduler.after(delay_us, self._end_sync, self.incarnation, self.disk.pending, notice)
 
     def _end_sync(self, incarnation: int, writes: int, notice: Synced) -> None:

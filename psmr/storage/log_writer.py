@@ -140,9 +140,14 @@ class LogWriter:
                 self._epoch = task.synced.epoch
                 self._report(task.synced)
             else:
-                self._segments.append(task)
-                self._report(Synced(self._epoch, task[-1].index, task[-1].term))
+                self._append(task)
         return True
+
+    def _append(self, records: list[Record]) -> None:
+        at = 0
+        while at < len(records):
+            at = self._segments.append(records, at)
+            self._report(Synced(self._epoch, records[at - 1].index, records[at - 1].term))
 
     def _report(self, synced: Synced) -> None:
         self._reports.append(synced)

@@ -34,8 +34,10 @@ from psmr.storage.recovery import advice
 from psmr.storage.segment import FLUSH_BYTES, HEADER_BYTES, Segment, flush_mark, segment_header, segment_name
 
 ZERO_AHEAD_UP_TO = 256 << 10
+FLUSH_BYTES_MAX = 8 << 20
+"""However much has queued up, what is written is reported after each so many, so that a backlog shows progress."""
 
-_ZEROS = bytes(1 << 20)
+ZEROS = bytes(1 << 20)
 
 
 class Segments:
@@ -54,15 +56,18 @@ class Segments:
         self._fd = files.open_file(found[-1].path) if found else -1
         self._written_to = files.size_bytes(self._fd) if found else 0
 
-    def append(self, records: Sequence[Record]) -> None:
-        """Write `records` at the end; with `sync` they are on the disk when this returns. Raises DiskFailed."""
-        at = 0
-        while at < len(records):
-            if not self._segments or not self._fits(self._segments[-1], records[at]):
-                self._roll(records[at].index)
-            count = self._count_that_fits(self._segments[-1], records, at)
-            self._flush(self._segments[-1], records[at : at + count])
-            at += count
+    def append(self, records: Sequence[Record], at: int) -> int:
+        """Write records from `records[at]` on as one flush, at the end; the position behind the last one written.
+
+        At least one, at most what the segment has room for and FLUSH_BYTES_MAX. With `sync` they are on the disk when
+        this returns. Raises DiskFailed.
+        """
+        if not self._segments or not self._fits(self._segments[-1], records[at]):
+            self._roll(records[at].index)
+        segment = self._segments[-1]
+        flush = self._one_flush(segment, records, at)
+        self._flush(segment, flush)
+        return at + len(flush)
 
     def cut(self, from_index: int) -> None:
         """Discard all records from `from_index` on. Raises DiskFailed.
@@ -105,15 +110,16 @@ class Segments:
         """Whether a segment takes one record more; an empty one takes any, so that a large record has a large one."""
         return not segment.offsets or segment.end + FLUSH_BYTES + len(first.raw) <= self._segment_bytes
 
-    def _count_that_fits(self, segment: Segment, records: Sequence[Record], at: int) -> int:
-        end = segment.end + FLUSH_BYTES
-        count = 0
-        for each in records[at:] if at else records:
-            end += len(each.raw)
-            if count and end > self._segment_bytes:
+    def _one_flush(self, segment: Segment, records: Sequence[Record], at: int) -> Sequence[Record]:
+        start = segment.end + FLUSH_BYTES
+        room = min(self._segment_bytes - start, FLUSH_BYTES_MAX)
+        until = at
+        while until < len(records):
+            room -= len(records[until].raw)
+            if room < 0 and until > at:
                 break
-            count += 1
-        return count
+            until += 1
+        return records[at:until]
 
     def _flush(self, segment: Segment, records: Sequence[Record]) -> None:
         start = segment.end
@@ -126,8 +132,8 @@ class Segments:
             end += len(each.raw)
         written_to = max(self._written_to, end)
         if self._sync and end > self._written_to and end - start < ZERO_AHEAD_UP_TO:
-            buffers.append(_ZEROS)
-            written_to = end + len(_ZEROS)
+            buffers.append(ZEROS)
+            written_to = end + len(ZEROS)
         with disk_errors(self._files, segment.path, f"writing {end - start} bytes at offset {start}"):
             write_fully(self._files, self._fd, buffers, start)
             if self._sync:

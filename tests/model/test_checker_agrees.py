@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from psmr.checking import Model, Operation, check
 
-import os
-SETTINGS = settings(max_examples=int(os.environ.get("EX","120")), deadline=None)
+SETTINGS = settings(max_examples=100, deadline=None)
 
 
 class Register:

@@ -203,7 +203,11 @@ class MemoryFile(Files):
         return len(taken)
 
 
-@given(st.lists(st.binary(min_size=1, max_size=9), max_size=20), st.lists(st.integers(1, 30), max_size=20), st.integers(1, 300))
+@given(
+    st.lists(st.binary(min_size=1, max_size=9), max_size=20),
+    st.lists(st.integers(1, 30), max_size=20),
+    st.integers(1, 300),
+)
 def test_writing_fully_writes_everything_in_order(parts: list[bytes], takes: list[int], repeat: int) -> None:
     file = MemoryFile(takes)
     write_fully(file, -1, parts * repeat, 0)

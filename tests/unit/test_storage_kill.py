@@ -14,17 +14,19 @@ from storage_support import append_synced, content, make, raws
 from psmr.storage import LogStore
 
 CHILD = """
+import select
 import sys
 from pathlib import Path
 from storage_support import make
 from psmr.storage import LogStore
-import select
 
 store = LogStore(Path(sys.argv[1]), sys.argv[2] == "True", 20_000)
 while True:
     last = store.last_index
-    store.append([make(index, size=index % 3000) for index in range(last + 1, last + 4)])
-    select.select([store.fileno()], [], [], 0)
+    behind = last - store.written_index
+    if behind < 30:
+        store.append([make(index, size=index % 3000) for index in range(last + 1, last + 4)])
+    select.select([store.fileno()], [], [], 0 if behind < 30 else None)
     synced = store.take_synced()
     if synced is not None:
         print(synced[0], flush=True)
@@ -51,7 +53,9 @@ def run_and_kill(folder: Path, sync: bool, reports: int) -> int:
         text=True,
     ) as child:
         assert child.stdout is not None
-        lines = [child.stdout.readline() for _ in range(reports)]
-        child.kill()
+        try:
+            lines = [child.stdout.readline() for _ in range(reports)]
+        finally:
+            child.kill()
         lines += child.stdout.readlines()
     return int([line for line in lines if line.endswith("\n")][-1])

@@ -245,3 +245,25 @@ def test_opening_and_closing_leaves_no_descriptor_and_no_thread(tmp_path: Path, 
         store.close()
         store.close()
     assert (sorted(os.listdir("/proc/self/fd")), threading.active_count()) == before
+
+
+class CountingFiles(Files):
+    """Counts the files synced."""
+
+    def __init__(self) -> None:
+        self.synced = 0
+
+    def fsync(self, fd: int) -> None:
+        self.synced += 1
+        super().fsync(fd)
+
+
+def test_what_is_found_on_opening_is_synced_before_it_counts_as_written(tmp_path: Path) -> None:
+    """The process before may have been killed between its write and its sync, or may have run without syncing."""
+    with LogStore(tmp_path, False, 500) as store:
+        append_synced(store, make_many(1, 9))
+    for sync in (True, False):
+        files = CountingFiles()
+        with LogStore(tmp_path, sync, files=files) as store:
+            assert store.written_index == 9
+            assert files.synced == (len(segment_paths(tmp_path)) if sync else 0)

@@ -150,7 +150,8 @@ def history(folder: Path, files: JournalingFiles, chance: random.Random) -> list
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_what_was_acknowledged_survives_a_power_cut(tmp_path: Path, seed: int) -> None:
+def test_what_was_acknowledged_survives_a_power_cut(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("psmr.storage.segments.ZEROS", bytes(1000))
     chance = random.Random(seed)
     files = JournalingFiles()
     moments = history(tmp_path / "run", files, chance)

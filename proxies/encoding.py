@@ -1,0 +1,176 @@
+"""From calls to records: one call, or columns of calls, as they lie in a batch.
+
+A value that does not fit its parameter is a CallError of one line: command, parameter, row, expected, found.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import cdep
+from cdep import CallError, Service, ValueType
+from proxies.columns import MisfitError, as_column, byte_strings, expected, fixed, misfit, numbers
+from proxies.layout import CommandLayout, Field, layout_of
+
+_SLICE = struct.Struct("<II")
+BLOB_BYTES_MAX = (1 << 32) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Calls as part of a batch: `count` records of the service's stride, and the blob that they point into."""
+
+    records: bytes
+    count: int
+    blob: bytes
+
+
+class CommandEncoder:
+    """Encodes calls of one command."""
+
+    __slots__ = ("_dtype", "_fields", "_head", "_packed", "_struct", "command", "service")
+
+    def __init__(self, service: Service, layout: CommandLayout) -> None:
+        stride = layout_of(service).stride
+        self.service = service
+        self.command = layout.command
+        self._fields = layout.fields
+        self._dtype = layout.dtype(stride)
+        self._struct = _packing(layout, stride)
+        # In the order of their offsets, as `struct` wants them: (place among the arguments, field).
+        self._packed = tuple(sorted(enumerate(layout.fields), key=lambda placed: placed[1].offset))
+        self._head = layout.command.op
+
+    def one(self, arguments: Sequence[object]) -> Encoded:
+        """One call; its blob offsets count from 0."""
+        if len(arguments) != len(self._fields):
+            raise CallError(f"{self._name}: expected {len(self._fields)} arguments, found {len(arguments)}")
+        values: list[Any] = [self._head]
+        blob = b""
+        for place, field in self._packed:
+            value: Any = arguments[place]
+            kind = field.type.kind
+            if kind != "int" and kind != "uint" and misfit(field.type, value) is not None:
+                raise self._refusal(arguments)
+            if kind == "bytes":
+                values += (len(blob), len(value))
+                blob += value
+            else:
+                values.append(value)
+        try:
+            return Encoded(self._struct.pack(*values), 1, blob)
+        except (struct.error, OverflowError):
+            raise self._refusal(arguments) from None
+
+    def rebase(self, record: bytes, base: int) -> bytes:
+        """A record made by `one`, for a batch in which its blob begins at `base`."""
+        offsets = [field.offset for _, field in self._packed if field.type.kind == "bytes"]
+        if base == 0 or not offsets:
+            return record
+        moved = bytearray(record)
+        for offset in offsets:
+            start, length = _SLICE.unpack_from(record, offset)
+            _SLICE.pack_into(moved, offset, base + start, length)
+        return bytes(moved)
+
+    def columns(self, columns: Sequence[object], base: int = 0) -> Encoded:
+        """Many calls: a column for each parameter, all of one length; their blob begins at `base`."""
+        given = [self._as_column(field, values) for field, values in zip(self._fields, columns, strict=True)]
+        count = self._common_length(given)
+        if count == 0:
+            return Encoded(b"", 0, b"")
+        records = self._blank(count)
+        blob: list[bytes] = []
+        for field, values in zip(self._fields, given, strict=True):
+            try:
+                base = _write(records, field, values, blob, base)
+            except MisfitError as error:
+                raise self._misplaced(field, error) from None
+        if base > BLOB_BYTES_MAX:
+            raise CallError(f"{self._name}: expected a blob of at most {BLOB_BYTES_MAX} bytes, found {base} bytes")
+        return Encoded(records.tobytes(), count, b"".join(blob))
+
+    def repeat(self, count: int) -> Encoded:
+        """`count` calls of a command without parameters."""
+        if not isinstance(count, int) or count < 0:
+            raise CallError(f"{self._name}: expected how many calls, an int from 0 on, found {count!r}")
+        return Encoded(self._blank(count).tobytes(), count, b"")
+
+    def masks(self, encoded: Encoded, first_position: int = 0) -> NDArray[np.uint64]:
+        """C-G of encoded calls that stand one after another from a position on: 64 bits of groups a row."""
+        rows = np.frombuffer(encoded.records, self._dtype)
+        blob = np.frombuffer(encoded.blob, np.uint8)
+        columns: Mapping[str, cdep.Column] = {f.name: _key_column(f.type, rows[f.name], blob) for f in self._fields}
+        positions = np.arange(first_position, first_position + encoded.count)
+        return cdep.masks(self.service, self.command, columns, positions)
+
+    @property
+    def _name(self) -> str:
+        return f"{self.service.name}.{self.command.name}"
+
+    def _blank(self, count: int) -> NDArray[np.void]:
+        records: NDArray[np.void] = np.zeros(count, self._dtype)
+        records["op"] = self._head
+        return records
+
+    def _as_column(self, field: Field, values: object) -> Any:
+        try:
+            return as_column(values)
+        except MisfitError as error:
+            raise self._misplaced(field, error) from None
+
+    def _common_length(self, columns: Sequence[Any]) -> int:
+        lengths = [len(values) for values in columns]
+        if min(lengths) != max(lengths):
+            found = ", ".join(f"{field.name}: {length}" for field, length in zip(self._fields, lengths, strict=True))
+            raise CallError(f"{self._name}: expected columns of one length, found {found}")
+        return lengths[0]
+
+    def _misplaced(self, field: Field, error: MisfitError) -> CallError:
+        row = "" if error.row is None else f", row {error.row}"
+        return CallError(f"{self._name}: parameter {field.name!r}{row}: {error}")
+
+    def _refusal(self, arguments: Sequence[object]) -> CallError:
+        for field, value in zip(self._fields, arguments, strict=True):
+            found = misfit(field.type, value)
+            if found is not None:
+                return self._misplaced(field, MisfitError(expected(field.type), found))
+        return CallError(f"{self._name}: expected numbers that fit 64 bits, found {arguments!r}")
+
+
+def _write(records: NDArray[np.void], field: Field, values: Any, blob: list[bytes], base: int) -> int:
+    """Write one column into its field; returns where the next column's bytes begin in the blob."""
+    if field.type.kind == "bytes":
+        content, lengths = byte_strings(field.type, values)
+        slices = records[field.name]
+        slices["offset"] = np.cumsum(lengths) - lengths + base
+        slices["length"] = lengths
+        blob.append(content)
+        return base + len(content)
+    records[field.name] = fixed(field.type, values) if field.type.kind == "fixed" else numbers(field.type, values)
+    return base
+
+
+def _key_column(type_: ValueType, rows: NDArray[Any], blob: NDArray[np.uint8]) -> cdep.Column:
+    return cdep.BytesColumn(blob, rows["offset"], rows["length"]) if type_.kind == "bytes" else rows
+
+
+def _packing(layout: CommandLayout, stride: int) -> struct.Struct:
+    """The record as `struct` packs it: op, then the fields by offset, with padding between them."""
+    parts, place = ["<H"], 2
+    for field in sorted(layout.fields, key=lambda field: field.offset):
+        kind = field.type.kind
+        code = "II" if kind == "bytes" else f"{field.type.limit}s" if kind == "fixed" else field.type.dtype.char
+        parts += [f"{field.offset - place}x", _STANDARD.get((code, field.type.size_bytes), code)]
+        place = field.offset + field.type.size_bytes
+    return struct.Struct("".join([*parts, f"{stride - place}x"]))
+
+
+# NumPy's 64-bit integers are 'l', which `struct` takes for 32 bits.
+_STANDARD = {("l", 8): "q", ("L", 8): "Q"}

@@ -1,0 +1,40 @@
+"""Temporary folders that vanish with their owner, however it ends."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+
+from psmr.cluster.janitor import Janitor
+
+PREFIX = "psmr-"
+
+
+class TemporaryFolder:
+    """A new folder `psmr-…` in the system's temporary one; `close` removes it, and a janitor does if the owner is killed."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.gettempdir(), PREFIX + secrets.token_hex(8)).absolute()
+        # The janitor comes first: a folder made before it would outlive an owner killed in between.
+        self._janitor = Janitor(self.path)
+        self.path.mkdir(mode=0o700)
+
+    @property
+    def lifeline(self) -> int:
+        """To be inherited by each process that uses the folder: it is removed only after they have ended."""
+        return self._janitor.lifeline
+
+    @property
+    def janitor_pid(self) -> int:
+        """The janitor's process id."""
+        return self._janitor.pid
+
+    def close(self) -> None:
+        """Remove the folder; every process that uses it must have ended."""
+        try:
+            if self.path.exists():
+                shutil.rmtree(self.path)
+        finally:
+            self._janitor.close()

@@ -1,0 +1,202 @@
+"""A cluster of replica processes on this machine that leaves nothing behind, for tests, demonstrations and benchmarks."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+from cdep import StateMachine
+from psmr.cluster.folders import TemporaryFolder
+from psmr.cluster.processes import ReplicaProcess, stop_all
+from psmr.cluster.status import ReplicaStatus, ask, ask_one
+from psmr.config import ClusterConfig, Tuning, local_cluster
+from psmr.errors import ClusterUnavailable, ConfigurationError
+from psmr.services import service_text
+
+READY_TIMEOUT_S = 60.0
+STOP_GRACE_S = 5.0
+_POLL_S = 0.05
+
+
+class LocalCluster:
+    """Replicas of a service as child processes, started on entering, stopped and removed on leaving.
+
+    `service` is a class that can be imported, or a text for `psmr.services`. Data, logs and the cluster's file lie in
+    `folder`, which stays; without one in a temporary folder, which goes, even if this process is killed. Enter it in a
+    thread that outlives it (the kernel kills the replicas when that thread ends), and call it from one thread at a time.
+
+        with LocalCluster("apps.kv:KV") as cluster:
+            cluster.wait_ready()
+            ...
+            cluster.kill(cluster.leader())
+    """
+
+    def __init__(
+        self,
+        service: str | type[StateMachine],
+        *,
+        name: str = "local",
+        replicas: int = 3,
+        workers: int = 2,
+        durability: str = "disk",
+        execution: str = "compiled",
+        tuning: Tuning | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self._service = service if isinstance(service, str) else service_text(service)
+        self._name = name
+        self._sizes = (replicas, workers)
+        self._durability = durability
+        self._execution = execution
+        self._tuning = tuning
+        self._given_folder = folder
+        self._processes: dict[int, ReplicaProcess] = {}
+        self._stack = ExitStack()
+        self._config: ClusterConfig | None = None
+
+    def __enter__(self) -> LocalCluster:
+        with ExitStack() as stack:
+            folder, lifeline = self._given_folder, None
+            if folder is None:
+                temporary = TemporaryFolder()
+                stack.callback(temporary.close)
+                folder, lifeline = temporary.path, temporary.lifeline
+            stack.callback(self._stop_all)
+            self._config = self._configure(folder)
+            file = folder / "cluster.toml"
+            file.write_text(self._config.to_toml(), encoding="utf-8")
+            for replica in self._config.replicas:
+                log = folder / f"replica-{replica.id}.log"
+                self._processes[replica.id] = ReplicaProcess(file, replica.id, log, lifeline=lifeline)
+            for process in self._processes.values():
+                process.start()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def config(self) -> ClusterConfig:
+        """What the cluster was made as; only once it is entered."""
+        if self._config is None:
+            raise ConfigurationError(
+                "LocalCluster: expected to be entered, found it outside its `with`: enter it first"
+            )
+        return self._config
+
+    @property
+    def folder(self) -> Path:
+        """Where everything of it lies."""
+        return self.config.data
+
+    @property
+    def file(self) -> Path:
+        """The cluster's TOML file."""
+        return self.folder / "cluster.toml"
+
+    @property
+    def ids(self) -> list[int]:
+        """The replicas' ids."""
+        return [replica.id for replica in self.config.replicas]
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where clients reach the replicas, in the order of their ids."""
+        return [replica.clients for replica in self.config.replicas]
+
+    def process(self, replica_id: int) -> ReplicaProcess:
+        """The process of a replica: its id, log, exit code."""
+        return self._processes[self.config.replica(replica_id).id]
+
+    def start(self, replica_id: int) -> None:
+        """Start a replica that was stopped or killed; its data is where it left it."""
+        self.process(replica_id).start()
+
+    def stop(self, replica_id: int) -> None:
+        """Ask a replica to stop, wait for its end, and kill it if that takes too long."""
+        stop_all([self.process(replica_id)], STOP_GRACE_S)
+
+    def kill(self, replica_id: int) -> None:
+        """SIGKILL a replica, and wait for its end."""
+        self.process(replica_id).kill()
+
+    def pause(self, replica_id: int) -> None:
+        """Hold a replica as if its machine hung."""
+        self.process(replica_id).pause()
+
+    def resume(self, replica_id: int) -> None:
+        """Let a paused replica go on."""
+        self.process(replica_id).resume()
+
+    def status(self, replica_id: int, *, digest: bool = False) -> ReplicaStatus:
+        """A replica's status; ClusterUnavailable if it does not answer."""
+        return ask_one(self.config.replica(replica_id).clients, digest=digest)
+
+    def statuses(self, *, digest: bool = False) -> list[ReplicaStatus]:
+        """Every replica's status, unreachable ones marked so."""
+        return ask({replica.id: replica.clients for replica in self.config.replicas}, digest=digest)
+
+    def leader(self) -> int | None:
+        """The replica that leads in the highest term of those that answer, or None."""
+        leading = [status for status in self.statuses() if status.get("role") == "leader"]
+        return max(leading, key=lambda status: int(status.get("term"))).id if leading else None
+
+    def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> int:
+        """Wait until every running replica answers and agrees on a leader, and return the leader.
+
+        Raises ClusterUnavailable after that time, or as soon as a replica has ended by itself, with its last words.
+        """
+        started = [process for process in self._processes.values() if process.running]
+        deadline = time.monotonic() + timeout_s
+        while True:
+            for process in started:
+                if not process.running:
+                    raise ClusterUnavailable(f"expected {len(started)} replicas to start, found: {process.obituary()}")
+            statuses = ask({process.id: self.config.replica(process.id).clients for process in started})
+            leader = _agreed_leader(statuses)
+            if leader is not None:
+                return leader
+            if time.monotonic() >= deadline:
+                raise ClusterUnavailable(self._not_ready(statuses, timeout_s))
+            time.sleep(_POLL_S)
+
+    def _configure(self, folder: Path) -> ClusterConfig:
+        folder.mkdir(parents=True, exist_ok=True)
+        replicas, workers = self._sizes
+        return local_cluster(
+            self._name,
+            self._service,
+            folder,
+            token=secrets.token_hex(4),
+            replicas=replicas,
+            workers=workers,
+            durability=self._durability,
+            execution=self._execution,
+            tuning=self._tuning,
+        )
+
+    def _stop_all(self) -> None:
+        stop_all(list(self._processes.values()), STOP_GRACE_S)
+
+    def _not_ready(self, statuses: list[ReplicaStatus], timeout_s: float) -> str:
+        found = "; ".join(
+            f"replica {status.id} {status.get('role') or status.problem}"
+            + (f" ({line})" if (line := self._processes[int(status.id or 0)].last_line()) else "")
+            for status in statuses
+        )
+        return f"expected {len(statuses)} replicas with one leader within {timeout_s:g} s, found: {found or 'none started'}"
+
+
+def _agreed_leader(statuses: list[ReplicaStatus]) -> int | None:
+    """The leader, if all answered, name the same one, and it knows itself to lead."""
+    leaders = {status.get("leader") for status in statuses}
+    if len(leaders) != 1 or not all(status.reachable for status in statuses):
+        return None
+    (leader,) = leaders
+    return leader if any(status.id == leader and status.get("role") == "leader" for status in statuses) else None

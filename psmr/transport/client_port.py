@@ -1,0 +1,114 @@
+"""The replica's socket for clients: a ROUTER that takes requests in and sends replies and statuses out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import zmq
+
+from cdep import Service
+from psmr.transport import client_protocol as protocol
+from psmr.transport.peers import bind
+
+_QUEUE_MESSAGES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Greeted:
+    """A client of this very service says hello."""
+
+    connection: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A client sent what begins like a batch."""
+
+    connection: bytes
+    batch: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StatusAsked:
+    """Somebody asks where the replica stands."""
+
+    connection: bytes
+    digest: bool
+
+
+class ClientPort:
+    """Bound to one address. Clients of another service are turned away here; garbage is counted and dropped."""
+
+    def __init__(
+        self, address: str, service: Service, cluster: str, replica_id: int, members: Mapping[int, str]
+    ) -> None:
+        self.malformed = 0
+        self._service = service
+        self._cluster = cluster
+        self._replica_id = replica_id
+        self._members = tuple(members.items())
+        self._context = zmq.Context(io_threads=1)
+        self.socket = self._context.socket(zmq.ROUTER)
+        self.socket.setsockopt(zmq.RCVHWM, 4096)
+        self.socket.setsockopt(zmq.SNDHWM, _QUEUE_MESSAGES)
+        self.socket.setsockopt(zmq.MAXMSGSIZE, protocol.FRAME_BYTES_MAX)
+        self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+        bind(self.socket, address, "clients")
+
+    def receive(self) -> Greeted | Submitted | StatusAsked | None:
+        """The next request that is the replica's business, or None when there is none now."""
+        while True:
+            try:
+                connection, *frames = self.socket.recv_multipart(flags=zmq.DONTWAIT)
+            except zmq.Again:
+                return None
+            try:
+                request = protocol.decode_request(frames)
+            except protocol.MalformedMessage as error:
+                self.malformed += 1
+                self.error(connection, str(error))
+                continue
+            if isinstance(request, protocol.Submit):
+                return Submitted(connection, request.batch)
+            if isinstance(request, protocol.AskStatus):
+                return StatusAsked(connection, request.digest)
+            if request.fingerprint == self._service.fingerprint and request.version == protocol.PROTOCOL_VERSION:
+                return Greeted(connection)
+            self._turn_away(connection, request)
+
+    def _turn_away(self, connection: bytes, hello: protocol.Hello) -> None:
+        text = (
+            f"expected a client of {self._service.name} (specification {self._service.fingerprint:#018x}), found one of "
+            f"{hello.service} ({hello.fingerprint:#018x}), protocol {hello.version} against {protocol.PROTOCOL_VERSION}: "
+            "use the service's source, and the version of psmr, that the cluster runs"
+        )
+        self._send(connection, protocol.encode_mismatch(text))
+
+    def welcome(self, request: Greeted, leader: int | None) -> None:
+        """Answer a greeting: who this is, who leads, where the others are."""
+        self._send(request.connection, protocol.encode_welcome(self._cluster, self._replica_id, leader, self._members))
+
+    def reply(self, connection: bytes, reply: bytes) -> None:
+        """Send the reply to a batch."""
+        self._send(connection, protocol.encode_reply_message(reply))
+
+    def send_status(self, connection: bytes, status: Mapping[str, Any]) -> None:
+        """Answer a question for status."""
+        self._send(connection, protocol.encode_status(dict(status)))
+
+    def error(self, connection: bytes, text: str) -> None:
+        """Say that what was sent made no sense."""
+        self._send(connection, protocol.encode_error(text))
+
+    def _send(self, connection: bytes, frames: list[bytes]) -> None:
+        # A client that is gone, or takes nothing, loses the message: it asks again if it still wants to know.
+        try:
+            self.socket.send_multipart([connection, *frames], flags=zmq.DONTWAIT)
+        except zmq.Again:
+            return
+
+    def close(self) -> None:
+        """Close the socket, giving the last replies a moment to leave."""
+        self._context.destroy(linger=200)
