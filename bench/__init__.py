@@ -1,1 +1,1 @@
-
+"""Benchmarks: one file a question. `psmr bench NAME`."""

@@ -1,4 +1,5 @@
-"""Columns of arguments, as a caller gives them, checked and made arrays: whole columns at a time, rows only to say what is wrong.
+"""Columns of arguments, as a caller gives them, checked and made arrays: by whole columns, and by rows only to say
+what is wrong.
 
 | parameter | one call | a column |
 |---|---|---|
@@ -73,13 +74,20 @@ def misfit(type_: ValueType, value: object) -> str | None:
 
 def as_column(values: Any) -> Any:
     """The values as an array or a sequence, whose rows can be counted; raises MisfitError for what is no column."""
-    if not isinstance(values, np.ndarray | Sequence) and hasattr(values, "__array__"):
-        values = np.asarray(values)
-    if isinstance(values, str | bytes | bytearray) or not isinstance(values, np.ndarray | Sequence):
+    if not is_column(values):
         raise MisfitError(_A_COLUMN, _shown(values))
+    if not isinstance(values, np.ndarray | Sequence):
+        values = np.asarray(values)
     if isinstance(values, np.ndarray) and values.ndim == 0:
         raise MisfitError(_A_COLUMN, f"a single {values.dtype}")
     return values
+
+
+def is_column(value: object) -> bool:
+    """Whether an argument is meant as a column rather than as one value."""
+    if isinstance(value, str | bytes | bytearray | np.generic):
+        return False
+    return isinstance(value, np.ndarray | Sequence) or hasattr(value, "__array__")
 
 
 def numbers(type_: ValueType, values: Any) -> NDArray[Any]:
@@ -127,7 +135,9 @@ def fixed(type_: ValueType, values: Any) -> NDArray[np.void]:
         if values.dtype == np.uint8 and values.shape[1:] == (size,):
             return np.ascontiguousarray(values).view(type_.dtype).reshape(-1)
         if values.ndim != 1 or values.dtype.kind not in "SO":
-            raise MisfitError(f"an array of S{size}, V{size} or {size} uint8 a row", f"{values.dtype} of shape {values.shape}")
+            raise MisfitError(
+                f"an array of S{size}, V{size} or {size} uint8 a row", f"{values.dtype} of shape {values.shape}"
+            )
     return np.frombuffer(byte_strings(type_, values)[0], type_.dtype)
 
 

@@ -48,7 +48,7 @@ class ReplyDecoder:
         return np.frombuffer(records, self._dtype)
 
     def values(self, rows: NDArray[np.void], blob: Buffer) -> Any:
-        """The values of many replies: an array of numbers or bools, a list of bytes, or None if there are none to have."""
+        """The values of many replies: an array of numbers or bools, a list of bytes, None if it returns none."""
         if self._type is None:
             return None
         present = rows["status"] == VALUE
@@ -59,7 +59,9 @@ class ReplyDecoder:
             content = bytes(blob)
             return [content[start : start + length] for start, length in zip(starts, lengths, strict=True)]
         if self._fixed:
-            return [row if there else b"" for row, there in zip(_cut(values, self._fixed), present.tolist(), strict=True)]
+            return [
+                row if there else b"" for row, there in zip(_cut(values, self._fixed), present.tolist(), strict=True)
+            ]
         return np.ascontiguousarray(values) if present.all() else np.where(present, values, values.dtype.type(0))
 
     def texts(self, rows: NDArray[np.void], blob: Buffer) -> dict[int, str]:

@@ -34,7 +34,7 @@ class Encoded:
 class CommandEncoder:
     """Encodes calls of one command."""
 
-    __slots__ = ("_dtype", "_fields", "_head", "_packed", "_struct", "command", "service")
+    __slots__ = ("_dtype", "_fields", "_head", "_packed", "_slices", "_struct", "command", "service")
 
     def __init__(self, service: Service, layout: CommandLayout) -> None:
         stride = layout_of(service).stride
@@ -45,6 +45,7 @@ class CommandEncoder:
         self._struct = _packing(layout, stride)
         # In the order of their offsets, as `struct` wants them: (place among the arguments, field).
         self._packed = tuple(sorted(enumerate(layout.fields), key=lambda placed: placed[1].offset))
+        self._slices = tuple(field.offset for field in layout.fields if field.type.kind == "bytes")
         self._head = layout.command.op
 
     def one(self, arguments: Sequence[object]) -> Encoded:
@@ -70,11 +71,10 @@ class CommandEncoder:
 
     def rebase(self, record: bytes, base: int) -> bytes:
         """A record made by `one`, for a batch in which its blob begins at `base`."""
-        offsets = [field.offset for _, field in self._packed if field.type.kind == "bytes"]
-        if base == 0 or not offsets:
+        if base == 0 or not self._slices:
             return record
         moved = bytearray(record)
-        for offset in offsets:
+        for offset in self._slices:
             start, length = _SLICE.unpack_from(record, offset)
             _SLICE.pack_into(moved, offset, base + start, length)
         return bytes(moved)

@@ -1,4 +1,6 @@
-"""Parallel state-machine replication: a Python class becomes a replicated service that executes commands in parallel."""
+"""Parallel state-machine replication: a Python class becomes a replicated service whose replicas execute in parallel."""
+
+from typing import TYPE_CHECKING
 
 from cdep import (
     DeclarationError,
@@ -22,6 +24,9 @@ from psmr.state.array import Array, Table
 from psmr.state.map import Map
 from psmr.state.scratch import Scratch
 
+if TYPE_CHECKING:
+    from psmr.client.connecting import connect, connect_blocking
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -33,6 +38,8 @@ __all__ = [
     "Size",
     "StateMachine",
     "Table",
+    "connect",
+    "connect_blocking",
     "dependent",
     "f64",
     "i8",
@@ -46,3 +53,14 @@ __all__ = [
     "u32",
     "u64",
 ]
+
+if not TYPE_CHECKING:
+    # A type checker must not see this function: it would believe in any name of this module.
+
+    def __getattr__(name: str) -> object:
+        """The clients, imported when first asked for: a service's module needs neither sockets nor event loops."""
+        if name not in ("connect", "connect_blocking"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from psmr.client import connecting
+
+        return getattr(connecting, name)

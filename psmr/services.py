@@ -188,9 +188,9 @@ def _fail_for_module(name: str) -> NoReturn:
 
 
 def _fail_for_name(module: ModuleType, name: str, found: object) -> NoReturn:
-    known = [*_services(module), *_variants(module)]
-    close = difflib.get_close_matches(name, known, n=1)
-    cure = f"did you mean {close[0]}?" if close else f"it has: {', '.join(known) or 'none'}"
+    known = {word.lower(): word for word in (*_services(module), *_variants(module))}
+    close = [known[word] for word in difflib.get_close_matches(name.lower(), known, n=1)]
+    cure = f"did you mean {close[0]}?" if close else f"it has: {', '.join(known.values()) or 'none'}"
     what = "nothing of that name" if found is None else f"{type(found).__name__} {name}"
     _fail(f"{module.__name__}:{name}", "a state machine or a variant", what, cure)
 

@@ -57,7 +57,6 @@ class Choice(NamedTuple):
 
     at: int
     positions: tuple[int, ...]
-    state: Any
     trail: Trail
     moves: list[Move]
 
@@ -241,7 +240,7 @@ class Search:
         if here in self._seen:
             return False
         self._seen.add(here)
-        self._choices.append(Choice(*here, self._trail, moves))
+        self._choices.append(Choice(self._at, here[1], self._trail, moves))
         return True
 
     def _go_back(self) -> bool:
@@ -249,7 +248,7 @@ class Search:
         while self._choices:
             choice = self._choices[-1]
             if choice.moves:
-                self._at, self._state, self._trail = choice.at, choice.state, choice.trail
+                self._at, self._trail = choice.at, choice.trail
                 self._positions = list(choice.positions)
                 self._take(self._chains_at(choice.at), choice.moves.pop())
                 return True

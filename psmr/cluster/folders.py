@@ -13,7 +13,7 @@ PREFIX = "psmr-"
 
 
 class TemporaryFolder:
-    """A new folder `psmr-…` in the system's temporary one; `close` removes it, and a janitor does if the owner is killed."""
+    """A new folder `psmr-…` in the system's temporary one. `close` removes it, or a janitor if the owner is killed."""
 
     def __init__(self) -> None:
         self.path = Path(tempfile.gettempdir(), PREFIX + secrets.token_hex(8)).absolute()

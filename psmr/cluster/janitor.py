@@ -1,8 +1,8 @@
 """A small process that removes a folder once nobody can use it any more, in whatever way the others ended.
 
-The janitor reads a pipe that nothing is ever written to. The owner holds its other end, and so does every replica that
-was started with `lifeline`: the kernel closes it for those that are killed, too, so the end of the pipe means that owner,
-replicas and their workers are all gone, and the folder can be removed with nobody left to write into it.
+The janitor reads a pipe that nothing is ever written to. The owner holds its other end, and so does every replica
+that was started with `lifeline`: the kernel closes it for those that are killed, too, so the end of the pipe means that
+owner, replicas and their workers are all gone, and the folder can be removed with nobody left to write into it.
 """
 
 from __future__ import annotations

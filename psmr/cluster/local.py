@@ -1,4 +1,4 @@
-"""A cluster of replica processes on this machine that leaves nothing behind, for tests, demonstrations and benchmarks."""
+"""A cluster of replica processes on this machine that leaves nothing behind: for tests, demonstrations, benchmarks."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class LocalCluster:
     """Replicas of a service as child processes, started on entering, stopped and removed on leaving.
 
     `service` is a class that can be imported, or a text for `psmr.services`. Data, logs and the cluster's file lie in
-    `folder`, which stays; without one in a temporary folder, which goes, even if this process is killed. Enter it in a
-    thread that outlives it (the kernel kills the replicas when that thread ends), and call it from one thread at a time.
+    `folder`, which stays; without one in a temporary folder, which goes, even if this process is killed. Enter it in
+    a thread that outlives it (the kernel kills the replicas when that thread ends); use it from one thread at a time.
 
         with LocalCluster("apps.kv:KV") as cluster:
             cluster.wait_ready()
@@ -153,6 +153,8 @@ class LocalCluster:
         Raises ClusterUnavailable after that time, or as soon as a replica has ended by itself, with its last words.
         """
         started = [process for process in self._processes.values() if process.running]
+        if not started:
+            raise ClusterUnavailable("expected running replicas to wait for, found none: start one")
         deadline = time.monotonic() + timeout_s
         while True:
             for process in started:
@@ -190,7 +192,7 @@ class LocalCluster:
             + (f" ({line})" if (line := self._processes[int(status.id or 0)].last_line()) else "")
             for status in statuses
         )
-        return f"expected {len(statuses)} replicas with one leader within {timeout_s:g} s, found: {found or 'none started'}"
+        return f"expected {len(statuses)} replicas with one leader within {timeout_s:g} s, found: {found}"
 
 
 def _agreed_leader(statuses: list[ReplicaStatus]) -> int | None:

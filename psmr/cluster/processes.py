@@ -7,6 +7,9 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
+
+from psmr.errors import ConfigurationError
 
 DIE_WITH_PARENT = "PSMR_DIE_WITH_PARENT"
 """The environment's word to `serve`: the process id of a parent not to outlive."""
@@ -46,8 +49,7 @@ class ReplicaProcess:
         """Start it unless it runs. It inherits what this process can import."""
         if self.running:
             return
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.log, "ab") as output:
+        with self._open_log() as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "psmr", "serve", str(self._file), "--id", str(self.id)],
                 stdin=subprocess.DEVNULL,
@@ -101,8 +103,19 @@ class ReplicaProcess:
         if code is None:
             return f"replica {self.id} has not ended"
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        last = self.last_line()
-        return f"replica {self.id} {how}" + (f": {last}" if last else "")
+        last = self.last_line().removeprefix("psmr: ")
+        # One that was killed said nothing about it: its last line tells of something else.
+        return f"replica {self.id} {how}" + (f": {last}" if last and code > 0 else "")
+
+    def _open_log(self) -> BinaryIO:
+        try:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            return open(self.log, "ab")
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self.log}: expected a file to write the replica's output to, found: {error.strerror}: "
+                "give the cluster a data folder that can be written"
+            ) from None
 
     def _signal(self, number: signal.Signals) -> None:
         # Popen knows whether the process was reaped, so the id cannot have become somebody else's.

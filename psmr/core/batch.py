@@ -125,6 +125,18 @@ def encode(
     return b"".join((checked, checksum, records_view, blob_view, b"\0" * padding_bytes))
 
 
+def check_parts(stride: int, records_bytes: int, count: int, blob_bytes: int, batch_bytes_max: int) -> None:
+    """Raises `InvalidCall` for what no batch of commands, of at most `batch_bytes_max`, can hold."""
+    if records_bytes != count * stride:
+        raise InvalidCall(f"expected {count} records of {stride} bytes = {count * stride}, found {records_bytes} bytes")
+    size_bytes = HEADER_BYTES + records_bytes + blob_bytes + -blob_bytes % ALIGNMENT
+    if size_bytes > batch_bytes_max:
+        raise InvalidCall(f"expected a batch of at most {batch_bytes_max} bytes, found {size_bytes}: split the call")
+    problem = _shape_problem(KIND_COMMANDS, stride, 1, 0, count, blob_bytes, size_bytes)
+    if problem is not None:
+        raise InvalidCall(f"expected {problem[0]}, found {problem[1]}")
+
+
 def encode_open(fingerprint: int, nonce: int) -> bytes:
     """The batch that asks for a session; `nonce` tells its answer from those to other opens of the same client."""
     return encode(KIND_OPEN, fingerprint, nonce, 0, 0, 0, b"", 0, b"")

@@ -117,15 +117,9 @@ class Submission(Generic[TicketT]):
         return len(self._queue) < self._limits.queue_batches and self._queued_bytes < self._limits.queue_bytes
 
     @property
-    def can_send(self) -> bool:
-        """Whether a `Submit` would be sent at once rather than queued."""
-        return (
-            self._connected
-            and self._session != 0
-            and not self._queue
-            and self._resume_at_us == 0
-            and self._next_sequence - self._lowest_unanswered() < self._window
-        )
+    def window_has_room(self) -> bool:
+        """Whether a `Submit` would wait neither for the window nor behind another one."""
+        return not self._queue and self._next_sequence - self._lowest_unanswered() < self._window
 
     @property
     def pending(self) -> int:
@@ -219,6 +213,7 @@ class Submission(Generic[TicketT]):
         for entry in self._queue:
             effects.append(Fail(entry.ticket, FailureKind.UNAVAILABLE, "the connection was closed before it was sent"))
         self._clear_queue()
+        self._deadline_us = _NEVER_US
 
     # --- replies ------------------------------------------------------------------------------------------------------
 

@@ -1,13 +1,10 @@
-"""Generated proxies on disk: written once for what they depend on, imported like any module, their machine code beside them."""
+"""Server proxies on disk: written once for what they depend on, imported like any module, machine code beside them."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
-import importlib
-import importlib.util
 import inspect
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,15 +21,9 @@ import proxies
 import psmr
 from cdep import Service, StateMachine, service_of
 from proxies.server_text import server_text
-from psmr.errors import ConfigurationError
+from psmr.proxy_files import cache_folder, import_file, importable_service, write_file
 
-
-def cache_folder() -> Path:
-    """Where generated code goes: `$PSMR_CACHE`, else `$XDG_CACHE_HOME/psmr`, else `~/.cache/psmr`."""
-    chosen = os.environ.get("PSMR_CACHE")
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "psmr"
+__all__ = ["cache_folder", "compiling", "import_file", "server_module", "write"]
 
 
 def server_module(owner: type[StateMachine]) -> ModuleType:
@@ -41,39 +32,14 @@ def server_module(owner: type[StateMachine]) -> ModuleType:
     The folder's name stands for everything the machine code depends on: the service's source, the engine's, and the
     versions of what compiles it. Whoever comes first compiles, the others wait for it (`compiling`).
     """
-    service = service_of(owner)
-    if "<locals>" in service.qualname or service.module == "__main__":
-        raise ConfigurationError(
-            f"service {service.name}: expected a class at the top of an importable module, "
-            f"found {service.module}:{service.qualname}; move it to a module of its own, or execute it interpreted"
-        )
+    service = importable_service(owner)
     folder = cache_folder() / f"{service.name.lower()}-{_dependencies(owner)}"
     return import_file(f"psmr_generated_{service.name.lower()}_{folder.name[-16:]}", write(folder, service))
 
 
 def write(folder: Path, service: Service) -> Path:
-    """Write the server proxy into a folder; a file with the same content is left as it is, so its machine code stays valid."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "server.py"
-    text = server_text(service)
-    if not path.exists() or path.read_text() != text:
-        fresh = folder / f"server.{os.getpid()}.new"
-        fresh.write_text(text)
-        fresh.replace(path)
-    return path
-
-
-def import_file(name: str, path: Path) -> ModuleType:
-    """Import a source file under a name of its own, once a process."""
-    if name in sys.modules:
-        return sys.modules[name]
-    specification = importlib.util.spec_from_file_location(name, path)
-    if specification is None or specification.loader is None:
-        raise ConfigurationError(f"{path}: expected a Python source file")
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[name] = module
-    specification.loader.exec_module(module)
-    return module
+    """Write the server proxy into a folder; one with the same content is left, so its machine code stays valid."""
+    return write_file(folder, "server.py", server_text(service))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from psmr.execution.dispatch import open_reply_slowly
 from psmr.execution.memory import Memory
 from psmr.state.access import encoder
 from psmr.state.frame import NOW_US, undo
+from psmr.state.scratch import Scratch
 
 _HEAD = struct.Struct("<HBx")
 _SLICE = struct.Struct("<II")
@@ -34,6 +35,7 @@ class InterpretedMachine:
         access = memory.access(worker)
         for (name, container), base in zip(memory.containers.items(), memory.bases, strict=True):
             setattr(self.machine, name, container.bind(access, base))
+        self._scratches = [field for field in vars(self.machine).values() if isinstance(field, Scratch)]
         self._commands = [
             (getattr(self.machine, c.command.name), _decoder(c), _ReplyEncoder(c)) for c in layout.commands
         ]
@@ -46,6 +48,8 @@ class InterpretedMachine:
         blob = word(self._frame + at.FRAME_BLOB) - self._origin
         handler, decode, encode = self._commands[int.from_bytes(self._view[record : record + 2], "little")]
         self.machine.now_us = word(self._frame + NOW_US)
+        for scratch in self._scratches:
+            scratch.forget()
         try:
             value, content = encode(handler(*decode(self._view, record, blob)))
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is part of the history, alike on every replica
@@ -61,6 +65,8 @@ class InterpretedMachine:
         blob = word(self._frame + at.FRAME_BLOB) - self._origin
         handler, decode, encode = self._commands[int.from_bytes(self._view[record : record + 2], "little")]
         self.machine.now_us = word(self._frame + NOW_US)
+        for scratch in self._scratches:
+            scratch.forget()
         try:
             encode(handler(*decode(self._view, record, blob)))
             failure: Exception = RuntimeError("the compiled handler raised, the interpreted one does not")

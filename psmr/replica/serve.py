@@ -30,6 +30,8 @@ from psmr.transport.peers import PeerLinks
 
 RESTARTS_MAX = 5
 SPINS_PER_US = 25
+SWITCH_INTERVAL_S = 0.0005
+"""The log's writer thread must not wait 5 ms, the default, for its turn while the loop is busy."""
 _RESTARTS = "PSMR_RESTARTS"
 _PARENT = "PSMR_DIE_WITH_PARENT"
 _log = logging.getLogger("psmr.replica")
@@ -44,6 +46,7 @@ def serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine]) -> 
     if parent:
         die_with_parent(int(parent))
     name_process(f"psmr-replica-{replica_id}")
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     logging.basicConfig(level=logging.INFO, format=f"replica {replica_id} %(message)s", stream=sys.stderr)
     try:
         _serve(config, replica_id, owner)

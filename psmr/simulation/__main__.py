@@ -52,8 +52,8 @@ def _report(results: list[SimulationResult], elapsed_s: float, as_json: bool) ->
     totals = {name: sum(getattr(result, name) for result in results) for name in ("steps", "committed", "elections")}
     rate = len(results) / elapsed_s * 60
     print(
-        f"{len(results)} runs kept every invariant: {totals['steps']} steps, {totals['committed']} entries committed, "
-        f"{totals['elections']} elections, {rate:.0f} runs a minute"
+        f"every invariant kept, runs: {len(results)}; {totals['steps']} steps, "
+        f"{totals['committed']} entries committed, {totals['elections']} elections, {rate:.0f} runs a minute"
     )
 
 

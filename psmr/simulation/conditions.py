@@ -28,8 +28,8 @@ class Delay:
 class Conditions:
     """One run's settings, network, disks, clients and faults. Small limits make rare interleavings frequent.
 
-    `hunt`: if not None, how soon after its election every leader is cut off: the way to the paper's figure 8. `calm`: what
-    network and disks take in the peace at the end.
+    `hunt`: if not None, how soon after its election every leader is cut off: the way to the paper's figure 8.
+    `calm`: what network and disks take in the peace at the end.
     """
 
     settings: Settings
@@ -53,14 +53,14 @@ class Conditions:
             election_timeout_us=random.choice((40_000, 60_000)),
             heartbeat_us=random.choice((10_000, 20_000)),
             max_entries_per_message=per_message,
-            max_entries_in_flight=per_message * random.choice((1, 4, 32)),
+            max_entries_in_flight=per_message * random.choice((1, 3, 8)),
         )
         return cls(
             settings=settings,
             drop_rate=random.choice((0.0, 0.02, 0.1, 0.25)),
             duplicate_rate=random.choice((0.0, 0.02, 0.2)),
             network=Delay(200, random.choice((1_000, 4_000)), random.choice((4_000, 60_000))),
-            sync=Delay(100, random.choice((1_000, 6_000, 40_000)), random.choice((40_000, 100_000))),
+            sync=Delay(100, random.choice((1_000, 1_000, 6_000, 90_000)), 120_000),
             propose=Delay(1_000, random.choice((10_000, 40_000)), 80_000),
             fault=Delay(5_000, random.choice((60_000, 150_000, 300_000)), 400_000),
             downtime=Delay(1_000, random.choice((10_000, 100_000)), 300_000),

@@ -40,6 +40,10 @@ class SimulatedNetwork:
         """Lose everything from `sender` to `to` until the network is mended."""
         self._cut.add((sender, to))
 
+    def is_cut(self, sender: int, to: int) -> bool:
+        """Whether nothing passes from `sender` to `to` now."""
+        return (sender, to) in self._cut
+
     def mend(self) -> None:
         """Restore every link."""
         self._cut.clear()

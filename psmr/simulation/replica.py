@@ -20,6 +20,7 @@ from psmr.core.raft import (
     Synced,
     Tick,
     Truncate,
+    Unreachable,
 )
 from psmr.simulation.conditions import Conditions, Delay
 from psmr.simulation.disk import SimulatedDisk
@@ -29,6 +30,7 @@ from psmr.simulation.scheduler import Scheduler
 from psmr.simulation.trace import Trace
 
 _NEVER_US = 2**62
+_NOTICED_RATE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +126,13 @@ class SimulatedReplica:
             self._perform(effect)
 
     def _perform(self, effect: Effect) -> None:
-        network = self._around.network
         if isinstance(effect, Send):
-            network.send(self.me, effect.to, effect.message)
+            self._send(effect.to, effect.message, ())
             return
         if isinstance(effect, SendEntries):
             header = effect.message
             entries = self.disk.entries[header.prev_index : header.last_index]
-            network.send(self.me, effect.to, header, tuple([payload for _, payload in entries]))
+            self._send(effect.to, header, tuple([payload for _, payload in entries]))
             return
         self._around.watch.check(self, effect)
         if isinstance(effect, Append):
@@ -140,6 +141,13 @@ class SimulatedReplica:
             self.disk.truncate(effect.from_index)
         elif isinstance(effect, SaveHardState):
             self.disk.hard_state = HardState(effect.term, effect.voted_for)
+
+    def _send(self, to: int, message: Message, payloads: tuple[object, ...]) -> None:
+        """Send; of a link that is cut the transport sometimes knows, and says so."""
+        around = self._around
+        around.network.send(self.me, to, message, payloads)
+        if around.network.is_cut(self.me, to) and around.random.random() < _NOTICED_RATE:
+            around.scheduler.after(around.conditions.network.draw_us(around.random), self.step, Unreachable(to))
 
     def _arm(self, node: Raft) -> None:
         """See that a tick comes at the node's deadline."""

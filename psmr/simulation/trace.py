@@ -25,13 +25,15 @@ class Trace:
         return self._hash.hexdigest()
 
     def step(self, now_us: int, replica: int, node: Raft, event: Event, effects: list[Effect]) -> None:
-        """An event and what came of it."""
+        """An event and what came of it; a tick that did nothing is no step."""
+        if not effects and isinstance(event, Tick):
+            return
         sender = event.sender if isinstance(event, Receive) else -1
         kind = _KINDS[type(event)]
         self._hash.update(
             _STEP.pack(now_us, replica, kind, sender, node.term, node.commit, node.last_index, len(effects))
         )
-        if self._write is not None and (effects or not isinstance(event, Tick)):
+        if self._write is not None:
             self._write(f"{now_us:>9} µs  replica {replica}  {event}")
             for effect in effects:
                 self._write(f"{'':>14}{effect}")

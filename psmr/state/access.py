@@ -16,6 +16,7 @@ from psmr.state.region import Region
 STAGING_BYTES = 2 << 20
 _FORMATS = {"u8": "<B", "u16": "<H", "u32": "<I", "u64": "<Q", "i8": "<b", "i16": "<h", "i32": "<i", "i64": "<q"}
 _MASK = (1 << 64) - 1
+_WORD = struct.Struct("<q")
 
 
 @compiled
@@ -41,6 +42,8 @@ class Access:
         self._memory = region.memory
         self._origin = region.address
         self._staging_place = staging - region.address
+        self._arena_next = frame + frames.ARENA_NEXT - region.address
+        self._arena_end = region.word(frame + frames.ARENA_END)
 
     def stage(self, data: bytes) -> int:
         """Put `data` where compiled code can read it until the next call; its address."""
@@ -49,20 +52,35 @@ class Access:
         self._memory[self._staging_place : self._staging_place + len(data)] = data
         return self.staging
 
+    def take(self, length: int) -> None:
+        """Count `length` bytes as read by the command: what compiled code copies into the arena. Raises CommandTooLarge."""
+        memory, place = self._memory, self._arena_next
+        start = _WORD.unpack_from(memory, place)[0]
+        if start + length > self._arena_end:
+            raise frames.CommandTooLarge("a command may read at most 32 MiB of byte values; split it")
+        _WORD.pack_into(memory, place, (start + length + 7) & ~7)
+
     def reader(self, value: ValueType) -> Callable[[int], Any]:
         """A function from an address to the value there, as a handler sees it."""
-        memory, origin = self._memory, self._origin
+        memory, origin, take = self._memory, self._origin, self.take
         if value.kind == "bytes":
-            length_at = struct.Struct("<q").unpack_from
+            length_at = _WORD.unpack_from
 
             def read_variable(address: int) -> bytes:
                 place = address - origin
-                return bytes(memory[place + 8 : place + 8 + length_at(memory, place)[0]])
+                length = length_at(memory, place)[0]
+                take(length)
+                return bytes(memory[place + 8 : place + 8 + length])
 
             return read_variable
         if value.kind == "fixed":
             size = value.limit
-            return lambda address: bytes(memory[address - origin : address - origin + size])
+
+            def read_fixed(address: int) -> bytes:
+                take(size)
+                return bytes(memory[address - origin : address - origin + size])
+
+            return read_fixed
         if value.kind == "bool":
             return lambda address: memory[address - origin] != 0
         if value.kind == "float":
@@ -105,6 +123,19 @@ def encoder(value: ValueType) -> Callable[[Any], bytes]:
     pack = struct.Struct(_FORMATS[value.name].upper()).pack
     mask = (1 << (8 * value.size_bytes)) - 1
     return lambda data: pack(as_integer(data, value.name) & mask)
+
+
+def seen_as(value: ValueType) -> Callable[[Any], Any]:
+    """A function from a value that a handler gives to what it would see had the value been stored."""
+    if value.kind in ("bytes", "fixed"):
+        return lambda data: data
+    if value.kind == "bool":
+        return bool
+    if value.kind == "float":
+        return lambda data: np.float64(data)
+    if value.name == "u64":
+        return lambda data: np.uint64(as_integer(data, value.name) & _MASK)
+    return lambda data: np.int64(as_integer(data, value.name))
 
 
 def key_bits(key: Any) -> np.uint64:

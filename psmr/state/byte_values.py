@@ -1,7 +1,7 @@
 """Byte values in compiled handlers: what `bytes` is to an interpreted one.
 
-A value is an address and a length; it supports what handlers do with keys and values: `len`, `==`, `!=`, indexing (an
-integer) and slicing without a step. Its bytes lie in the record, or in the frame's arena, so
+A value is an address and a length; it supports what handlers do with keys and values: `len`, comparison (with each other;
+`==` and `!=` with literals too), indexing (an integer) and slicing without a step. Its bytes lie in the record, or in the frame's arena, so
 they do not change while the command runs.
 """
 
@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic, models, overload, register_model
 
-from cdep.compiled import inlined
+from cdep.compiled import compiled, inlined
 from psmr.state.words import load_u8, load_u64
 
 
@@ -113,6 +113,45 @@ def _equals(left: Any, right: Any) -> Any:
 def _differs(left: Any, right: Any) -> Any:
     same = _equality(left, right)
     return None if same is None else lambda left, right: not same(left, right)
+
+
+@compiled
+def _order(first: int, first_length: int, second: int, second_length: int) -> int:
+    """Negative, 0 or positive, as the first value sorts before, with or after the second, byte by byte."""
+    for place in range(min(first_length, second_length)):
+        difference = np.int64(load_u8(first + place)) - np.int64(load_u8(second + place))
+        if difference != 0:
+            return difference
+    return first_length - second_length
+
+
+@inlined
+def _compare(left: Any, right: Any) -> int:
+    return _order(address_of(left), length_of(left), address_of(right), length_of(right))
+
+
+def _are_values(left: Any, right: Any) -> bool:
+    return isinstance(left, ByteValueType) and isinstance(right, ByteValueType)
+
+
+@overload(operator.lt, strict=False)
+def _is_less(left: Any, right: Any) -> Any:
+    return (lambda left, right: _compare(left, right) < 0) if _are_values(left, right) else None
+
+
+@overload(operator.le, strict=False)
+def _is_at_most(left: Any, right: Any) -> Any:
+    return (lambda left, right: _compare(left, right) <= 0) if _are_values(left, right) else None
+
+
+@overload(operator.gt, strict=False)
+def _is_greater(left: Any, right: Any) -> Any:
+    return (lambda left, right: _compare(left, right) > 0) if _are_values(left, right) else None
+
+
+@overload(operator.ge, strict=False)
+def _is_at_least(left: Any, right: Any) -> Any:
+    return (lambda left, right: _compare(left, right) >= 0) if _are_values(left, right) else None
 
 
 @inlined

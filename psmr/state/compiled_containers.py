@@ -20,7 +20,7 @@ from cdep.types import ValueType
 from psmr.state import map_core, rows
 from psmr.state.array import Column
 from psmr.state.byte_values import ByteValueType, address_of, byte_value_at, length_of
-from psmr.state.frame import SCRATCH, arena_take
+from psmr.state.frame import SCRATCH, SCRATCH_USED, arena_copy, arena_take
 from psmr.state.kinds import kind_of
 from psmr.state.words import copy_bytes, load_i64, store_i64, store_u8
 
@@ -302,10 +302,26 @@ def _scratch_begin(self: Any) -> Any:
     limit = self.limit
 
     def begin(self: Any) -> None:
-        store_i64(_scratch_place(self), arena_take(frame_of(self), limit))
-        store_i64(_scratch_place(self) + 8, 0)
+        _begin(frame_of(self), _scratch_place(self), limit)
 
     return begin
+
+
+@compiled
+def _begin(frame: int, place: int, limit: int) -> None:
+    if load_i64(place) == 0:
+        store_i64(place, arena_take(frame, limit))
+        store_i64(frame + SCRATCH_USED, 1)
+    store_i64(place + 8, 0)
+
+
+@inlined
+def _begun(place: int) -> int:
+    """Where the value that is being built lies."""
+    built = load_i64(place)
+    if built == 0:
+        raise ValueError("the command has begun no value; call begin() first")
+    return built
 
 
 @compiled
@@ -313,7 +329,7 @@ def _extend(place: int, source: int, length: int, limit: int) -> None:
     built = load_i64(place + 8)
     if built + length > limit:
         raise ValueError("the value being built is longer than its limit")
-    copy_bytes(load_i64(place) + built, source, length)
+    copy_bytes(_begun(place) + built, source, length)
     store_i64(place + 8, built + length)
 
 
@@ -332,7 +348,7 @@ def _scratch_append_byte(self: Any, byte: Any) -> Any:
         built = load_i64(place + 8)
         if built + 1 > limit:
             raise ValueError("the value being built is longer than its limit")
-        store_u8(load_i64(place) + built, np.uint8(byte))
+        store_u8(_begun(place) + built, np.uint8(byte))
         store_i64(place + 8, built + 1)
 
     return append_byte
@@ -342,6 +358,7 @@ def _scratch_append_byte(self: Any, byte: Any) -> Any:
 def _scratch_value(self: Any) -> Any:
     def value(self: Any) -> Any:
         place = _scratch_place(self)
-        return byte_value_at(load_i64(place), load_i64(place + 8))
+        length = load_i64(place + 8)
+        return byte_value_at(arena_copy(frame_of(self), _begun(place), length), length)
 
     return value

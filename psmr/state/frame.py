@@ -9,8 +9,9 @@
      40     arena_end                 once
      48     now_us                    at the start of a batch: the leader's stamp, never going back
      56     cleared                   1 once the command has emptied a map; 0 at its start
-     64     scratch[8]                (address, length) of what each `Scratch` is building
-    192     -                         (the scheduler's words follow: `psmr.execution.layout`)
+     64     scratch[8]                (address, length) of what each `Scratch` is building; address 0: not begun
+    192     scratch_used              1 once the command has begun a `Scratch`; 0 at its start
+    200     -                         (the scheduler's words follow: `psmr.execution.layout`)
 
 A handler that raises must leave no change. Each write of state first notes the old content of the words it covers;
 `undo` restores them in reverse. Byte values that a handler reads are copied into the arena, so that they stay what they
@@ -32,7 +33,8 @@ NOW_US = 48
 CLEARED = 56
 SCRATCH = 64
 SCRATCHES = 8
-FRAME_BYTES = 192
+SCRATCH_USED = 192
+FRAME_BYTES = 200
 
 UNDO_ENTRIES = 1 << 20
 ARENA_BYTES = 32 << 20
@@ -42,12 +44,21 @@ class CommandTooLarge(Exception):
     """A command wrote more than 1,048,576 words of state or read more than 32 MiB of byte values."""
 
 
+@compiled
+def _forget_scratches(frame: int) -> None:
+    store_i64(frame + SCRATCH_USED, 0)
+    for number in range(SCRATCHES):
+        store_i64(frame + SCRATCH + 16 * number, 0)
+
+
 @inlined
 def begin_command(frame: int) -> None:
-    """Forget the previous command's undo notes and copies."""
+    """Forget what the previous command noted, copied and built."""
     store_i64(frame + UNDO_COUNT, 0)
     store_i64(frame + CLEARED, 0)
     store_i64(frame + ARENA_NEXT, load_i64(frame + ARENA_BASE))
+    if load_i64(frame + SCRATCH_USED) != 0:
+        _forget_scratches(frame)
 
 
 @inlined

@@ -13,7 +13,7 @@ from cdep.compiled import compiled
 from cdep.hashing import GROUPS
 from cdep.types import Max, Size, ValueType
 from psmr.state import map_core
-from psmr.state.access import Access, key_bits
+from psmr.state.access import Access, key_bits, seen_as
 from psmr.state.field import Container, checked_capacity, declared, round_up
 from psmr.state.kinds import stored_bytes
 from psmr.state.region import PAGE_BYTES, Region
@@ -117,6 +117,7 @@ class Map(Container, Generic[K, V]):
         self._frame = access.frame
         self._integer_key = self.key.key_kind == "integer"
         self._read = access.reader(self.value)
+        self._seen = seen_as(self.value)
         self._write = access.writer(self.value)
         self._read_key = access.reader(_key_as_stored(self.key))
 
@@ -137,7 +138,9 @@ class Map(Container, Generic[K, V]):
     def get(self, key: K, default: Any = None) -> Any:
         """The key's value, or `default`, or None."""
         place = self._value_at(key)
-        return default if place == 0 else self._read(place)
+        if place == 0:
+            return None if default is None else self._seen(default)
+        return self._read(place)
 
     def put(self, key: K, value: V | int) -> None:
         """Set the key's value. Raises CapacityExceeded when the key is new and its group is full."""

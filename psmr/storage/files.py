@@ -110,6 +110,14 @@ def read_fully(files: Files, fd: int, target: memoryview, offset: int) -> int:
     return done
 
 
+def make_folder(files: Files, folder: Path) -> None:
+    """Make `folder` and those above it that are missing; a power cut does not take them away again."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in missing:
+        files.sync_folder(each.parent)
+
+
 def replace_file(files: Files, path: Path, data: bytes, *, sync: bool) -> None:
     """Make `path` hold `data`, whole or not at all whatever crashes: written aside, synced, renamed, folder synced."""
     aside = path.with_name(path.name + ".new")

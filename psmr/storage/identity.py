@@ -11,7 +11,7 @@ from types import TracebackType
 import msgspec
 
 from psmr.errors import ConfigurationError
-from psmr.storage.files import Files, disk_errors, replace_file
+from psmr.storage.files import Files, disk_errors, make_folder, replace_file
 
 NAME = "identity.json"
 LOCK_NAME = "lock"
@@ -73,7 +73,7 @@ def claim(
     files = files or Files()
     wanted = Identity(cluster, cluster_id, replica_id, service, f"{fingerprint:#018x}")
     with disk_errors(files, folder / LOCK_NAME, "opening the data folder"):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(files, folder)
         lock_fd = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     claimed = False
     try:

@@ -14,7 +14,7 @@ from types import TracebackType
 
 from psmr.errors import InvalidCall, Violation
 from psmr.storage.commit_mark import CommitMark
-from psmr.storage.files import Files, disk_errors
+from psmr.storage.files import Files, disk_errors, make_folder
 from psmr.storage.log_writer import Cut, LogWriter, Synced
 from psmr.storage.record import Record
 from psmr.storage.record_cache import RecordCache
@@ -50,7 +50,7 @@ class LogStore:
     ) -> None:
         files = files or Files()
         with disk_errors(files, folder / "commit-mark", "opening the commit mark"):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(files, folder)
             mark = CommitMark(folder, files, cluster_id)
         with ExitStack() as undo:
             undo.callback(mark.close)

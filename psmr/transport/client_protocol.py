@@ -1,8 +1,8 @@
 """What a client and a replica say to each other, over ZeroMQ DEALER (client) and ROUTER (replica).
 
-A message of **one frame** is data and nothing else: a batch towards the replica, a reply towards the client, so neither
-is ever copied to prefix it and records stay aligned. A message of **two frames** is control: a kind byte, then a msgpack
-array with the fields of its struct.
+A message of **one frame** is data and nothing else: a batch towards the replica, a reply towards the client. So neither
+is ever copied to prefix it, and records stay aligned. A message of **two frames** is control: a kind byte, then a
+msgpack array with the fields of its struct.
 
     client → replica                          replica → client
     one frame    `Submit`     the batch       one frame    `Answer`     the reply to a batch

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from psmr.core.raft import (
     Append,
+    AppendAccepted,
     AppendEntries,
     AppendRejected,
     Effect,
@@ -16,13 +17,28 @@ from psmr.core.raft import (
     Receive,
     Role,
     SaveHardState,
+    Send,
     Synced,
     VoteRequest,
 )
 
 
 class AcknowledgesBeforeSync(Raft):
-    """A follower takes what it wrote for durable."""
+    """A follower says of everything that it is on disk."""
+
+    def handle(self, event: Event) -> list[Effect]:
+        return [_unsynced(effect) for effect in super().handle(event)]
+
+
+def _unsynced(effect: Effect) -> Effect:
+    if not isinstance(effect, Send) or not isinstance(effect.message, AppendAccepted):
+        return effect
+    answer = effect.message
+    return Send(effect.to, AppendAccepted(answer.term, answer.round, answer.verified_index, answer.verified_index))
+
+
+class TakesWrittenForDurable(Raft):
+    """A follower answers when it has written, not when it has synced."""
 
     def handle(self, event: Event) -> list[Effect]:
         effects = super().handle(event)
@@ -85,15 +101,6 @@ class BelievesOldSyncs(Raft):
     """A node takes a sync from before a truncation for one of what it appended since."""
 
     def handle(self, event: Event) -> list[Effect]:
-        if isinstance(event, Synced):
-            event = replace(event, truncations=None)
-        return super().handle(event)
-
-
-class BelievesOldSyncsOfAnyTerm(Raft):
-    """A node looks at a sync's index only."""
-
-    def handle(self, event: Event) -> list[Effect]:
         if isinstance(event, Synced) and event.index <= self.last_index:
             term = self._log.term_at(event.index)
             event = Synced(event.index, 0 if term is None else term)
@@ -122,3 +129,12 @@ class TakesAnyPreviousEntry(Raft):
                     message.term, message.round, message.prev_index, own_term, message.entry_terms, message.commit
                 )
         super()._on_receive(sender, message, payloads)
+
+
+class LeaderTakesOverwrites(Raft):
+    """A leader lets an answer from a follower that lacks entries shorten its own log."""
+
+    def _on_append_rejected(self, sender: int, message: AppendRejected) -> None:
+        super()._on_append_rejected(sender, message)
+        if self.role is Role.LEADER and self.commit < message.hint_index < self.last_index - 1:
+            self._append(self.last_index, (self.term,), ("overwritten",))

@@ -9,6 +9,7 @@ from storage_support import append_synced, content, make, make_many, raws, segme
 
 from psmr.errors import ConfigurationError, InvalidCall, LogDamaged, Violation
 from psmr.storage import Files, LogStore
+from psmr.storage.commit_mark import CommitMark
 
 both_modes = pytest.mark.parametrize("sync", [True, False])
 
@@ -245,6 +246,18 @@ def test_opening_and_closing_leaves_no_descriptor_and_no_thread(tmp_path: Path, 
         store.close()
         store.close()
     assert (sorted(os.listdir("/proc/self/fd")), threading.active_count()) == before
+
+
+def test_the_commit_mark_is_saved_while_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("psmr.storage.log_writer.MARK_PERIOD_S", 0)
+    with LogStore(tmp_path, True) as store:
+        append_synced(store, [make(1)])
+        store.mark_committed(1)
+        append_synced(store, [make(2)])
+        append_synced(store, [make(3)])  # Its report comes after what the writer did behind the one before.
+        mark = CommitMark(tmp_path, Files(), 0)
+        assert mark.index == 1
+        mark.close()
 
 
 class CountingFiles(Files):

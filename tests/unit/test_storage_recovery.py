@@ -217,10 +217,10 @@ def test_a_stale_record_behind_the_tail_is_not_resurrected(tmp_path: Path, stale
 def test_a_flush_mark_of_another_cluster_or_another_place_proves_nothing(tmp_path: Path) -> None:
     """A payload is a client's: what it contains must not make a torn tail look like damage."""
     offset = HEADER + MARK + SIZE
-    forged = flush_mark(7, 3, 4096) + flush_mark(0, 3, 4096)
     path = write_segment(tmp_path, make_many(1, 2))
+    end = path.stat().st_size
     flip(path, offset + 40)
-    path.write_bytes(path.read_bytes() + forged)
+    path.write_bytes(path.read_bytes() + flush_mark(7, 3, end) + flush_mark(0, 3, end))
     with LogStore(tmp_path, True) as store:
         assert store.last_index == 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from itertools import pairwise
+from operator import lt
 
 from psmr.errors import Violation
 
@@ -98,11 +98,11 @@ class LogTerms:
 
     def validate(self) -> None:
         """Raise `Violation` unless runs start at 1 and grow in index and term, and none begins after the end."""
-        runs = list(zip([0, *self._firsts], [0, *self._terms], strict=True))
-        growing = all(one[0] < two[0] and one[1] < two[1] for one, two in pairwise(runs))
-        starts_at_one = self._firsts[0] == 1 if self._firsts else self._last_index == 0
-        if not (growing and starts_at_one and (not self._firsts or self._firsts[-1] <= self._last_index)):
+        firsts, terms = self._firsts, self._terms
+        growing = all(map(lt, firsts, firsts[1:])) and all(map(lt, [0, *terms], terms))
+        starts_at_one = firsts[0] == 1 if firsts else self._last_index == 0
+        if not (growing and starts_at_one and (not firsts or firsts[-1] <= self._last_index)):
             raise Violation(
                 f"expected runs of terms from index 1 on, growing in index and term, up to index {self._last_index}; "
-                f"found {runs[1:]}; restore the log from another replica"
+                f"found {self.runs}; restore the log from another replica"
             )

@@ -22,13 +22,15 @@ class Progress:
         self.heard = False
 
     def accept(self, durable_index: int, verified_index: int) -> None:
-        """The follower agrees up to `verified_index`, and up to `durable_index` on disk."""
+        """The follower agrees up to `verified_index`, and up to `durable_index` on disk.
+
+        A probe ends when everything before `next_index` is verified. An acceptance of less answers an older message;
+        to send ahead on its account would repeat a whole window for every one of them.
+        """
         if durable_index > self.match_index:
             self.match_index = durable_index
-        if self.probing:
+        if verified_index >= self.next_index - 1:
             self.probing = self.paused = False
-            self.next_index = max(self.match_index, verified_index) + 1
-        elif verified_index >= self.next_index:
             self.next_index = verified_index + 1
 
     def probe(self, next_index: int, paused: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from psmr.core.raft import HardState
+from psmr.core.raft import Raft
 from psmr.errors import Violation
 from psmr.simulation.invariants.invariant import Invariant, Observed
 
@@ -21,16 +21,20 @@ class NodeValidity(Invariant):
             node.validate()
         except Violation as violation:
             self.fail(str(violation))
-        disk = replica.disk
-        durable = node.durable_index
-        facts = (
-            ("its log as long as the one written", node.last_index == len(disk.entries)),
-            ("its term and vote on disk", disk.hard_state == HardState(node.term, node.voted_for)),
-            ("on disk what it takes for durable", disk.entries[:durable] == disk.durable[:durable]),
-        )
-        for fact, holds in facts:
-            if not holds:
-                self.fail(
-                    f"expected replica {replica.me} to have {fact}, found {node.describe()}; on disk "
-                    f"{disk.hard_state}, {len(disk.entries)} entries written, {len(disk.durable)} durable"
-                )
+        self._check_disk(replica, node)
+
+    def _check_disk(self, replica: Observed, node: Raft) -> None:
+        disk, durable = replica.disk, node.durable_index
+        saved = disk.hard_state
+        fact = ""
+        if node.last_index != len(disk.entries):
+            fact = "written the log it believes to have"
+        elif saved.term != node.term or saved.voted_for != node.voted_for:
+            fact = "saved its term and vote"
+        elif disk.entries[:durable] != disk.durable[:durable]:
+            fact = "on disk what it takes for durable"
+        if fact:
+            self.fail(
+                f"expected replica {replica.me} to have {fact}, found {node.describe()}; on disk {saved}, "
+                f"{len(disk.entries)} entries written, {len(disk.durable)} durable"
+            )

@@ -8,6 +8,7 @@ from psmr.core.raft import Effect
 from psmr.simulation.invariants.committed_never_lost import CommittedNeverLost
 from psmr.simulation.invariants.election_safety import ElectionSafety
 from psmr.simulation.invariants.invariant import Invariant, Observed
+from psmr.simulation.invariants.leader_append_only import LeaderAppendOnly
 from psmr.simulation.invariants.leader_completeness import LeaderCompleteness
 from psmr.simulation.invariants.log_matching import LogMatching
 from psmr.simulation.invariants.node_validity import NodeValidity
@@ -22,6 +23,7 @@ class Watch:
         self._validity = NodeValidity(replicas)
         self._invariants: tuple[Invariant, ...] = (
             self._elections,
+            LeaderAppendOnly(replicas),
             LogMatching(replicas),
             LeaderCompleteness(replicas),
             StateMachineSafety(replicas),

@@ -1,0 +1,32 @@
+"""`psmr bench NAME`: run one benchmark, print its table, write its JSON."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+NAMES = ("replicated",)
+EXIT_FAILED = 1
+
+
+def run_bench(name: str, json_file: Path | None, quick: bool) -> int:
+    """Run benchmark `name`; 0 when its answers were right as well as measured."""
+    module = importlib.import_module(f"bench.{name}")
+    result = module.run(quick)
+    console = Console()
+    heading, *rows = module.table(result)
+    table = Table(title=f"{name}: {module.QUESTION}", title_justify="left")
+    for text in heading:
+        table.add_column(text)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    console.print(" · ".join(f"{key} {value}" for key, value in result["machine"].items()), highlight=False)
+    if json_file:
+        json_file.write_text(json.dumps(result, indent=2) + "\n")
+        console.print(f"written to {json_file}", highlight=False)
+    return 0 if module.passed(result) else EXIT_FAILED

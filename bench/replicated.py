@@ -1,0 +1,138 @@
+"""What does replication cost, end to end? Commands a second and latency through the generated client proxy.
+
+One client sends columns of commands on integer keys, half gets, half puts, `window` columns in flight; three replicas order,
+store (`fdatasync` before a replica acknowledges) and execute each of them. Every run ends with the replicas' digests compared:
+a figure counts only if all executed the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from apps.kv import IntegerKV
+from bench._machine import machine
+from bench._measurement import Spread, percentile
+from psmr.client import ClientSettings
+from psmr.client.connect import connect_blocking
+from psmr.cluster.local import LocalCluster
+from psmr.errors import ClusterUnavailable
+
+QUESTION = "what does replication cost?"
+_CATCH_UP_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One configuration to measure."""
+
+    replicas: int = 3
+    workers: int = 1
+    durability: str = "disk"
+    batch: int = 1024
+    window: int = 16
+    keys: int = 100_000
+    warm_up_s: float = 1.0
+    seconds: float = 4.0
+    runs: int = 5
+
+
+def run(quick: bool) -> dict[str, Any]:
+    """Measure, durable and in memory; the durable figures stand at the top of the result."""
+    shortened = {"warm_up_s": 0.2, "seconds": 0.5, "runs": 1} if quick else {}
+    rows = [measure(Load(durability=durability, **shortened)) for durability in ("disk", "memory")]
+    return {"bench": "replicated", "question": QUESTION, "machine": machine(), **rows[0], "rows": rows}
+
+
+def measure(load: Load) -> dict[str, Any]:
+    """One configuration: `runs` runs on one cluster, their median throughput, the latencies of all."""
+    throughput: list[float] = []
+    latencies_us: list[float] = []
+    with LocalCluster(
+        IntegerKV, name="bench", replicas=load.replicas, workers=load.workers, durability=load.durability
+    ) as cluster:
+        cluster.wait_ready()
+        settings = ClientSettings(window_batches=load.window)
+        with connect_blocking(IntegerKV, cluster.addresses, settings=settings) as kv:
+            columns = _columns(load)
+            _drive(kv, columns, load, load.warm_up_s)
+            for _ in range(load.runs):
+                commands_per_s, taken = _drive(kv, columns, load, load.seconds)
+                throughput.append(commands_per_s)
+                latencies_us += taken
+        digests = _digests(cluster)
+    spread = Spread(tuple(throughput))
+    return {
+        "commands_per_s": round(spread.median),
+        "runs_per_s": [round(run) for run in spread.runs],
+        "latency_us": {"p50": round(percentile(latencies_us, 0.5)), "p99": round(percentile(latencies_us, 0.99))},
+        "digests": digests,
+        "digests_equal": len(set(digests)) == 1 and len(digests) == load.replicas,
+        **asdict(load),
+    }
+
+
+def _columns(load: Load) -> list[tuple[Any, Any]]:
+    """Keys and values to send in turn, drawn before the clock runs."""
+    random = np.random.default_rng(1)
+    draw = [random.integers(0, load.keys, load.batch, dtype=np.uint64) for _ in range(64)]
+    return [(keys, keys * np.uint64(3)) for keys in draw]
+
+
+def _drive(kv: Any, columns: list[tuple[Any, Any]], load: Load, seconds: float) -> tuple[float, list[float]]:
+    """Closed loop of `window` columns: (commands/s, latency of each column in microseconds)."""
+    flying: deque[tuple[float, Any]] = deque()
+    latencies_us: list[float] = []
+    started = time.perf_counter()
+    sent = 0
+    while (now := time.perf_counter()) - started < seconds or flying:
+        if now - started < seconds and len(flying) < load.window:
+            keys, values = columns[sent % len(columns)]
+            # Half of the commands read: every row of a column is the same command, so columns alternate.
+            pending = kv.get.submit(keys) if sent % 2 else kv.put.submit(keys, values)
+            flying.append((now, pending))
+            sent += 1
+            continue
+        began, pending = flying.popleft()
+        pending.result().check()
+        latencies_us.append((time.perf_counter() - began) * 1e6)
+    return len(latencies_us) * load.batch / (time.perf_counter() - started), latencies_us
+
+
+def _digests(cluster: LocalCluster) -> list[str]:
+    """Every replica's digest of state and sessions, once all have executed the whole log."""
+    deadline = time.monotonic() + _CATCH_UP_S
+    while True:
+        statuses = cluster.statuses(digest=True)
+        places = {(status.get("delivered"), status.get("last_index")) for status in statuses}
+        if len(places) == 1 and all(status.reachable for status in statuses):
+            return [f"{status.get('digest')}-{status.get('sessions_digest')}" for status in statuses]
+        if time.monotonic() > deadline:
+            raise ClusterUnavailable(f"bench: expected the replicas at one log index, found {places}")
+
+
+def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Rows for people: the first is the heading."""
+    rows = [("durability", "replicas", "commands/s, median (least … most)", "p50", "p99", "digests")]
+    for row in result["rows"]:
+        latency = row["latency_us"]
+        rows.append(
+            (
+                row["durability"],
+                str(row["replicas"]),
+                Spread(tuple(row["runs_per_s"])).text(""),
+                f"{latency['p50'] / 1000:.2f} ms",
+                f"{latency['p99'] / 1000:.2f} ms",
+                "equal" if row["digests_equal"] else "DIFFER",
+            )
+        )
+    return rows
+
+
+def passed(result: dict[str, Any]) -> bool:
+    """Whether the figures may be believed: all replicas did the same."""
+    return all(row["digests_equal"] for row in result["rows"])

@@ -1,0 +1,5 @@
+"""The command line. Nothing heavy is imported here: each command imports what it needs when it runs."""
+
+from psmr.cli.program import main
+
+__all__ = ["main"]

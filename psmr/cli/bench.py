@@ -1,0 +1,55 @@
+"""`psmr bench`: one benchmark by name."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from psmr.cli.arguments import benchmark_names, complete_benchmark, prose
+from psmr.cli.output import console
+
+
+def bench(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="Which benchmark; without one, they are listed.",
+            autocompletion=complete_benchmark,
+            show_default=False,
+        ),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the measurements there, too.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Shortened, to see that it runs; the figures mean little.")
+    ] = False,
+) -> int:
+    """Measure something: what replication costs, where parallelism collapses, ...
+
+    [b]psmr bench[/] lists the benchmarks, each of which is one question.
+    """
+    from psmr.errors import ConfigurationError
+
+    names = benchmark_names()
+    if name is None:
+        for known in names:
+            console().print(known)
+        return 0
+    if name not in names:
+        close = difflib.get_close_matches(name, names, n=1)
+        cure = f"did you mean {close[0]}?" if close else f"give one of: {', '.join(names) or 'none are installed'}"
+        raise ConfigurationError(f"bench {name}: expected the name of a benchmark, found an unknown one: {cure}")
+    # By name: the engine imports nothing of what measures it.
+    command = importlib.import_module("bench.command")
+    return int(command.run_bench(name, json_file, quick))
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command."""
+    program.command(help=prose(bench), rich_help_panel="Services")(bench)

@@ -1,0 +1,69 @@
+"""`psmr demo`: an application on a cluster of this machine, under load, watched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from psmr.cli.arguments import Json, complete_service, prose
+
+
+def demo(
+    application: Annotated[
+        str,
+        typer.Argument(
+            metavar="[APP]",
+            help="Which application, such as [b]kv[/] or [b]kv:integer[/].",
+            autocompletion=complete_service,
+        ),
+    ] = "kv",
+    replicas: Annotated[int, typer.Option(min=1, max=7, help="Replicas to start.")] = 3,
+    workers: Annotated[int, typer.Option(min=1, max=16, help="Workers of each replica.")] = 2,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="How long to send commands.")] = 15,
+    clients: Annotated[int, typer.Option(min=1, max=64, help="Clients that send them.")] = 4,
+    input_file: Annotated[
+        Path | None,
+        typer.Option("--input", metavar="FILE", help="Real commands to send instead of generated ones."),
+    ] = None,
+    rate: Annotated[
+        int, typer.Option(min=1, help="Commands a second that all clients together send at most.")
+    ] = 25_000,
+    batch: Annotated[int, typer.Option(min=1, max=4096, help="Commands in a batch.")] = 64,
+    seed: Annotated[int, typer.Option(help="Of the generated commands.")] = 1,
+    json: Json = False,
+) -> int:
+    """Run an application on a cluster of this machine, drive it, and show what ran in parallel.
+
+    Nothing is installed and nothing stays: the cluster lives in a temporary folder.
+
+    [b]psmr demo kv --workers 2[/]
+    """
+    from psmr.errors import ConfigurationError
+
+    if input_file is not None and not input_file.is_file():
+        raise ConfigurationError(f"--input {input_file}: expected a file, found none: give the path of one")
+
+    from psmr.demo.command import run_demo
+    from psmr.demo.options import DemoOptions
+
+    return run_demo(
+        DemoOptions(
+            app=application,
+            replicas=replicas,
+            workers=workers,
+            seconds=seconds,
+            clients=clients,
+            input=input_file,
+            json=json,
+            rate=rate,
+            batch=batch,
+            seed=seed,
+        )
+    )
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command."""
+    program.command(help=prose(demo), rich_help_panel="Start here")(demo)

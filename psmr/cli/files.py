@@ -1,0 +1,46 @@
+"""Writing a file that a user asked for."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from psmr.errors import ConfigurationError
+
+
+def write_whole(path: Path, text: str, *, what: str, starts_with: str) -> None:
+    """Write a file whole or not at all. A file that is not the like of it, and may be somebody's work, stays."""
+    try:
+        _refuse_to_replace(path, what, starts_with)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        try:
+            with open(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(name, 0o666 & ~_umask())
+            os.replace(name, path)
+        except OSError:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path}: expected a place to write {what} to, found: {error.strerror}: give another path"
+        ) from None
+
+
+def _refuse_to_replace(path: Path, what: str, starts_with: str) -> None:
+    if not path.exists():
+        return
+    with open(path, encoding="utf-8", errors="replace") as file:
+        start = file.read(len(starts_with))
+    if start not in ("", starts_with):
+        raise ConfigurationError(
+            f"{path}: expected {what} or no file, found a file that is something else: give another path"
+        )
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,51 @@
+"""Where output goes: results to stdout, for people as tables or for machines as JSON; everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+
+WIDTH_WITHOUT_TERMINAL = 140
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """One JSON object on one line of stdout, at once."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def console() -> Console:
+    """Stdout for people. In a pipe there is no width to keep to, so lines are not wrapped at 80 characters there."""
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
+
+
+def say(text: str) -> None:
+    """One line to stderr: news that is no result."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+
+
+def say_error(text: str) -> None:
+    """One line to stderr: what went wrong."""
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    errors.print("psmr: ", style="bold red", end="", markup=False)
+    errors.print(text, markup=False)
+
+
+def bytes_text(size_bytes: int) -> str:
+    """A size to be read: "512 B", "3.4 MiB"."""
+    size = float(size_bytes)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    raise AssertionError("the last unit takes every size")
+
+
+def rate_text(per_second: float) -> str:
+    """A rate to be read: "950", "12.3 k", "2.71 M"."""
+    if per_second < 1000:
+        return f"{per_second:.0f}"
+    return f"{per_second / 1000:.1f} k" if per_second < 1e6 else f"{per_second / 1e6:.2f} M"

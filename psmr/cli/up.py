@@ -1,0 +1,31 @@
+"""`psmr up`: all replicas of a cluster's file on this machine, watched until Ctrl-C."""
+
+from __future__ import annotations
+
+import typer
+
+from psmr.cli.arguments import ClusterFile, Json, prose
+
+
+def up(file: ClusterFile, json: Json = False) -> int:
+    """Run every replica of a file on this machine, and show how they are until Ctrl-C.
+
+    Says who died, and restarts nothing by itself. A replica's output goes to [b]replica-N.log[/] in the file's data
+    folder. Ends with 0 when Ctrl-C or SIGTERM found all replicas well, else with the worst code of those that ended.
+
+    [b]psmr up cluster.toml[/]
+    """
+    from psmr.cli.up_display import display_for
+    from psmr.cli.watching import Watch
+    from psmr.config import load
+    from psmr.services import find_service
+
+    config = load(file)
+    # Each replica would find out by itself; found here, a mistake in the service is one line and not one a replica.
+    find_service(config.service)
+    return Watch(file, config, display_for(json)).run()
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command."""
+    program.command(help=prose(up), rich_help_panel="Clusters")(up)

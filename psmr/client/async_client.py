@@ -1,0 +1,146 @@
+"""The asynchronous half of what generated clients are made of.
+
+A call is on its way when it is made, in the order in which calls are made; awaiting it only waits for the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+
+from psmr.client.asynchronous import connect
+from psmr.client.builder import BatchBuilder
+from psmr.client.coalescing import CallResult, Rebase
+from psmr.client.commands import Command, ServiceProxy
+from psmr.client.options import addresses_of, identity_of, settings_of
+from psmr.client.replies import ColumnT, Replies, ValueT
+from psmr.core.reply import parse_reply
+
+AnswerT = TypeVar("AnswerT")
+Answer = Coroutine[Any, Any, AnswerT]
+"""What an asynchronous call returns: awaited, the reply."""
+
+
+class AsyncDriver(Protocol):
+    """A connection as asynchronous clients use it; `psmr.client.asynchronous` has the real one."""
+
+    def submit(self, records: bytes, count: int, blob: bytes) -> Awaitable[memoryview]:
+        """Have a batch executed; the bytes of its reply."""
+
+    def call(self, record: bytes, blob: bytes, rebase: Rebase) -> Awaitable[CallResult]:
+        """Have one command executed, in a batch with others; its reply record and the blob it points into."""
+
+    def close(self) -> None:
+        """Hang up."""
+
+
+class AsyncCommand(Command, Generic[ValueT, ColumnT]):
+    """A command of an asynchronous client; its generated subclass has its signature."""
+
+    __slots__ = ("_driver",)
+
+    def __init__(self, driver: AsyncDriver) -> None:
+        self._driver = driver
+
+    def _call(self, *arguments: object) -> Answer[ValueT]:
+        call = self.proxy.one(arguments)
+        return self._value(self._driver.call(call.records, call.blob, self.proxy.rebase))
+
+    async def _value(self, answer: Awaitable[CallResult]) -> ValueT:
+        value: ValueT = self.proxy.value(*await answer)
+        return value
+
+    def _many(self, *columns: object) -> Answer[Replies[ValueT, ColumnT]]:
+        calls = self.proxy.many(columns)
+        answer = self._driver.submit(calls.records, calls.count, calls.blob) if calls.count else None
+        return self._replies(answer, calls.count)
+
+    async def _replies(self, answer: Awaitable[memoryview] | None, count: int) -> Replies[ValueT, ColumnT]:
+        return self.proxy.no_replies() if answer is None else self.proxy.replies(parse_reply(await answer), 0, count)
+
+
+class AsyncBatch(BatchBuilder):
+    """A batch of an asynchronous client."""
+
+    def __init__(self, driver: AsyncDriver) -> None:
+        super().__init__()
+        self._driver = driver
+
+    def send(self) -> Answer[list[Replies[Any, Any]]]:
+        """Have the batch executed, once; the replies of each call that was added, in that order."""
+        rows = self._take()
+        return self._answer(self._driver.submit(rows.records, rows.count, rows.blob) if rows.count else None)
+
+    async def _answer(self, answer: Awaitable[memoryview] | None) -> list[Replies[Any, Any]]:
+        return self._replies(None if answer is None else parse_reply(await answer))
+
+
+class AsyncClient:
+    """A service for the tasks of one event loop; its generated subclass has the commands."""
+
+    service: ClassVar[ServiceProxy]
+
+    def __init__(self, driver: AsyncDriver) -> None:
+        self._driver = driver
+
+    @classmethod
+    def connect(
+        cls,
+        addresses: str | Sequence[str],
+        *,
+        timeout_s: float = 10.0,
+        connect_timeout_s: float = 5.0,
+        window: int = 16,
+        prefer_leader: bool = True,
+    ) -> Connecting[Self]:
+        """A session with the cluster that any of `addresses` ("host:port") belongs to: `async with`, or `await`, it.
+
+        A call has `timeout_s` to be answered; `window` batches may be unanswered at a time. Raises `ServiceMismatch`
+        when the cluster runs another service, `ClusterUnavailable` when no replica said welcome in time.
+        """
+        settings = settings_of(timeout_s, connect_timeout_s, window, prefer_leader)
+        chosen = addresses_of(addresses)
+
+        async def open_client() -> Self:
+            return cls(await connect(chosen, identity_of(cls.service.service), settings))
+
+        return Connecting(open_client)
+
+    def close(self) -> None:
+        """Fail what is unanswered and hang up."""
+        self._driver.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+
+class Closing(Protocol):
+    """What can be connected."""
+
+    def close(self) -> None:
+        """Hang up."""
+
+
+ClientT = TypeVar("ClientT", bound=Closing)
+
+
+class Connecting(Generic[ClientT]):
+    """A client that is about to connect: `async with` it, which closes it in the end, or `await` it."""
+
+    def __init__(self, open_client: Callable[[], Coroutine[Any, Any, ClientT]]) -> None:
+        self._open_client = open_client
+        self._client: ClientT | None = None
+
+    def __await__(self) -> Generator[Any, Any, ClientT]:
+        return self._open_client().__await__()
+
+    async def __aenter__(self) -> ClientT:
+        self._client = await self._open_client()
+        return self._client
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._client is not None:
+            self._client.close()

@@ -1,0 +1,132 @@
+"""The blocking half of what generated clients are made of.
+
+A batch is on its way when it is submitted, in the order of submission; asking for its result only waits for the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Generic, Protocol, Self
+
+from psmr.client.blocking import connect_blocking
+from psmr.client.builder import BatchBuilder
+from psmr.client.commands import Command, CommandProxy, ServiceProxy
+from psmr.client.options import addresses_of, identity_of, settings_of
+from psmr.client.replies import ColumnT, Replies, ValueT
+from psmr.core.reply import parse_reply
+
+
+class Result(Protocol):
+    """A batch that was submitted."""
+
+    def result(self) -> memoryview:
+        """The bytes of its reply."""
+
+
+class BlockingDriver(Protocol):
+    """A connection as blocking clients use it; `psmr.client.blocking` has the real one."""
+
+    def submit(self, records: bytes, count: int, blob: bytes) -> Result:
+        """Have a batch executed."""
+
+    def close(self) -> None:
+        """Hang up."""
+
+
+class PendingReplies(Generic[ValueT, ColumnT]):
+    """A column of calls under way."""
+
+    __slots__ = ("_count", "_pending", "_proxy")
+
+    def __init__(self, proxy: CommandProxy, pending: Result | None, count: int) -> None:
+        self._proxy = proxy
+        self._pending = pending
+        self._count = count
+
+    def result(self) -> Replies[ValueT, ColumnT]:
+        """The replies, once they are there."""
+        if self._pending is None:
+            return self._proxy.no_replies()
+        return self._proxy.replies(parse_reply(self._pending.result()), 0, self._count)
+
+
+class BlockingCommand(Command, Generic[ValueT, ColumnT]):
+    """A command of a blocking client; its generated subclass has its signature."""
+
+    __slots__ = ("_driver",)
+
+    def __init__(self, driver: BlockingDriver) -> None:
+        self._driver = driver
+
+    def _call(self, *arguments: object) -> ValueT:
+        call = self.proxy.one(arguments)
+        reply = parse_reply(self._driver.submit(call.records, 1, call.blob).result())
+        value: ValueT = self.proxy.value(reply.records, reply.blob)
+        return value
+
+    def _submit(self, *columns: object) -> PendingReplies[ValueT, ColumnT]:
+        calls = self.proxy.many(columns)
+        pending = self._driver.submit(calls.records, calls.count, calls.blob) if calls.count else None
+        return PendingReplies(self.proxy, pending, calls.count)
+
+
+class PendingBatch:
+    """A batch under way."""
+
+    def __init__(self, batch: BatchBuilder, pending: Result | None) -> None:
+        self._batch = batch
+        self._pending = pending
+
+    def result(self) -> list[Replies[Any, Any]]:
+        """The replies of each call that was added, in that order, once they are there."""
+        return self._batch._replies(None if self._pending is None else parse_reply(self._pending.result()))
+
+
+class BlockingBatch(BatchBuilder):
+    """A batch of a blocking client."""
+
+    def __init__(self, driver: BlockingDriver) -> None:
+        super().__init__()
+        self._driver = driver
+
+    def submit(self) -> PendingBatch:
+        """Have the batch executed, once, without waiting for it."""
+        rows = self._take()
+        return PendingBatch(self, self._driver.submit(rows.records, rows.count, rows.blob) if rows.count else None)
+
+    def send(self) -> list[Replies[Any, Any]]:
+        """Have the batch executed, once; the replies of each call that was added, in that order."""
+        return self.submit().result()
+
+
+class BlockingClient:
+    """A service for one thread; its generated subclass has the commands."""
+
+    service: ClassVar[ServiceProxy]
+
+    def __init__(self, driver: BlockingDriver) -> None:
+        self._driver = driver
+
+    @classmethod
+    def connect(
+        cls,
+        addresses: str | Sequence[str],
+        *,
+        timeout_s: float = 10.0,
+        connect_timeout_s: float = 5.0,
+        window: int = 16,
+        prefer_leader: bool = True,
+    ) -> Self:
+        """As `AsyncClient.connect`, but connected when it returns; `with` closes it in the end."""
+        settings = settings_of(timeout_s, connect_timeout_s, window, prefer_leader)
+        return cls(connect_blocking(addresses_of(addresses), identity_of(cls.service.service), settings))
+
+    def close(self) -> None:
+        """Fail what is unanswered and hang up."""
+        self._driver.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

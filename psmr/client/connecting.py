@@ -1,0 +1,66 @@
+"""`connect` and `connect_blocking`: from a service's class and an address to a client of it.
+
+The client's classes are generated, so no type checker knows them here: its commands take any arguments and are checked
+when they are called. For commands that are typed and complete in an editor, write the classes to a file of the project
+(`psmr proxies write module:Class folder`) and say `AsyncKV.connect(...)` or `BlockingKV.connect(...)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from cdep import StateMachine
+from psmr.client.async_client import AsyncClient, Connecting
+from psmr.client.blocking_client import BlockingClient
+from psmr.client.untyped import AnyAsyncClient, AnyBlockingClient
+from psmr.proxy_files import client_module
+
+
+def connect(
+    owner: type[StateMachine],
+    addresses: str | Sequence[str],
+    *,
+    timeout_s: float = 10.0,
+    connect_timeout_s: float = 5.0,
+    window: int = 16,
+    prefer_leader: bool = True,
+) -> Connecting[AnyAsyncClient]:
+    """An asynchronous client of a service: `async with connect(KV, "127.0.0.1:7201") as kv: await kv.get(b"key")`.
+
+    A call has `timeout_s` to be answered; `window` batches may be unanswered at a time. Raises `ServiceMismatch` when
+    the cluster runs another service, `ClusterUnavailable` when no replica said welcome within `connect_timeout_s`.
+    """
+    client: type[AsyncClient] = getattr(client_module(owner), f"Async{owner.__name__}")
+    connecting = client.connect(
+        addresses,
+        timeout_s=timeout_s,
+        connect_timeout_s=connect_timeout_s,
+        window=window,
+        prefer_leader=prefer_leader,
+    )
+    return cast("Connecting[AnyAsyncClient]", connecting)
+
+
+def connect_blocking(
+    owner: type[StateMachine],
+    addresses: str | Sequence[str],
+    *,
+    timeout_s: float = 10.0,
+    connect_timeout_s: float = 5.0,
+    window: int = 16,
+    prefer_leader: bool = True,
+) -> AnyBlockingClient:
+    """A blocking client of a service, connected: `with connect_blocking(KV, "127.0.0.1:7201") as kv: kv.get(b"key")`.
+
+    Options and errors as for `connect`.
+    """
+    client: type[BlockingClient] = getattr(client_module(owner), f"Blocking{owner.__name__}")
+    connected = client.connect(
+        addresses,
+        timeout_s=timeout_s,
+        connect_timeout_s=connect_timeout_s,
+        window=window,
+        prefer_leader=prefer_leader,
+    )
+    return cast(AnyBlockingClient, connected)

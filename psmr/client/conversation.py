@@ -1,0 +1,258 @@
+"""A client's side of everything said between it and a cluster, without a socket or a clock in it.
+
+    dial ──hello──► DIALING ──welcome──► READY ──no progress──► dial the next one
+     ▲                 │ │                                            │
+     │                 │ └─welcome of a follower: dial the leader     │
+     └──── RESTING ◄───┴──────── every address failed ◄───────────────┘
+
+Both drivers run this: they carry frames and time in, and do what it asks of their `Wire`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from psmr.client.failures import Failure
+from psmr.client.settings import ClientSettings, ServiceIdentity, endpoint
+from psmr.core import batch
+from psmr.core.reply import Reply
+from psmr.core.rotation import Rotation
+from psmr.core.submission import Submission
+from psmr.core.submission_events import (
+    Closed,
+    Connected,
+    Disconnected,
+    Effect,
+    Fail,
+    FailureKind,
+    Parts,
+    ReplyReceived,
+    Resolve,
+    Rotate,
+    SendBatch,
+    SendOpen,
+    Submit,
+    TimePassed,
+)
+from psmr.transport import client_protocol as protocol
+
+_REST_US: Final = 20_000
+_NEVER_US: Final = 1 << 62
+
+
+class Wire(Protocol):
+    """What a driver does for the conversation. Neither call blocks."""
+
+    def dial(self, address: str) -> None:
+        """Talk to `address` from now on; what the previous one still says is dropped."""
+
+    def transmit(self, frames: list[bytes]) -> None:
+        """Send one message to whom was dialled last."""
+
+
+class Ticket(Protocol):
+    """Told once what became of a batch."""
+
+    def resolve(self, reply: Reply) -> None:
+        """It was executed."""
+
+    def fail(self, failure: Failure) -> None:
+        """It will not be answered."""
+
+
+class Phase(enum.Enum):
+    """Where the conversation stands."""
+
+    RESTING = "resting"  # every address failed; the next is dialled after a rest
+    DIALING = "dialing"  # a hello was sent
+    READY = "ready"  # a replica serves us
+    ENDED = "ended"
+
+
+class Conversation:
+    """Finds a replica that serves, submits through it, and moves on when it falls silent."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        service: ServiceIdentity,
+        addresses: Sequence[str],
+        settings: ClientSettings,
+        draw_nonce: Callable[[], int],
+    ) -> None:
+        self._wire = wire
+        self._service = service
+        self._settings = settings
+        self._rotation = Rotation([endpoint(address) for address in addresses])
+        self._submission: Submission[Ticket] = Submission(settings.limits(), draw_nonce)
+        self._hello = protocol.encode_hello(service.name, service.fingerprint)
+        self._dial_until_us = _NEVER_US  # while DIALING: when to give the address up; while RESTING: when to dial
+        self._failed_dials = 0  # since a replica served us
+        self._rest_us = _REST_US
+        self._leader_tried = False  # a leader's address is dialled once in every search, or two stale hints would loop
+        self.phase = Phase.RESTING
+        self.mismatch: str | None = None
+        self.batch_bytes_max = batch.BATCH_BYTES_MAX
+
+    @property
+    def window_has_room(self) -> bool:
+        """Whether a batch submitted now would wait neither for the window nor behind another."""
+        return self._submission.window_has_room
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a batch submitted now would be taken rather than refused."""
+        return self._submission.has_room
+
+    @property
+    def next_timer_us(self) -> int | None:
+        """When `pass_time` is due next."""
+        at_us = self._submission.next_timer_us
+        if self.phase in (Phase.DIALING, Phase.RESTING):
+            return self._dial_until_us if at_us is None else min(at_us, self._dial_until_us)
+        return at_us
+
+    def account(self) -> str:
+        """Who was tried and what each answered."""
+        return self._rotation.account()
+
+    def start(self, now_us: int) -> None:
+        """Look for a replica."""
+        self._dial(self._rotation.current, now_us)
+
+    def submit(self, ticket: Ticket, parts: Parts, deadline_us: int, now_us: int) -> None:
+        """Have `parts` executed; the ticket is told by `deadline_us`. Raises `InvalidCall` for what fits no batch."""
+        records_bytes, blob_bytes = len(parts.records), len(parts.blob)
+        batch.check_parts(self._service.stride, records_bytes, parts.count, blob_bytes, self.batch_bytes_max)
+        if self.phase is Phase.ENDED:
+            ticket.fail(Failure(FailureKind.UNAVAILABLE, "the connection is closed: open another one"))
+            return
+        self._perform(self._submission.handle(Submit(ticket, parts, deadline_us, now_us)), now_us)
+
+    def receive(self, frames: Sequence[bytes], now_us: int) -> None:
+        """Take in one message of the replica dialled last."""
+        try:
+            message = protocol.decode_response(frames)
+        except protocol.MalformedMessage as error:
+            self._take_nonsense(f"no message of this protocol ({error})", now_us)
+            return
+        if isinstance(message, protocol.Answer):
+            if self.phase is Phase.READY:
+                self._perform(self._submission.handle(ReplyReceived(message.reply, now_us)), now_us)
+        elif isinstance(message, protocol.Welcome):
+            self._take_welcome(message, now_us)
+        elif isinstance(message, protocol.Mismatch):
+            self.mismatch = f"{self._rotation.current}: {message.text}"
+            self._abandon(f"another service ({message.text})", now_us)
+        elif isinstance(message, protocol.ErrorText):
+            self._take_nonsense(f"error ({message.text})", now_us)
+
+    def pass_time(self, now_us: int) -> None:
+        """Let timers fire that are due."""
+        if self.phase is Phase.ENDED:
+            return
+        if now_us >= self._dial_until_us:
+            if self.phase is Phase.DIALING:
+                self._abandon(f"no answer in {self._settings.retry_us / 1000:g} ms", now_us)
+            elif self.phase is Phase.RESTING:
+                self._dial(self._rotation.advance(), now_us)
+        self._perform(self._submission.handle(TimePassed(now_us)), now_us)
+
+    def close(self) -> None:
+        """Fail every ticket that is still waiting."""
+        self.phase = Phase.ENDED
+        self._perform(self._submission.handle(Closed()), 0)
+
+    # --- finding a replica --------------------------------------------------------------------------------------------
+
+    def _dial(self, address: str, now_us: int) -> None:
+        self.phase = Phase.DIALING
+        self._dial_until_us = now_us + self._settings.retry_us
+        self._wire.dial(self._rotation.go_to(address))
+        self._wire.transmit(self._hello)
+
+    def _take_welcome(self, welcome: protocol.Welcome, now_us: int) -> None:
+        if self.phase not in (Phase.DIALING, Phase.READY):
+            return
+        self._rotation.record("welcome")
+        self._rotation.learn([endpoint(member.address) for member in welcome.members])
+        self.batch_bytes_max = min(batch.BATCH_BYTES_MAX, welcome.batch_bytes_max)
+        leader = welcome.address_of_leader()
+        elsewhere = leader is not None and welcome.leader != welcome.replica
+        if leader is not None and elsewhere and self._settings.prefer_leader and not self._leader_tried:
+            self._leader_tried = True
+            self._leave()
+            self._dial(endpoint(leader), now_us)
+        elif self.phase is Phase.DIALING:
+            self._settle(welcome, now_us)
+
+    def _settle(self, welcome: protocol.Welcome, now_us: int) -> None:
+        self.phase = Phase.READY
+        self._dial_until_us = _NEVER_US
+        self._failed_dials = 0
+        self._rest_us = _REST_US
+        self._leader_tried = False
+        self._perform(self._submission.handle(Connected(welcome.window_batches, now_us)), now_us)
+
+    def _take_nonsense(self, answer: str, now_us: int) -> None:
+        """From a stranger: go on to the next. From a replica that serves us: retrying will tell."""
+        if self.phase is Phase.READY:
+            self._rotation.record(answer)
+        else:
+            self._abandon(answer, now_us)
+
+    def _abandon(self, answer: str, now_us: int) -> None:
+        """The current address is no good: dial the next, but rest after each round."""
+        if self.phase not in (Phase.DIALING, Phase.READY):
+            return
+        self._rotation.record(answer)
+        self._leave()
+        self._failed_dials += 1
+        if self._failed_dials % len(self._rotation):
+            self._dial(self._rotation.advance(), now_us)
+            return
+        self.phase = Phase.RESTING
+        self._dial_until_us = now_us + self._rest_us
+        self._rest_us = min(2 * self._rest_us, self._settings.retry_us_max)
+
+    def _leave(self) -> None:
+        if self.phase is Phase.READY:
+            self._submission.handle(Disconnected())
+
+    # --- what the core wants done -------------------------------------------------------------------------------------
+
+    def _perform(self, effects: list[Effect[Ticket]], now_us: int) -> None:
+        for effect in effects:
+            if isinstance(effect, SendBatch):
+                self._wire.transmit(self._encode(effect))
+            elif isinstance(effect, Resolve):
+                effect.ticket.resolve(effect.reply)
+            elif isinstance(effect, Fail):
+                effect.ticket.fail(self._failure(effect))
+            elif isinstance(effect, SendOpen):
+                opening = batch.encode_open(self._service.fingerprint, effect.nonce)
+                self._wire.transmit(protocol.encode_submit(opening))
+            elif isinstance(effect, Rotate):
+                self._abandon(f"no progress for {effect.silent_us / 1000:g} ms", now_us)
+
+    def _encode(self, send: SendBatch) -> list[bytes]:
+        parts, service = send.parts, self._service
+        encoded = batch.encode(
+            batch.KIND_COMMANDS,
+            service.fingerprint,
+            send.session,
+            send.sequence,
+            send.answered,
+            service.stride,
+            parts.records,
+            parts.count,
+            parts.blob,
+        )
+        return protocol.encode_submit(encoded)
+
+    def _failure(self, effect: Fail[Ticket]) -> Failure:
+        if effect.kind is FailureKind.UNAVAILABLE and self.phase is not Phase.ENDED:
+            return Failure(effect.kind, f"{effect.text}; {self.account()}")
+        return Failure(effect.kind, effect.text)

@@ -1,0 +1,38 @@
+"""From what a user says at `connect` to what a connection wants to know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cdep import Service
+from proxies.layout import layout_of
+from psmr.client.settings import ClientSettings, ServiceIdentity
+from psmr.errors import ConfigurationError
+
+
+def settings_of(timeout_s: float, connect_timeout_s: float, window: int, prefer_leader: bool) -> ClientSettings:
+    """The settings; raises ConfigurationError for what makes none."""
+    for name, value in (("timeout_s", timeout_s), ("connect_timeout_s", connect_timeout_s)):
+        if not 0 < value < 1e6:
+            raise ConfigurationError(f"{name}: expected seconds above 0 and below a million, found {value!r}")
+    settings = ClientSettings(
+        window_batches=window,
+        timeout_us=round(timeout_s * 1e6),
+        connect_timeout_us=round(connect_timeout_s * 1e6),
+        prefer_leader=prefer_leader,
+    )
+    settings.limits()  # refuses a window that no session has
+    return settings
+
+
+def addresses_of(addresses: str | Sequence[str]) -> list[str]:
+    """One address, or several, as a list."""
+    found = [addresses] if isinstance(addresses, str) else list(addresses)
+    if not found:
+        raise ConfigurationError("expected at least one address as host:port, found none")
+    return found
+
+
+def identity_of(service: Service) -> ServiceIdentity:
+    """What a connection says of the service that it calls."""
+    return ServiceIdentity(service.name, service.fingerprint, layout_of(service).stride)

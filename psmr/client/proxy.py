@@ -1,0 +1,42 @@
+"""What generated clients are made of; of the engine they import this module and no other."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proxies.columns import BoolColumn, BytesColumn, FixedColumn, FloatColumn, IntColumn
+from psmr.client.async_client import Answer, AsyncBatch, AsyncClient, AsyncCommand, AsyncDriver
+from psmr.client.blocking_client import (
+    BlockingBatch,
+    BlockingClient,
+    BlockingCommand,
+    BlockingDriver,
+    PendingReplies,
+)
+from psmr.client.builder import BatchBuilder
+from psmr.client.commands import ServiceProxy
+from psmr.client.replies import Replies
+
+__all__ = [
+    "Answer",
+    "AsyncBatch",
+    "AsyncClient",
+    "AsyncCommand",
+    "AsyncDriver",
+    "BatchBuilder",
+    "BlockingBatch",
+    "BlockingClient",
+    "BlockingCommand",
+    "BlockingDriver",
+    "BoolColumn",
+    "BytesColumn",
+    "FixedColumn",
+    "FloatColumn",
+    "IntColumn",
+    "NDArray",
+    "PendingReplies",
+    "Replies",
+    "ServiceProxy",
+    "np",
+]

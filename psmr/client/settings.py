@@ -1,0 +1,60 @@
+"""What a client is told once: which service it calls, how much it may have under way, how patient it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psmr.core.submission import Limits
+from psmr.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceIdentity:
+    """The service a client calls: `stride` is the size of its command records in bytes."""
+
+    name: str
+    fingerprint: int
+    stride: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """How a connection behaves.
+
+    `timeout_us` is the time a call has to be answered, `connect_timeout_us` the time to find a replica. A replica that
+    makes no progress for `retry_us` is left for the next one; doubled while none does, up to `retry_us_max`. At most
+    `window_batches` are sent but unanswered; at most `queue_batches` of `queue_bytes` together wait to be sent, and
+    `queue_calls` single calls to be packed. After a refusal nothing is sent for `pause_us`, doubled up to `retry_us`.
+    """
+
+    window_batches: int = 16
+    queue_batches: int = 4_096
+    queue_bytes: int = 256 << 20
+    queue_calls: int = 1 << 20
+    timeout_us: int = 10_000_000
+    connect_timeout_us: int = 5_000_000
+    retry_us: int = 500_000
+    retry_us_max: int = 8_000_000
+    pause_us: int = 5_000
+    prefer_leader: bool = True
+
+    def limits(self) -> Limits:
+        """What the submission core needs of it."""
+        return Limits(
+            window_batches=self.window_batches,
+            queue_batches=self.queue_batches,
+            queue_bytes=self.queue_bytes,
+            retry_us=self.retry_us,
+            retry_us_max=self.retry_us_max,
+            pause_us=self.pause_us,
+        )
+
+
+def endpoint(address: str) -> str:
+    """The ZeroMQ endpoint of `address`: itself, or `host:port` over TCP. Raises `ConfigurationError`."""
+    if "://" in address:
+        return address
+    host, colon, port = address.rpartition(":")
+    if not (host and colon and port.isdigit()):
+        raise ConfigurationError(f"expected an address as host:port or scheme://…, found {address!r}")
+    return f"tcp://{address}"

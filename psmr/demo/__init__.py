@@ -1,0 +1,1 @@
+"""`psmr demo`: a cluster under load loses its leader, recovers, and is checked."""

@@ -1,0 +1,219 @@
+"""The verdict of a demonstration: the log executed again, the sequential model, and the clients' histories.
+
+Three witnesses that know nothing of each other: a fresh engine fed with the log that a replica left; the application's model in
+plain Python, fed with the same commands one by one; and what the clients saw, checked for linearizability without any log.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cdep import StateMachine
+from proxies.calls import CommandCall, Raised, calls_of, replies_of
+from proxies.layout import ServiceLayout
+from psmr.checking import Operation, check
+from psmr.core.batch import KIND_COMMANDS, split
+from psmr.core.reply import BatchStatus, Reply, parse_reply
+from psmr.demo.record import BatchRecord
+from psmr.execution.memory import Memory
+from psmr.replica.replay import Replay
+from psmr.services import find_application
+from psmr.state.array import Array, Table
+from psmr.state.map import Map
+from psmr.storage import LogStore
+from psmr.workload import Application, Model
+
+CHECK_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is to be checked: a replica's folder, how far its log counts, and the clients' records."""
+
+    app: str
+    folder: Path
+    cluster_id: int
+    last_index: int
+    records: Sequence[BatchRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found. `digest` covers state, `sessions_digest` what the sessions remember."""
+
+    digest: str
+    sessions_digest: str
+    lost: int
+    duplicated: int
+    model_equal: bool
+    model_difference: str
+    linearizable: bool | None
+    linearizability: str
+
+
+def verify(evidence: Evidence) -> Findings:
+    """Execute, compare, check. Call it in a process without threads: it forks workers."""
+    application = find_application(evidence.app)
+    replay = Replay(application.service)
+    try:
+        executed = _replay(replay, evidence)
+        layout = replay.engine.layout
+        contents = state_of(application.service, replay.engine.memory)
+        digest, sessions_digest = replay.digest, replay.sessions_digest
+    finally:
+        replay.close()
+    lost, duplicated = _account(evidence.records, executed)
+    difference = _compare_with_model(application, layout, evidence, executed, contents)
+    verdict = check(
+        operations(layout, evidence.records), application.checking, timeout_s=CHECK_TIMEOUT_S, session_order=True
+    )
+    return Findings(
+        f"{digest:016x}",
+        f"{sessions_digest:016x}",
+        lost,
+        duplicated,
+        not difference,
+        difference,
+        verdict.linearizable,
+        verdict.text(),
+    )
+
+
+def _replay(replay: Replay, evidence: Evidence) -> dict[tuple[int, int], bytes]:
+    """Replies of the executed batches by (session, sequence)."""
+    executed: dict[tuple[int, int], bytes] = {}
+    for answer in replay.run(evidence.folder, evidence.cluster_id, evidence.last_index):
+        reply = parse_reply(answer.reply)
+        if reply.status is BatchStatus.EXECUTED:
+            executed.setdefault((reply.session, reply.sequence), answer.reply)
+    return executed
+
+
+def _account(records: Iterable[BatchRecord], executed: dict[tuple[int, int], bytes]) -> tuple[int, int]:
+    """Commands that were acknowledged and are not in the log with that very reply; commands acknowledged twice."""
+    lost = duplicated = 0
+    seen: Counter[tuple[int, int]] = Counter()
+    for record in records:
+        if record.reply is None:
+            continue
+        reply = parse_reply(record.reply)
+        place = (reply.session, reply.sequence)
+        seen[place] += 1
+        if seen[place] > 1:
+            duplicated += record.count
+        if executed.get(place) != record.reply:
+            lost += record.count
+    return lost, duplicated
+
+
+def _compare_with_model(
+    application: Application,
+    layout: ServiceLayout,
+    evidence: Evidence,
+    executed: dict[tuple[int, int], bytes],
+    contents: dict[str, Any],
+) -> str:
+    """The first difference between the model, run over the log one command at a time, and the engine; "" if none."""
+    model = application.model()
+    done: set[tuple[int, int]] = set()
+    with LogStore(evidence.folder, False, cluster_id=evidence.cluster_id) as store:
+        index = 1
+        while index <= evidence.last_index:
+            for record in store.read(index, 1 << 20):
+                index = record.index + 1
+                if record.index > evidence.last_index:
+                    break
+                for batch in split(record.payload):
+                    place = (batch.session, batch.sequence)
+                    # A duplicate, or one out of order, was executed elsewhere in the log or not at all.
+                    if batch.kind != KIND_COMMANDS or place not in executed or place in done:
+                        continue
+                    if batch.sequence > 1 and (batch.session, batch.sequence - 1) not in done:
+                        continue
+                    done.add(place)
+                    calls = calls_of(layout, batch.records, batch.blob)
+                    difference = _apply(model, layout, calls, parse_reply(executed[place]))
+                    if difference:
+                        return f"log index {record.index}: {difference}"
+    if len(done) != len(executed):
+        return f"the engine executed {len(executed)} batches, the model {len(done)}"
+    return _difference(model.state(), contents)
+
+
+def _apply(model: Model, layout: ServiceLayout, calls: list[CommandCall], reply: Reply) -> str:
+    found = replies_of(layout, calls, reply.records, reply.blob)
+    for call, actual in zip(calls, found, strict=True):
+        try:
+            expected = model.apply(call.command, call.arguments)
+        except Exception as error:  # noqa: BLE001 - a model raises where its service is to raise; both are compared
+            expected = Raised(f"{type(error).__name__}: {error}")
+        same = isinstance(actual, Raised) if isinstance(expected, Raised) else actual == expected
+        if not same:
+            return f"{call.command}{call.arguments}: expected {expected!r} from the model, found {actual!r}"
+    return ""
+
+
+def _difference(expected: dict[str, Any], found: dict[str, Any]) -> str:
+    for name, content in expected.items():
+        if found.get(name) == content:
+            continue
+        other = found.get(name)
+        if isinstance(content, dict) and isinstance(other, dict):
+            for key in sorted(content.keys() | other.keys(), key=repr):
+                if content.get(key) != other.get(key):
+                    return f"{name}[{key!r}]: expected {content.get(key)!r} from the model, found {other.get(key)!r}"
+        return f"{name}: expected {_shown(content)} from the model, found {_shown(other)}"
+    return ""
+
+
+def _shown(content: Any) -> str:
+    text = repr(content)
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def state_of(owner: type[StateMachine], memory: Memory) -> dict[str, Any]:
+    """The content of an engine's state in plain Python, by field: a dict for a Map, lists for an Array or a Table."""
+    access = memory.access(0)
+    contents: dict[str, Any] = {}
+    for (name, container), base in zip(memory.containers.items(), memory.bases, strict=True):
+        if isinstance(container, Map):
+            contents[name] = _items(container.bind(access, base))
+        elif isinstance(container, Array):
+            contents[name] = [_plain(value) for value in container.bind(access, base)]
+        elif isinstance(container, Table):
+            table = container.bind(access, base)
+            contents[name] = {field: [_plain(value) for value in getattr(table, field)] for field in container.fields}
+    return contents
+
+
+def _items(table: Map[Any, Any]) -> dict[Any, Any]:
+    items: dict[Any, Any] = {}
+    cursor = table.next(-1)
+    while cursor >= 0:
+        items[_plain(table.key_at(cursor))] = _plain(table.value_at(cursor))
+        cursor = table.next(cursor)
+    return items
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+def operations(layout: ServiceLayout, records: Iterable[BatchRecord]) -> list[Operation]:
+    """The clients' history: the commands of a batch share its times, and follow each other in its session."""
+    history: list[Operation] = []
+    for record in records:
+        calls = calls_of(layout, record.records, record.blob)
+        replies: list[Any] = [None] * len(calls)
+        if record.reply is not None:
+            reply = parse_reply(record.reply)
+            replies = replies_of(layout, calls, reply.records, reply.blob)
+        for call, value in zip(calls, replies, strict=True):
+            history.append(
+                Operation(record.client, record.invoked_us, record.returned_us, call.command, call.arguments, value)
+            )
+    return history

@@ -1,0 +1,75 @@
+"""Help that teaches: every command says what it does, by example, and none of it loads the engine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from psmr.cli import main
+from psmr.cli.exits import MEANINGS, ExitCode
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = ["demo", "up", "serve", "status", "cdep show", "proxies write", "bench"]
+
+# The package's own __init__ is left out: what it loads is its concern, and these modules must not load more.
+LIGHT = """
+import sys, types
+package = types.ModuleType("psmr")
+package.__path__ = [sys.argv[1]]
+sys.modules["psmr"] = package
+from psmr.cli import main
+assert main(["--help"]) == 0
+print(*sorted({"numpy", "numba", "zmq", "networkx", "cdep", "msgspec"} & sys.modules.keys()), file=sys.stderr)
+"""
+
+
+def test_the_program_lists_its_commands_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == ExitCode.OK
+    text = capsys.readouterr().out
+    for command in COMMANDS:
+        assert f"│ {command.split()[0]} " in text
+    for code, meaning in MEANINGS.items():
+        assert f"{code.value}  {meaning}" in text
+    assert "--install-completion" in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_by_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command.split(), "--help"]) == ExitCode.OK
+    text = capsys.readouterr().out
+    assert f"psmr {command}" in text.split("Usage:")[1].split("\n", 1)[1]
+
+
+@pytest.mark.parametrize("words", [[], ["cdep"], ["proxies"]])
+def test_a_group_without_a_command_shows_its_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == ExitCode.CALLER
+    printed = capsys.readouterr()
+    assert "Usage: psmr" in printed.out
+    assert printed.err == ""
+
+
+def test_help_loads_nothing_heavy() -> None:
+    command = [sys.executable, "-c", LIGHT, str(ROOT / "psmr")]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert result.stderr.strip() == ""
+
+
+@pytest.mark.parametrize(("words", "expected"), [("serve --i", "--id"), ("cdep show ", "kv"), ("s", "status")])
+def test_the_shell_is_told_how_to_complete(
+    words: str, expected: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_PSMR_COMPLETE", "complete_zsh")
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", f"psmr {words}")
+    with pytest.raises(SystemExit):
+        main([])
+    assert f'"{expected}"' in capsys.readouterr().out
+
+
+def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    from psmr import __version__
+
+    assert main(["--version"]) == ExitCode.OK
+    assert capsys.readouterr().out == f"psmr {__version__}\n"

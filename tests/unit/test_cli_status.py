@@ -1,0 +1,100 @@
+"""What statuses are made into: a table, a judgement, an exit code."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from psmr.cli.exits import ExitCode
+from psmr.cli.output import bytes_text, rate_text
+from psmr.cli.status import judge
+from psmr.cli.status_table import shares, status_table
+from psmr.cli.watching import exit_code_for
+from psmr.cluster import ReplicaStatus, majority
+
+LEADER = {
+    "role": "leader",
+    "term": 3,
+    "leader": 1,
+    "last_index": 40,
+    "delivered": 39,
+    "executed": 1200,
+    "workers": [900, 300],
+    "memory_bytes": 3 << 20,
+}
+
+
+def status(number: int, **changes: object) -> ReplicaStatus:
+    return ReplicaStatus(number, f"ipc://@{number}", {**LEADER, **changes})
+
+
+def gone(number: int) -> ReplicaStatus:
+    return ReplicaStatus(number, f"ipc://@{number}", None, "no answer within 1 s")
+
+
+def drawn(*arguments: object, **options: object) -> list[str]:
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(status_table(*arguments, **options))  # type: ignore[arg-type]
+    return [" ".join(line.replace("│", " ").replace("┃", " ").split()) for line in capture.get().splitlines()]
+
+
+def test_a_row_for_each_replica() -> None:
+    lines = drawn([status(1), status(2, role="follower", workers=[0, 0]), gone(3)])
+    assert "replica role term leader log index executed workers' shares memory address" in lines
+    assert "1 leader 3 1 40 1200 75 % 25 % 3.0 MiB ipc://@1" in lines
+    assert "2 follower 3 1 40 1200 - 3.0 MiB ipc://@2" in lines
+    assert "3 unreachable: no answer within 1 s ipc://@3" in lines
+
+
+def test_digests_rates_and_problems_when_there_are_any() -> None:
+    lines = drawn(
+        [status(1, digest="00ff"), status(2), gone(3)], digest=True, rates={1: 12_345.0}, problems={3: "starting"}
+    )
+    assert "1 leader 3 1 40 1200 12.3 k 75 % 25 % 3.0 MiB 00ff ipc://@1" in lines
+    assert "2 leader 3 1 40 1200 … 75 % 25 % 3.0 MiB - ipc://@2" in lines
+    assert "3 starting ipc://@3" in lines
+
+
+def test_an_address_of_nobody_knows_whom() -> None:
+    lines = drawn([ReplicaStatus(None, "tcp://node:1", None, "no answer within 1 s")])
+    assert "? unreachable: no answer within 1 s tcp://node:1" in lines
+
+
+def test_a_majority_must_answer() -> None:
+    assert judge([status(1), status(2), gone(3)], 3) == ("", ExitCode.OK)
+    message, code = judge([status(1), gone(2), gone(3)], 3)
+    assert code is ExitCode.UNAVAILABLE
+    assert message.startswith("expected 2 of 3 replicas to answer, found 1")
+    assert judge([gone(1)], 1)[1] is ExitCode.UNAVAILABLE
+    assert [majority(members) for members in range(1, 8)] == [1, 2, 2, 3, 3, 4, 4]
+
+
+def test_equal_positions_must_have_equal_digests() -> None:
+    assert judge([status(1, digest="a"), status(2, digest="a"), status(3)], 3)[1] is ExitCode.OK
+    assert judge([status(1, digest="a"), status(2, digest="b", delivered=38)], 2)[1] is ExitCode.OK
+    message, code = judge([status(1, digest="a"), status(2, digest="b"), status(3, digest="a")], 3)
+    assert code is ExitCode.VIOLATION
+    assert "at log index 39" in message
+
+
+def test_the_worst_end_of_a_replica_is_the_end_of_all() -> None:
+    assert exit_code_for([]) is ExitCode.OK
+    assert exit_code_for([-9]) is ExitCode.FAILED
+    assert exit_code_for([0]) is ExitCode.FAILED
+    assert exit_code_for([-9, 2]) is ExitCode.CALLER
+    assert exit_code_for([2, 4, 1]) is ExitCode.VIOLATION
+
+
+def test_numbers_for_people() -> None:
+    assert [bytes_text(size) for size in (0, 1023, 1024, 5 << 20, 3 << 30, 5 << 40)] == [
+        "0 B",
+        "1023 B",
+        "1.0 KiB",
+        "5.0 MiB",
+        "3.0 GiB",
+        "5120.0 GiB",
+    ]
+    assert [rate_text(rate) for rate in (0, 999, 1000, 2_710_000)] == ["0", "999", "1.0 k", "2.71 M"]
+    assert shares([1, 3]) == "25 % 75 %"
+    assert shares([0, 0]) == "-"
+    assert shares(None) == "-"
