@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+from psmr.client.connecting import connect_blocking
 
 from apps.kv import IntegerKV
 from bench._machine import machine
 from bench._measurement import Spread, percentile
-from psmr.client import ClientSettings
-from psmr.client.connect import connect_blocking
 from psmr.cluster.local import LocalCluster
 from psmr.errors import ClusterUnavailable
 
@@ -43,8 +42,8 @@ class Load:
 
 def run(quick: bool) -> dict[str, Any]:
     """Measure, durable and in memory; the durable figures stand at the top of the result."""
-    shortened = {"warm_up_s": 0.2, "seconds": 0.5, "runs": 1} if quick else {}
-    rows = [measure(Load(durability=durability, **shortened)) for durability in ("disk", "memory")]
+    load = Load(warm_up_s=0.2, seconds=0.5, runs=1) if quick else Load()
+    rows = [measure(replace(load, durability=durability)) for durability in ("disk", "memory")]
     return {"bench": "replicated", "question": QUESTION, "machine": machine(), **rows[0], "rows": rows}
 
 
@@ -56,8 +55,7 @@ def measure(load: Load) -> dict[str, Any]:
         IntegerKV, name="bench", replicas=load.replicas, workers=load.workers, durability=load.durability
     ) as cluster:
         cluster.wait_ready()
-        settings = ClientSettings(window_batches=load.window)
-        with connect_blocking(IntegerKV, cluster.addresses, settings=settings) as kv:
+        with connect_blocking(IntegerKV, cluster.addresses, window=load.window) as kv:
             columns = _columns(load)
             _drive(kv, columns, load, load.warm_up_s)
             for _ in range(load.runs):
@@ -117,7 +115,9 @@ def _digests(cluster: LocalCluster) -> list[str]:
 
 def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
     """Rows for people: the first is the heading."""
-    rows = [("durability", "replicas", "commands/s, median (least … most)", "p50", "p99", "digests")]
+    rows: list[tuple[str, ...]] = [
+        ("durability", "replicas", "commands/s, median (least … most)", "p50", "p99", "digests")
+    ]
     for row in result["rows"]:
         latency = row["latency_us"]
         rows.append(

@@ -6,11 +6,15 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
-from llvmlite import ir
-from numba.core import cgutils, types
+import numpy as np
+from numba.core import types as numba_types
 from numba.extending import intrinsic
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+types: Any = numba_types
+int64: Any = np.int64
+"""In compiled code a conversion; to the type checker, which sees interpreted code, whatever is wanted."""
 
 
 def compiled(function: F) -> F:
@@ -40,5 +44,3 @@ def _load(name: str, numba_type: Any) -> Any:
 
 load_u8 = _load("load_u8", types.uint8)
 load_u64 = _load("load_u64", types.uint64)
-
-__all__ = ["cgutils", "compiled", "inlined", "ir", "load_u8", "load_u64"]

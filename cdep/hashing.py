@@ -64,7 +64,7 @@ def group_of_bytes(address: int, length: int) -> np.uint64:
 
 
 @compiled
-def groups_of_u64(keys: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def groups_of_u64(keys: np.ndarray) -> np.ndarray:
     """Groups of a column of integer keys (uint64 in, uint8 out)."""
     groups = np.empty(keys.size, np.uint8)
     for row in range(keys.size):
@@ -73,7 +73,7 @@ def groups_of_u64(keys: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
 
 
 @compiled
-def groups_of_bytes(address: int, offsets: np.ndarray, lengths: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def groups_of_bytes(address: int, offsets: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Groups of a column of byte keys that lie at `address + offsets[row]` (uint8 out)."""
     groups = np.empty(offsets.size, np.uint8)
     for row in range(offsets.size):

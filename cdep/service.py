@@ -103,6 +103,9 @@ class StateMachine:
     and spread domains; what it inherits is numbered first.
     """
 
+    now_us: int
+    """Inside a handler: when the command was ordered, in microseconds since 1970; the same on every replica."""
+
     def __init_subclass__(cls, *, version: int = 1, spread_reads: Iterable[str] = (), **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         setattr(cls, _SERVICE, _build(cls, version, spread_reads, _names_around_class()))

@@ -255,7 +255,7 @@ def _batch(service: Service, kind: str) -> str:
 def _client(service: Service, names: dict[str, _Names], kind: str) -> str:
     name = service.name
     about = service.doc or f"{name}."
-    commands = [f"        self.{n.member} = _{kind}{n.stem}(driver)" for n in names.values()]
+    commands = [enclosed(8, f"self.{n.member} = _{kind}{n.stem}", ["driver"], "") for n in names.values()]
     head = [f"class {kind}{name}({kind}Client):", docstring(4, about), "", "    service = SERVICE"]
     start = [f"    def __init__(self, driver: {kind}Driver) -> None:", "        super().__init__(driver)", *commands]
     batch = [

@@ -102,7 +102,10 @@ def _execute(machine, frame, records, blob, row):
 
 @compiled
 def run(frame, bases):
-    """Execute what is published until the replica ends. A handler's exception leaves through here: the caller undoes and re-enters."""
+    """Execute what is published until the replica ends. 
+
+    A handler's exception leaves through here: the caller undoes and re-enters.
+    """
     machine = _machine(frame, bases)
     while begin(frame):
         row = load_i64(frame + FRAME_ROW)
@@ -149,7 +152,7 @@ def _header(service: Service, layout: ServiceLayout) -> str:
 def _command(layout: ServiceLayout, command: CommandLayout) -> str:
     name, op = command.command.name, command.command.op
     arguments = "".join(f", {_argument(field)}" for field in command.fields)
-    return f'''
+    return f"""
 _{name} = handler({layout.service.qualname}.{name})
 _reply_to_{name} = reply_writer(_layouts[{op}].command, _layouts[{op}].reply_offset)
 
@@ -157,7 +160,7 @@ _reply_to_{name} = reply_writer(_layouts[{op}].command, _layouts[{op}].reply_off
 @inlined
 def _execute_{name}(machine, frame, record, blob, reply):
     _reply_to_{name}(frame, reply, _{name}(machine{arguments}))
-'''
+"""
 
 
 def _argument(field: Field) -> str:

@@ -22,6 +22,7 @@ Records = Annotated[bytes, Max(RECORDS_BYTES_MAX)]
 Page = Annotated[bytes, Max(PAGE_BYTES_MAX)]
 Changes = Annotated[bytes, Max(CHANGES_BYTES_MAX)]
 Number = int | u16 | u32
+"""A 16- or 32-bit argument, or a number read from packed bytes: handlers see both as whole numbers."""
 
 
 class Nameserver(StateMachine):

@@ -121,7 +121,7 @@ def _refuse_impossible(operations: list[Operation], *, session_order: bool) -> N
             last[process] = called
 
 
-class _OutOfTime(Exception):  # noqa: N818  not an error: the answer "undecided"
+class _OutOfTime(Exception):
     pass
 
 

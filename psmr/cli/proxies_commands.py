@@ -32,9 +32,12 @@ def write(
 
     [b]psmr proxies write kv --to generated[/]
     """
+    from psmr.errors import ConfigurationError
     from psmr.proxy_files import write_proxies
     from psmr.services import find_service
 
+    if to.exists() and not to.is_dir():
+        raise ConfigurationError(f"--to {to}: expected a folder or nothing, found a file: give the path of a folder")
     written = write_proxies(find_service(service), to)
     if json:
         print_json({"files": [str(path) for path in written]})

@@ -113,13 +113,25 @@ def _print(result: DemoResult) -> None:
 def _rows(result: DemoResult) -> list[tuple[str, str, str]]:
     parts = " ".join(f"{share:.0%}" for share in result.worker_shares)
     return [
-        ("commands", f"{result.commands:,}", f"{result.commands_per_s:,.0f} a second, on disks before they were answered"),
-        ("synchronous", f"{result.synchronous_commands:,}", "commands that made workers meet; the others ran in parallel"),
+        (
+            "commands",
+            f"{result.commands:,}",
+            f"{result.commands_per_s:,.0f} a second, on disks before they were answered",
+        ),
+        (
+            "synchronous",
+            f"{result.synchronous_commands:,}",
+            "commands that made workers meet; the others ran in parallel",
+        ),
         ("workers' shares", parts, "of the commands executed on one replica"),
         ("unavailable", f"{result.unavailable_ms:,.0f} ms", "longest wait for an answer after the leader was killed"),
         ("lost", _verdict(result.lost == 0, str(result.lost)), f"of {result.acknowledged:,} acknowledged commands"),
         ("duplicated", _verdict(result.duplicated == 0, str(result.duplicated)), "commands executed or answered twice"),
-        ("digests equal", _verdict(result.digests_equal), "state and sessions, on all replicas and in a fresh replay of the log"),
+        (
+            "digests equal",
+            _verdict(result.digests_equal),
+            "state and sessions, on all replicas and in a fresh replay of the log",
+        ),
         ("model equal", _verdict(result.model_equal), "every reply and the final state, against sequential Python"),
         ("linearizable", _verdict(result.linearizable is True), result.linearizability.splitlines()[0]),
     ]

@@ -116,7 +116,9 @@ class Scenario:
                 return
             if monotonic_us() > until_us:
                 places = {status.id: status.get("delivered") or status.problem for status in statuses}
-                raise ClusterUnavailable(f"demo: expected every replica at one log index within {CATCH_UP_S:g} s, found {places}")
+                raise ClusterUnavailable(
+                    f"demo: expected every replica at one log index within {CATCH_UP_S:g} s, found {places}"
+                )
             await asyncio.sleep(LOOK_S)
 
 

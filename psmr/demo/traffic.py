@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Protocol
 
 from cdep import Service
@@ -111,4 +112,4 @@ def longest_gap_ms(acknowledged_at_us: Sequence[int], from_us: int, until_us: in
     times = [max(before, default=from_us), *sorted(after)]
     if not after:
         times.append(until_us)
-    return max((later - earlier for earlier, later in zip(times, times[1:], strict=False)), default=0) / 1000
+    return max((later - earlier for earlier, later in pairwise(times)), default=0) / 1000

@@ -7,11 +7,10 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.core import types
 from numba.extending import intrinsic, overload
 
 from cdep import Command
-from cdep.compiled import compiled, inlined
+from cdep.compiled import compiled, inlined, int64, types
 from cdep.hashing import group_of_bytes, group_of_u64
 from proxies.layout import NONE, REPLY_IN_BLOB, REPLY_WIDE
 from psmr.execution.layout import (
@@ -197,39 +196,39 @@ def close_reply(frame: int) -> None:
 @inlined
 def blob_argument(record: int, offset: int, blob: int) -> Any:
     """A `Max(n)` argument."""
-    return byte_value_at(blob + np.int64(load_u32(record + offset)), np.int64(load_u32(record + offset + 4)))
+    return byte_value_at(blob + int64(load_u32(record + offset)), int64(load_u32(record + offset + 4)))
 
 
 @inlined
 def blob_fits(record: int, offset: int, blob_bytes: int, limit: int) -> bool:
     """Whether a `Max(n)` argument lies inside the blob and keeps to its limit."""
-    start = np.int64(load_u32(record + offset))
-    length = np.int64(load_u32(record + offset + 4))
+    start = int64(load_u32(record + offset))
+    length = int64(load_u32(record + offset + 4))
     return length <= limit and start + length <= blob_bytes
 
 
 @inlined
 def group_of_blob(record: int, offset: int, blob: int) -> int:
     """The group of a `Max(n)` key."""
-    return np.int64(group_of_bytes(blob + np.int64(load_u32(record + offset)), np.int64(load_u32(record + offset + 4))))
+    return int64(group_of_bytes(blob + int64(load_u32(record + offset)), int64(load_u32(record + offset + 4))))
 
 
 @inlined
 def group_of_fixed(record: int, offset: int, length: int) -> int:
     """The group of a `Size(n)` key."""
-    return np.int64(group_of_bytes(record + offset, length))
+    return int64(group_of_bytes(record + offset, length))
 
 
 @inlined
 def group_of_integer(key: Any) -> int:
     """The group of an integer key."""
-    return np.int64(group_of_u64(np.uint64(key)))
+    return int64(group_of_u64(np.uint64(key)))
 
 
 @inlined
 def owner_of(table: int, group: int) -> int:
     """The workers (a bit each) that own a group, in a replica's table."""
-    return np.int64(load_u16(table + 2 * group))
+    return int64(load_u16(table + 2 * group))
 
 
 __all__ = [

@@ -192,7 +192,9 @@ class Engine:
         if bad >= 0:
             self._ring.take_back()
             record = bytes(self.memory.region.at(records + bad * self.layout.stride, self.layout.stride))
-            raise MalformedBatch(f"a command of {self.service.name} with its arguments in range", f"row {bad}: {record.hex()}")
+            raise MalformedBatch(
+                f"a command of {self.service.name} with its arguments in range", f"row {bad}: {record.hex()}"
+            )
 
     def _check_replies(self, count: int, reply_bytes: int) -> None:
         if reply_bytes > at.REPLY_RING_BYTES // 2:
@@ -234,7 +236,7 @@ class Engine:
             blob = int(replies.blob_bytes(starts))
             merged = np.empty(slot.count * stride + blob, np.uint8)
             replies.merge(starts, slot.count, stride, merged.ctypes.data, np.empty(slot.count, np.int64))
-            body = memoryview(merged)
+            body = merged.data
         status = BatchStatus.EXECUTED
         return b"".join((REPLY_HEADER.pack(slot.session, slot.sequence, status, stride, slot.count, blob, 0), body))
 
@@ -271,7 +273,9 @@ class Engine:
     def digest(self) -> int:
         """64 bits equal for equal state; call only when nothing is outstanding."""
         if self.completed() != self._published:
-            raise ValueError(f"digest: expected an idle engine, found {self._published - self.completed()} batches executing")
+            raise ValueError(
+                f"digest: expected an idle engine, found {self._published - self.completed()} batches executing"
+            )
         return self.memory.digest()
 
     def close(self) -> None:
@@ -287,5 +291,3 @@ class Engine:
         if self.bell >= 0:
             os.close(self.bell)
             self.bell = -1
-
-

@@ -133,4 +133,4 @@ class _ReplyEncoder:
         content = self._encode(value)
         if reply.kind == "bytes":
             return _HEAD.pack(0, 1) + bytes(4), content
-        return _HEAD.pack(0, 0) + self._padding + cast(bytes, content), None
+        return _HEAD.pack(0, 0) + self._padding + content, None

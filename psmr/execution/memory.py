@@ -64,7 +64,9 @@ class Memory:
         for container in self.containers.values():
             if isinstance(container, Scratch):
                 if scratches == frames.SCRATCHES:
-                    raise TypeError(f"expected at most {frames.SCRATCHES} Scratch fields in a service; build values in turn")
+                    raise TypeError(
+                        f"expected at most {frames.SCRATCHES} Scratch fields in a service; build values in turn"
+                    )
                 bases.append(scratches)
                 scratches += 1
             else:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from cdep.compiled import compiled
+from cdep.compiled import compiled, int64
 from proxies.layout import REPLY_IN_BLOB, REPLY_WIDE
 from psmr.execution.layout import (
     REPLIES_BLOB,
@@ -39,7 +37,7 @@ def merge(headers: Any, count: int, stride: int, target: int, source_of: Any) ->
         rows = load_i64(header + REPLIES_ROWS)
         blob = load_i64(header + REPLIES_BLOB)
         for place in range(load_i64(header + REPLIES_COUNT)):
-            row = np.int64(load_u32(rows + 4 * place)) if rows != 0 else place
+            row = int64(load_u32(rows + 4 * place)) if rows != 0 else place
             copy_bytes(target + row * stride, records + place * stride, stride)
             source_of[row] = blob
             executed += 1
@@ -50,7 +48,7 @@ def merge(headers: Any, count: int, stride: int, target: int, source_of: Any) ->
     for row in range(count):
         record = target + row * stride
         if load_u8(record + REPLY_IN_BLOB) != 0:
-            length = np.int64(load_u32(record + REPLY_WIDE + 4))
-            copy_bytes(blob + used, source_of[row] + np.int64(load_u32(record + REPLY_WIDE)), length)
+            length = int64(load_u32(record + REPLY_WIDE + 4))
+            copy_bytes(blob + used, source_of[row] + int64(load_u32(record + REPLY_WIDE)), length)
             store_u32(record + REPLY_WIDE, used)
             used += length

@@ -1,9 +1,9 @@
 """`OrderedLog` by embedded Raft: the pure core, given a disk, a network and a clock.
 
-    peers ──► Receive ─┐                      ┌─► SaveHardState, Append, Truncate ──► disk
-    clock ──► Tick ────┼─► Raft.handle(event) ┼─► Send, SendEntries ──► peers
-    disk ───► Synced ──┤                      ├─► Commit ──► `committed`
-    append ─► Propose ─┘                      └─► Rejected ──► forwarded to the leader, if one is known
+peers ──► Receive ─┐                      ┌─► SaveHardState, Append, Truncate ──► disk
+clock ──► Tick ────┼─► Raft.handle(event) ┼─► Send, SendEntries ──► peers
+disk ───► Synced ──┤                      ├─► Commit ──► `committed`
+append ─► Propose ─┘                      └─► Rejected ──► forwarded to the leader, if one is known
 """
 
 from __future__ import annotations

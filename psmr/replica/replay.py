@@ -30,7 +30,9 @@ class Replay:
         self.engine.start()
         self.delivery = Delivery(Sessions(), self.engine)
 
-    def run(self, folder: Path, cluster_id: int, last: int, progress: Callable[[int], None] = lambda index: None) -> Iterator[Answer]:
+    def run(
+        self, folder: Path, cluster_id: int, last: int, progress: Callable[[int], None] = lambda index: None
+    ) -> Iterator[Answer]:
         """Execute entries 1 to `last`; the answers of batches, duplicates' and refusals' included, in log order."""
         with LogStore(folder, False, cluster_id=cluster_id) as store:
             while self.delivery.delivered < last or not self.delivery.idle:

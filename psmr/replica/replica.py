@@ -154,7 +154,9 @@ class Replica:
         dead = self._engine.dead()
         if dead and not self._stopping:
             raise WorkerDied(
-                "; ".join(f"worker {number} ended ({_cause(code)}) {self._engine.place_of(number)}" for number, code in dead)
+                "; ".join(
+                    f"worker {number} ended ({_cause(code)}) {self._engine.place_of(number)}" for number, code in dead
+                )
             )
 
     def status(self) -> dict[str, Any]:

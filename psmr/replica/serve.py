@@ -136,7 +136,7 @@ def _start_again(reason: str) -> None:
     if restarts > RESTARTS_MAX:
         raise Violation(
             f"{reason}; started again {RESTARTS_MAX} times and it happened each time: the command at that place kills "
-            "its worker; run the replica with execution = \"interpreted\" to see why"
+            'its worker; run the replica with execution = "interpreted" to see why'
         )
     _log.error("%s; starts again from its log", reason)
     os.environ[_RESTARTS] = str(restarts)

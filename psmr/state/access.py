@@ -146,7 +146,9 @@ def key_bits(key: Any) -> np.uint64:
 def as_integer(data: Any, wanted: str) -> int:
     """`data` as a Python integer; floats are refused, as compiled code refuses them."""
     if isinstance(data, float | np.floating):
-        raise TypeError(f"expected {wanted}, found a float ({data}); u64 with a signed value gives a float: write u64(1)")
+        raise TypeError(
+            f"expected {wanted}, found a float ({data}); u64 with a signed value gives a float: write u64(1)"
+        )
     return int(data)
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
-from cdep.compiled import inlined
+from cdep.compiled import inlined, types
 
 _FUTEX_CALL = {"x86_64": 202, "aarch64": 98}[platform.machine()]
 _WRITE_CALL = {"x86_64": 1, "aarch64": 64}[platform.machine()]

@@ -1,7 +1,8 @@
 """Byte values in compiled handlers: what `bytes` is to an interpreted one.
 
 A value is an address and a length; it supports what handlers do with keys and values: `len`, comparison (with each other;
-`==` and `!=` with literals too), indexing (an integer) and slicing without a step. Its bytes lie in the record, or in the frame's arena, so
+`==` and `!=` with literals too), indexing (an integer) and slicing without a step.
+Its bytes lie in the record, or in the frame's arena, so
 they do not change while the command runs.
 """
 
@@ -10,16 +11,14 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
-from numba.core import types
 from numba.extending import intrinsic, models, overload, register_model
 
-from cdep.compiled import compiled, inlined
+from cdep.compiled import compiled, inlined, int64, types
 from psmr.state.words import load_u8, load_u64
 
 
-class ByteValueType(types.Type):  # type: ignore[misc]
+class ByteValueType(types.Type):
     """Numba's type of a byte value: two int64, the address and the length."""
 
     def __init__(self) -> None:
@@ -30,7 +29,7 @@ byte_value = ByteValueType()
 
 
 @register_model(ByteValueType)
-class _ByteValueModel(models.StructModel):  # type: ignore[misc]
+class _ByteValueModel(models.StructModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, [("address", types.int64), ("length", types.int64)])
 
@@ -119,7 +118,7 @@ def _differs(left: Any, right: Any) -> Any:
 def _order(first: int, first_length: int, second: int, second_length: int) -> int:
     """Negative, 0 or positive, as the first value sorts before, with or after the second, byte by byte."""
     for place in range(min(first_length, second_length)):
-        difference = np.int64(load_u8(first + place)) - np.int64(load_u8(second + place))
+        difference = int64(load_u8(first + place)) - int64(load_u8(second + place))
         if difference != 0:
             return difference
     return first_length - second_length
@@ -161,7 +160,7 @@ def _byte(value: Any, place: int) -> int:
         place += length
     if place < 0 or place >= length:
         raise IndexError("index out of range")
-    return np.int64(load_u8(address_of(value) + place))
+    return int64(load_u8(address_of(value) + place))
 
 
 @inlined
@@ -176,7 +175,7 @@ def _item(value: Any, place: Any) -> Any:
     if not isinstance(value, ByteValueType):
         return None
     if isinstance(place, types.Integer):
-        return lambda value, place: _byte(value, np.int64(place))
+        return lambda value, place: _byte(value, int64(place))
     if isinstance(place, types.SliceType) and not place.has_step:
 
         def part(value: Any, place: Any) -> Any:

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.core import types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic, models, overload, overload_method, register_model
 
-from cdep.compiled import compiled, inlined
+from cdep.compiled import compiled, inlined, int64, types
 from cdep.types import ValueType
 from psmr.state import map_core, rows
 from psmr.state.array import Column
@@ -25,7 +24,7 @@ from psmr.state.kinds import kind_of
 from psmr.state.words import copy_bytes, load_i64, store_i64, store_u8
 
 
-class ContainerType(types.Type):  # type: ignore[misc]
+class ContainerType(types.Type):
     """Numba's type of a container: (base, frame)."""
 
 
@@ -68,7 +67,7 @@ class ScratchType(ContainerType):
 @register_model(ColumnType)
 @register_model(TableType)
 @register_model(ScratchType)
-class _ContainerModel(models.StructModel):  # type: ignore[misc]
+class _ContainerModel(models.StructModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, [("base", types.int64), ("frame", types.int64)])
 
@@ -94,9 +93,12 @@ def _integer_bits(typing_context: Any, value: Any) -> Any:
         return None
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        if isinstance(value, types.Boolean) or not value.signed:
-            return builder.zext(arguments[0], ir.IntType(64)) if value.bitwidth < 64 else arguments[0]
-        return builder.sext(arguments[0], ir.IntType(64)) if value.bitwidth < 64 else arguments[0]
+        if isinstance(value, types.Boolean):
+            return builder.zext(arguments[0], ir.IntType(64))
+        if value.bitwidth == 64:
+            return arguments[0]
+        extend = builder.sext if value.signed else builder.zext
+        return extend(arguments[0], ir.IntType(64))
 
     return types.uint64(value), code
 
@@ -271,7 +273,7 @@ def _column_item(column: Any, index: Any) -> Any:
     read = kind_of(column.value).read
 
     def item(column: Any, index: Any) -> Any:
-        row = rows.row_address(base_of(column), np.int64(index), capacity, row_bytes, group_bytes)
+        row = rows.row_address(base_of(column), int64(index), capacity, row_bytes, group_bytes)
         return read(frame_of(column), row + offset)
 
     return item
@@ -286,7 +288,7 @@ def _column_set(column: Any, index: Any, value: Any) -> Any:
     write = kind_of(column.value).write
 
     def set_item(column: Any, index: Any, value: Any) -> None:
-        row = rows.row_address(base_of(column), np.int64(index), capacity, row_bytes, group_bytes)
+        row = rows.row_address(base_of(column), int64(index), capacity, row_bytes, group_bytes)
         write(frame_of(column), row + offset, value)
 
     return set_item

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
 from numba.core.typing.templates import AttributeTemplate
 from numba.extending import (
     infer_getattr,
@@ -23,13 +22,14 @@ from numba.extending import (
     register_model,
 )
 
+from cdep.compiled import types
 from cdep.service import StateMachine, fields_of
 from psmr.state.compiled_containers import ContainerType, TableType
 from psmr.state.field import Container
 from psmr.state.frame import NOW_US
 
 
-class MachineType(types.Type):  # type: ignore[misc]
+class MachineType(types.Type):
     """Numba's type of a service's `self`: the frame, then the base of each field."""
 
     def __init__(self, owner: type[StateMachine]) -> None:
@@ -39,14 +39,14 @@ class MachineType(types.Type):  # type: ignore[misc]
 
 
 @register_model(MachineType)
-class _MachineModel(models.StructModel):  # type: ignore[misc]
+class _MachineModel(models.StructModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         members = [("frame", types.int64), *((f"field_{name}", types.int64) for name in kind.fields)]
         super().__init__(manager, kind, members)
 
 
 @infer_getattr
-class _MachineAttributes(AttributeTemplate):  # type: ignore[misc]
+class _MachineAttributes(AttributeTemplate):
     key = MachineType
 
     def generic_resolve(self, machine: Any, name: str) -> Any:
@@ -54,7 +54,7 @@ class _MachineAttributes(AttributeTemplate):  # type: ignore[misc]
 
 
 @infer_getattr
-class _TableAttributes(AttributeTemplate):  # type: ignore[misc]
+class _TableAttributes(AttributeTemplate):
     key = TableType
 
     def generic_resolve(self, table: Any, name: str) -> Any:
@@ -87,7 +87,9 @@ def containers_of(owner: type[StateMachine]) -> dict[str, Container]:
     containers: dict[str, Container] = {}
     for name, field in fields_of(owner).items():
         if not isinstance(field, Container):
-            raise TypeError(f"{owner.__name__}.{name}: expected a Map, Array, Table or Scratch, found {type(field).__name__}")
+            raise TypeError(
+                f"{owner.__name__}.{name}: expected a Map, Array, Table or Scratch, found {type(field).__name__}"
+            )
         containers[name] = field
     return containers
 

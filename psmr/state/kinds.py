@@ -12,9 +12,8 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.core import types
 
-from cdep.compiled import inlined
+from cdep.compiled import inlined, types
 from cdep.types import ValueType
 from psmr.state import words
 from psmr.state.byte_values import address_of, byte_value, byte_value_at, length_of

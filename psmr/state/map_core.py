@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cdep.compiled import compiled, inlined
+from cdep.compiled import compiled, inlined, int64
 from cdep.hashing import group_of_u64, hash_bytes, mix
 from psmr.state.frame import CLEARED, note_bytes, write_bytes, write_word
 from psmr.state.words import clear_bytes, load_i64, load_u8, load_u64, store_i64
@@ -48,13 +48,13 @@ def hash_of_u64(key: np.uint64) -> np.uint64:
 @inlined
 def partition_of_u64(base: int, key: np.uint64) -> int:
     """The address of the partition that holds an integer key."""
-    return base + HEADER_BYTES + np.int64(group_of_u64(key)) * load_i64(base + _PARTITION_BYTES)
+    return base + HEADER_BYTES + int64(group_of_u64(key)) * load_i64(base + _PARTITION_BYTES)
 
 
 @inlined
 def partition_of_hash(base: int, hashed: np.uint64) -> int:
     """The address of the partition that holds a byte key of this hash."""
-    return base + HEADER_BYTES + np.int64(hashed >> _58) * load_i64(base + _PARTITION_BYTES)
+    return base + HEADER_BYTES + int64(hashed >> _58) * load_i64(base + _PARTITION_BYTES)
 
 
 @inlined
@@ -75,12 +75,12 @@ def _entry(base: int, partition: int, number: int) -> int:
 
 @inlined
 def _home(hashed: np.uint64, last_slot: int) -> int:
-    return np.int64((hashed >> _32) & np.uint64(last_slot))
+    return int64((hashed >> _32) & np.uint64(last_slot))
 
 
 @inlined
 def _slot_word(hashed: np.uint64, number: int) -> int:
-    return np.int64(((hashed >> _32) << _32) | np.uint64(number + 1))
+    return int64(((hashed >> _32) << _32) | np.uint64(number + 1))
 
 
 @inlined
@@ -102,7 +102,7 @@ def _key_matches(entry: int, key: np.uint64, length: int) -> bool:
     """`length` −1: an integer key; otherwise `key` is the address of that many bytes."""
     if length < 0:
         return load_u64(entry + 8) == key
-    return load_i64(entry + 8) == length and _same_bytes(entry + 16, np.int64(key), length)
+    return load_i64(entry + 8) == length and _same_bytes(entry + 16, int64(key), length)
 
 
 @inlined
@@ -118,7 +118,7 @@ def _find_slot(base: int, partition: int, hashed: np.uint64, key: np.uint64, len
         if word == 0:
             return slot
         if (word >> _32) == tag:
-            number = np.int64(word & np.uint64(0xFFFFFFFF)) - 1
+            number = int64(word & np.uint64(0xFFFFFFFF)) - 1
             if _key_matches(_entry(base, partition, number), key, length):
                 return slot
         place = (place + 1) & last
@@ -129,7 +129,7 @@ def _find(base: int, partition: int, hashed: np.uint64, key: np.uint64, length: 
     word = load_u64(_find_slot(base, partition, hashed, key, length))
     if word == 0:
         return 0
-    return _entry(base, partition, np.int64(word & np.uint64(0xFFFFFFFF)) - 1)
+    return _entry(base, partition, int64(word & np.uint64(0xFFFFFFFF)) - 1)
 
 
 @inlined
@@ -183,7 +183,7 @@ def _insert(base: int, frame: int, partition: int, hashed: np.uint64, key: np.ui
     slot = _find_slot(base, partition, hashed, key, length)
     word = load_u64(slot)
     if word != 0:
-        return _entry(base, partition, np.int64(word & np.uint64(0xFFFFFFFF)) - 1)
+        return _entry(base, partition, int64(word & np.uint64(0xFFFFFFFF)) - 1)
     live = load_i64(partition + _LIVE)
     if 8 * (live + 1) > 5 * (_last_slot(partition) + 1):
         _grow(base, frame, partition)
@@ -192,12 +192,12 @@ def _insert(base: int, frame: int, partition: int, hashed: np.uint64, key: np.ui
     entry = _entry(base, partition, number)
     write_word(frame, slot, _slot_word(hashed, number))
     write_word(frame, partition + _LIVE, live + 1)
-    write_word(frame, entry, np.int64(hashed))
+    write_word(frame, entry, int64(hashed))
     if length < 0:
-        write_word(frame, entry + 8, np.int64(key))
+        write_word(frame, entry + 8, int64(key))
     else:
         write_word(frame, entry + 8, length)
-        write_bytes(frame, entry + 16, np.int64(key), length)
+        write_bytes(frame, entry + 16, int64(key), length)
     return entry
 
 
@@ -226,9 +226,9 @@ def _close_gap(frame: int, partition: int, slot: int) -> None:
         word = load_u64(index + 8 * place)
         if word == 0:
             break
-        home = np.int64((word >> _32) & np.uint64(last))
+        home = int64((word >> _32) & np.uint64(last))
         if ((place - home) & last) >= ((place - gap) & last):
-            write_word(frame, index + 8 * gap, np.int64(word))
+            write_word(frame, index + 8 * gap, int64(word))
             gap = place
     write_word(frame, index + 8 * gap, 0)
 
@@ -238,7 +238,7 @@ def _remove(base: int, frame: int, partition: int, slot: int) -> bool:
     word = load_u64(slot)
     if word == 0:
         return False
-    number = np.int64(word & np.uint64(0xFFFFFFFF)) - 1
+    number = int64(word & np.uint64(0xFFFFFFFF)) - 1
     _close_gap(frame, partition, slot)
     entry = _entry(base, partition, number)
     write_word(frame, entry, 0)
@@ -325,4 +325,3 @@ def levels_for(entries: int) -> int:
     while 8 * entries > 5 * (FIRST_SLOTS << level):
         level += 1
     return level
-

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cdep.compiled import inlined
+from cdep.compiled import inlined, int64
 from cdep.hashing import GROUPS, group_of_u64
 from psmr.state.field import round_up
 from psmr.state.region import PAGE_BYTES
@@ -27,4 +27,4 @@ def row_address(base: int, index: int, capacity: int, row_bytes: int, bytes_of_g
     if index < 0 or index >= capacity:
         raise IndexError("row out of range; a row's index is from 0 to capacity - 1")
     key = np.uint64(index)
-    return base + np.int64(group_of_u64(key)) * bytes_of_group + (index >> 6) * row_bytes
+    return base + int64(group_of_u64(key)) * bytes_of_group + (index >> 6) * row_bytes

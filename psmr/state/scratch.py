@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Self
 
+import numpy as np
+
 from psmr.state.access import Access
 from psmr.state.field import Container
 from psmr.state.region import Region
@@ -66,7 +68,7 @@ class Scratch(Container):
         built = self._room_for(len(data))
         built += data
 
-    def append_byte(self, byte: int) -> None:
+    def append_byte(self, byte: int | np.integer[Any]) -> None:
         """Add one byte, 0 to 255, at the end."""
         self._room_for(1).append(int(byte) & 0xFF)
 

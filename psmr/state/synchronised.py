@@ -9,7 +9,7 @@ from psmr.state.atomics import fence, load_acquire, store_release
 @compiled
 def load(address: int) -> int:
     """`load_acquire`."""
-    return load_acquire(address)  # type: ignore[no-any-return]
+    return load_acquire(address)
 
 
 @compiled

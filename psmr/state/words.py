@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils
 from numba.extending import intrinsic
+
+from cdep.compiled import types
 
 
 def _loader(name: str, numba_type: Any) -> Any:

@@ -20,7 +20,7 @@ from psmr.cluster.janitor import Janitor
 from psmr.errors import ClusterUnavailable, ConfigurationError
 
 pytestmark = pytest.mark.cluster
-SERVICE = "apps.kv.service:IntegerKV"
+SERVICE = "kv:integer"
 PATIENCE_S = 60.0
 
 OWNER = f"""
@@ -128,9 +128,10 @@ def test_an_unknown_replica_is_named(cluster: LocalCluster) -> None:
 
 
 def test_leaving_ends_all_processes_and_removes_the_folder() -> None:
+    before = family(os.getpid())
     with local(replicas=1) as cluster:
         cluster.wait_ready(PATIENCE_S)
-        folder, processes = cluster.folder, family(os.getpid()) - {os.getpid()}
+        folder, processes = cluster.folder, family(os.getpid()) - before
         cluster.pause(1)
         with watched(processes) as handles:
             cluster.__exit__(None, None, None)

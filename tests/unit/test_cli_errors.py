@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 CLUSTER = """
 [cluster]
 name = "demo"
-service = "apps.kv.service:KV"
+service = "apps.kv:KV"
 [[replica]]
 id = 1
 peers = "ipc://@psmr-unused-peers"
@@ -119,7 +119,7 @@ def test_a_replica_that_the_file_does_not_have(tmp_path: Path, capsys: pytest.Ca
 @pytest.mark.parametrize("command", ["serve {} --id 1", "up {}"])
 def test_a_service_that_does_not_exist(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "cluster.toml"
-    file.write_text(CLUSTER.replace("apps.kv.service:KV", "nowhere"))
+    file.write_text(CLUSTER.replace("apps.kv:KV", "nowhere"))
     code, line = complain(capsys, *command.format(file).split())
     assert code == ExitCode.CALLER
     assert "found none called nowhere" in line
@@ -199,7 +199,7 @@ def test_a_fault_of_the_program_keeps_its_traceback(monkeypatch: pytest.MonkeyPa
 def test_a_reader_that_hangs_up_is_no_traceback() -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "psmr", "cdep", "show", "apps.kv.service:KV", "--no-svg"]
+    command = [sys.executable, "-m", "psmr", "cdep", "show", "apps.kv:KV", "--no-svg"]
     with open(writing, "wb") as output:
         result = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
     assert result.returncode == ExitCode.FAILED

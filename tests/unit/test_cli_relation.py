@@ -11,7 +11,7 @@ import pytest
 from psmr.cli import main
 from psmr.cli.exits import ExitCode
 
-SERVICE = "apps.kv.service:IntegerKV"
+SERVICE = "kv:integer"
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ def test_no_picture(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cdep", "show", SERVICE, "--json"]) == ExitCode.OK
     document = json.loads(capsys.readouterr().out)
-    assert document["service"] == SERVICE
+    assert document["service"] == "apps.kv.service:IntegerKV"
     assert document["svg"] == "IntegerKV-cdep.svg"
     get = document["relation"][0]
     assert (get["command"], get["class"], get["parameters"]) == ("get", "partial read", "key: u64")
