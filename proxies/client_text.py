@@ -17,19 +17,20 @@ _COLUMNS = {
 }
 _ALWAYS = (
     "Answer",
-    "AsyncBatch",
-    "AsyncClient",
-    "AsyncCommand",
-    "AsyncDriver",
+    "BaseAsyncBatch",
+    "BaseAsyncClient",
+    "BaseAsyncCommand",
+    "BaseAsyncDriver",
+    "BaseBlockingBatch",
+    "BaseBlockingClient",
+    "BaseBlockingCommand",
+    "BaseBlockingDriver",
     "BatchBuilder",
-    "BlockingBatch",
-    "BlockingClient",
-    "BlockingCommand",
-    "BlockingDriver",
     "PendingReplies",
     "Replies",
     "ServiceProxy",
 )
+# The names that users see begin with "Async" and "Blocking": no name of the runtime does, whatever a service is called.
 _HINTS = {"int", "float", "bool", "bytes", "overload"}
 _MEMBERS = {"batch", "close", "connect", "send", "submit", "service"}
 
@@ -167,7 +168,7 @@ def _async_command(command: Command, names: _Names, hints: _Hints) -> str:
     return _command_class(
         command,
         f"_Async{names.stem}",
-        f"AsyncCommand[{hints.reply}, {hints.values}]",
+        f"BaseAsyncCommand[{hints.reply}, {hints.values}]",
         [
             _method("__call__", hints.single, answer, _doc(command), "self._call", hints.arguments),
             _method("many", hints.columns, many, _MANY, "self._many", hints.arguments or ["count"]),
@@ -182,7 +183,7 @@ def _blocking_command(command: Command, names: _Names, hints: _Hints) -> str:
     return _command_class(
         command,
         f"_Blocking{names.stem}",
-        f"BlockingCommand[{hints.reply}, {hints.values}]",
+        f"BaseBlockingCommand[{hints.reply}, {hints.values}]",
         [
             _method("__call__", hints.single, hints.reply, _doc(command), "self._call", hints.arguments),
             _method("many", hints.columns, hints.replies, _MANY, "self._submit", columns, ".result()"),
@@ -246,7 +247,7 @@ def _batch(service: Service, kind: str) -> str:
     name = service.name
     return "\n".join(
         [
-            enclosed(0, f"class {kind}{name}Batch", [f"_{name}Batch", f"{kind}Batch"], ":"),
+            enclosed(0, f"class {kind}{name}Batch", [f"_{name}Batch", f"Base{kind}Batch"], ":"),
             docstring(4, f"Calls of {name}, executed together: add them, then {how}."),
         ]
     )
@@ -256,8 +257,12 @@ def _client(service: Service, names: dict[str, _Names], kind: str) -> str:
     name = service.name
     about = service.doc or f"{name}."
     commands = [enclosed(8, f"self.{n.member} = _{kind}{n.stem}", ["driver"], "") for n in names.values()]
-    head = [f"class {kind}{name}({kind}Client):", docstring(4, about), "", "    service = SERVICE"]
-    start = [f"    def __init__(self, driver: {kind}Driver) -> None:", "        super().__init__(driver)", *commands]
+    head = [f"class {kind}{name}(Base{kind}Client):", docstring(4, about), "", "    service = SERVICE"]
+    start = [
+        f"    def __init__(self, driver: Base{kind}Driver) -> None:",
+        "        super().__init__(driver)",
+        *commands,
+    ]
     batch = [
         f"    def batch(self) -> {kind}{name}Batch:",
         docstring(8, "A batch to add calls to; it is one batch in the log, its calls are executed in order."),

@@ -1,6 +1,7 @@
 """Pieces of generated Python, laid out so that `ruff format` leaves them alone at any line length from 88 up.
 
 What would be longer than 88 columns goes one element a line with a trailing comma, which formatters never join again.
+(A command whose name alone takes more than 30 letters may still be laid out anew.)
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ Answer = Coroutine[Any, Any, AnswerT]
 """What an asynchronous call returns: awaited, the reply."""
 
 
-class AsyncDriver(Protocol):
+class BaseAsyncDriver(Protocol):
     """A connection as asynchronous clients use it; `psmr.client.asynchronous` has the real one."""
 
     def submit(self, records: bytes, count: int, blob: bytes) -> Awaitable[memoryview]:
@@ -34,12 +34,12 @@ class AsyncDriver(Protocol):
         """Hang up."""
 
 
-class AsyncCommand(Command, Generic[ValueT, ColumnT]):
+class BaseAsyncCommand(Command, Generic[ValueT, ColumnT]):
     """A command of an asynchronous client; its generated subclass has its signature."""
 
     __slots__ = ("_driver",)
 
-    def __init__(self, driver: AsyncDriver) -> None:
+    def __init__(self, driver: BaseAsyncDriver) -> None:
         self._driver = driver
 
     def _call(self, *arguments: object) -> Answer[ValueT]:
@@ -59,10 +59,10 @@ class AsyncCommand(Command, Generic[ValueT, ColumnT]):
         return self.proxy.no_replies() if answer is None else self.proxy.replies(parse_reply(await answer), 0, count)
 
 
-class AsyncBatch(BatchBuilder):
+class BaseAsyncBatch(BatchBuilder):
     """A batch of an asynchronous client."""
 
-    def __init__(self, driver: AsyncDriver) -> None:
+    def __init__(self, driver: BaseAsyncDriver) -> None:
         super().__init__()
         self._driver = driver
 
@@ -75,12 +75,12 @@ class AsyncBatch(BatchBuilder):
         return self._replies(None if answer is None else parse_reply(await answer))
 
 
-class AsyncClient:
+class BaseAsyncClient:
     """A service for the tasks of one event loop; its generated subclass has the commands."""
 
     service: ClassVar[ServiceProxy]
 
-    def __init__(self, driver: AsyncDriver) -> None:
+    def __init__(self, driver: BaseAsyncDriver) -> None:
         self._driver = driver
 
     @classmethod

@@ -23,7 +23,7 @@ class Result(Protocol):
         """The bytes of its reply."""
 
 
-class BlockingDriver(Protocol):
+class BaseBlockingDriver(Protocol):
     """A connection as blocking clients use it; `psmr.client.blocking` has the real one."""
 
     def submit(self, records: bytes, count: int, blob: bytes) -> Result:
@@ -50,12 +50,12 @@ class PendingReplies(Generic[ValueT, ColumnT]):
         return self._proxy.replies(parse_reply(self._pending.result()), 0, self._count)
 
 
-class BlockingCommand(Command, Generic[ValueT, ColumnT]):
+class BaseBlockingCommand(Command, Generic[ValueT, ColumnT]):
     """A command of a blocking client; its generated subclass has its signature."""
 
     __slots__ = ("_driver",)
 
-    def __init__(self, driver: BlockingDriver) -> None:
+    def __init__(self, driver: BaseBlockingDriver) -> None:
         self._driver = driver
 
     def _call(self, *arguments: object) -> ValueT:
@@ -82,10 +82,10 @@ class PendingBatch:
         return self._batch._replies(None if self._pending is None else parse_reply(self._pending.result()))
 
 
-class BlockingBatch(BatchBuilder):
+class BaseBlockingBatch(BatchBuilder):
     """A batch of a blocking client."""
 
-    def __init__(self, driver: BlockingDriver) -> None:
+    def __init__(self, driver: BaseBlockingDriver) -> None:
         super().__init__()
         self._driver = driver
 
@@ -99,12 +99,12 @@ class BlockingBatch(BatchBuilder):
         return self.submit().result()
 
 
-class BlockingClient:
+class BaseBlockingClient:
     """A service for one thread; its generated subclass has the commands."""
 
     service: ClassVar[ServiceProxy]
 
-    def __init__(self, driver: BlockingDriver) -> None:
+    def __init__(self, driver: BaseBlockingDriver) -> None:
         self._driver = driver
 
     @classmethod
@@ -117,7 +117,7 @@ class BlockingClient:
         window: int = 16,
         prefer_leader: bool = True,
     ) -> Self:
-        """As `AsyncClient.connect`, but connected when it returns; `with` closes it in the end."""
+        """As `BaseAsyncClient.connect`, but connected when it returns; `with` closes it in the end."""
         settings = settings_of(timeout_s, connect_timeout_s, window, prefer_leader)
         return cls(connect_blocking(addresses_of(addresses), identity_of(cls.service.service), settings))
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import cast
 
 from cdep import StateMachine
-from psmr.client.async_client import AsyncClient, Connecting
-from psmr.client.blocking_client import BlockingClient
+from psmr.client.async_client import BaseAsyncClient, Connecting
+from psmr.client.blocking_client import BaseBlockingClient
 from psmr.client.untyped import AnyAsyncClient, AnyBlockingClient
 from psmr.proxy_files import client_module
 
@@ -31,7 +31,7 @@ def connect(
     A call has `timeout_s` to be answered; `window` batches may be unanswered at a time. Raises `ServiceMismatch` when
     the cluster runs another service, `ClusterUnavailable` when no replica said welcome within `connect_timeout_s`.
     """
-    client: type[AsyncClient] = getattr(client_module(owner), f"Async{owner.__name__}")
+    client: type[BaseAsyncClient] = getattr(client_module(owner), f"Async{owner.__name__}")
     connecting = client.connect(
         addresses,
         timeout_s=timeout_s,
@@ -55,7 +55,7 @@ def connect_blocking(
 
     Options and errors as for `connect`.
     """
-    client: type[BlockingClient] = getattr(client_module(owner), f"Blocking{owner.__name__}")
+    client: type[BaseBlockingClient] = getattr(client_module(owner), f"Blocking{owner.__name__}")
     connected = client.connect(
         addresses,
         timeout_s=timeout_s,

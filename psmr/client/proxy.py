@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proxies.columns import BoolColumn, BytesColumn, FixedColumn, FloatColumn, IntColumn
-from psmr.client.async_client import Answer, AsyncBatch, AsyncClient, AsyncCommand, AsyncDriver
+from psmr.client.async_client import Answer, BaseAsyncBatch, BaseAsyncClient, BaseAsyncCommand, BaseAsyncDriver
 from psmr.client.blocking_client import (
-    BlockingBatch,
-    BlockingClient,
-    BlockingCommand,
-    BlockingDriver,
+    BaseBlockingBatch,
+    BaseBlockingClient,
+    BaseBlockingCommand,
+    BaseBlockingDriver,
     PendingReplies,
 )
 from psmr.client.builder import BatchBuilder
@@ -20,15 +20,15 @@ from psmr.client.replies import Replies
 
 __all__ = [
     "Answer",
-    "AsyncBatch",
-    "AsyncClient",
-    "AsyncCommand",
-    "AsyncDriver",
+    "BaseAsyncBatch",
+    "BaseAsyncClient",
+    "BaseAsyncCommand",
+    "BaseAsyncDriver",
+    "BaseBlockingBatch",
+    "BaseBlockingClient",
+    "BaseBlockingCommand",
+    "BaseBlockingDriver",
     "BatchBuilder",
-    "BlockingBatch",
-    "BlockingClient",
-    "BlockingCommand",
-    "BlockingDriver",
     "BoolColumn",
     "BytesColumn",
     "FixedColumn",

@@ -14,7 +14,7 @@ from proxies.layout import NONE, RAISED, RAISED_TEXT_LIMIT, CommandLayout, Servi
 from psmr.execution import layout as at
 from psmr.execution.dispatch import open_reply_slowly
 from psmr.execution.memory import Memory
-from psmr.state.access import encoder
+from psmr.state.access import FORMATS, encoder
 from psmr.state.frame import NOW_US, undo
 from psmr.state.scratch import Scratch
 
@@ -110,7 +110,7 @@ def _field_reader(value: ValueType, offset: int) -> Callable[[memoryview, int, i
         return lambda view, record, blob: bytes(view[record + offset : record + offset + size])
     if value.kind == "bool":
         return lambda view, record, blob: view[record + offset] != 0
-    unpack = struct.Struct("<" + value.dtype.char).unpack_from
+    unpack = struct.Struct(FORMATS[value.name]).unpack_from
     seen: Any = np.float64 if value.kind == "float" else np.uint64 if value.name == "u64" else np.int64
     return lambda view, record, blob: seen(unpack(view, record + offset)[0])
 

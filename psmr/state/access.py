@@ -14,7 +14,10 @@ from psmr.state import frame as frames
 from psmr.state.region import Region
 
 STAGING_BYTES = 2 << 20
-_FORMATS = {"u8": "<B", "u16": "<H", "u32": "<I", "u64": "<Q", "i8": "<b", "i16": "<h", "i32": "<i", "i64": "<q"}
+_SIGNED = {"i8": "<b", "i16": "<h", "i32": "<i", "i64": "<q"}
+_UNSIGNED = {"u8": "<B", "u16": "<H", "u32": "<I", "u64": "<Q"}
+FORMATS = {**_SIGNED, **_UNSIGNED, "f64": "<d"}
+"""How `struct` reads each number where it is stored. (NumPy's own type codes are the machine's: its `l` has 8 bytes, not 4.)"""
 _MASK = (1 << 64) - 1
 _WORD = struct.Struct("<q")
 
@@ -87,7 +90,7 @@ class Access:
             float_at = struct.Struct("<d").unpack_from
             return lambda address: np.float64(float_at(memory, address - origin)[0])
         seen = np.uint64 if value.name == "u64" else np.int64
-        integer_at = struct.Struct(_FORMATS[value.name]).unpack_from
+        integer_at = struct.Struct(FORMATS[value.name]).unpack_from
         return lambda address: seen(integer_at(memory, address - origin)[0])
 
     def writer(self, value: ValueType) -> Callable[[int, Any], None]:
@@ -120,7 +123,7 @@ def encoder(value: ValueType) -> Callable[[Any], bytes]:
     if value.kind == "float":
         pack_float = struct.Struct("<d").pack
         return lambda data: pack_float(float(data))
-    pack = struct.Struct(_FORMATS[value.name].upper()).pack
+    pack = struct.Struct(FORMATS[value.name].upper()).pack
     mask = (1 << (8 * value.size_bytes)) - 1
     return lambda data: pack(as_integer(data, value.name) & mask)
 

@@ -1,0 +1,111 @@
+"""The README is true: its files are taken out of it, its commands are run, its picture is compared."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+START_TIMEOUT_S = 120.0
+
+
+def test_a_whole_service_takes_25_lines_at_most() -> None:
+    assert len(_files()["accounts.py"].splitlines()) <= 25
+
+
+def test_every_make_command_is_a_target() -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    wanted = re.findall(r"^\$ make ([a-z-]+)", README, re.MULTILINE)
+    assert set(wanted) == {"demo", "test"}
+    assert set(wanted) <= set(targets)
+
+
+def test_every_folder_and_page_that_it_names_exists() -> None:
+    named = re.findall(r"\]\(([^)#:]+)\)|`([a-z]+/[a-z/]*)`", README)
+    missing = [path for pair in named for path in pair if path and not (ROOT / path).exists()]
+    assert not missing
+
+
+def test_its_commands_do_what_it_says(folder: Path) -> None:
+    commands = _psmr_commands()
+    for command in commands["cdep"] + commands["proxies"]:
+        _run(command, folder)
+    picture = (ROOT / "docs" / "images" / "accounts.svg").read_text()
+    assert (folder / "accounts.svg").read_text() == picture, "draw docs/images/accounts.svg again with psmr cdep show"
+    assert (folder / "generated" / "accounts_client.py").exists()
+    up = subprocess.Popen(_psmr(commands["up"][0]), cwd=folder, env=_environment(folder), stdout=subprocess.DEVNULL)
+    try:
+        _wait_until_up(commands["status"][0], folder, up)
+        printed = subprocess.run(
+            [sys.executable, "use.py"], cwd=folder, env=_environment(folder), check=True, capture_output=True, text=True
+        ).stdout
+        assert printed.splitlines() == ["True", "[10 20 30]"]
+    finally:
+        up.send_signal(signal.SIGINT)
+        assert up.wait(timeout=30) == 0
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """The README's files in a folder of their own, its ports exchanged for free ones."""
+    files = _files()
+    for port in sorted(set(re.findall(r"127\.0\.0\.1:(\d+)", files["cluster.toml"]))):
+        free = str(_free_port())
+        files = {name: text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{free}") for name, text in files.items()}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    yield tmp_path
+
+
+def _files() -> dict[str, str]:
+    return dict(re.findall(r"<!-- (\S+) -->\n```\w+\n(.*?)```", README, re.DOTALL))
+
+
+def _psmr_commands() -> dict[str, list[str]]:
+    lines = re.findall(r"^\$ psmr ([^#\n]+)", README, re.MULTILINE)
+    commands: dict[str, list[str]] = {}
+    for line in lines:
+        commands.setdefault(line.split()[0], []).append(line.strip())
+    assert {"cdep", "up", "status", "proxies"} <= set(commands)
+    return commands
+
+
+def _psmr(command: str) -> list[str]:
+    return [sys.executable, "-m", "psmr", *shlex.split(command)]
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"}
+
+
+def _run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        _psmr(command), cwd=folder, env=_environment(folder), check=True, capture_output=True, text=True
+    )
+
+
+def _wait_until_up(status: str, folder: Path, up: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and up.poll() is None:
+        found = subprocess.run(_psmr(status), cwd=folder, env=_environment(folder), capture_output=True, text=True)
+        if found.returncode == 0 and "leader" in found.stdout:
+            return
+    pytest.fail(f"the README's cluster did not come up: {up.poll()}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
