@@ -42,8 +42,7 @@ fix: ready-dev
 	@$(RUN) ruff check --fix
 
 bench-smoke: ready-run
-	@$(HERE) for file in $$(grep -l '__name__ == "__main__"' bench/*.py); do \
-		name=$$(basename "$$file" .py); echo "bench.$$name"; .venv/bin/python -m "bench.$$name" --smoke || exit 1; done
+	@$(HERE) for name in $$(.venv/bin/psmr bench); do .venv/bin/psmr bench "$$name" --quick || exit 1; done
 
 clean:
 	@$(HERE) rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

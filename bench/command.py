@@ -9,14 +9,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-NAMES = ("replicated",)
 EXIT_FAILED = 1
 
 
 def run_bench(name: str, json_file: Path | None, quick: bool) -> int:
     """Run benchmark `name`; 0 when its answers were right as well as measured."""
     module = importlib.import_module(f"bench.{name}")
-    result = module.run(quick)
+    progress = Console(stderr=True)
+    result = module.run(quick, lambda text: progress.print(f"{name}: {text}", style="dim", highlight=False))
     console = Console()
     heading, *rows = module.table(result)
     table = Table(title=f"{name}: {module.QUESTION}", title_justify="left")

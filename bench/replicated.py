@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -40,26 +41,28 @@ class Load:
     runs: int = 5
 
 
-def run(quick: bool) -> dict[str, Any]:
+def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure, durable and in memory; the durable figures stand at the top of the result."""
     load = Load(warm_up_s=0.2, seconds=0.5, runs=1) if quick else Load()
-    rows = [measure(replace(load, durability=durability)) for durability in ("disk", "memory")]
+    rows = [measure(replace(load, durability=durability), say) for durability in ("disk", "memory")]
     return {"bench": "replicated", "question": QUESTION, "machine": machine(), **rows[0], "rows": rows}
 
 
-def measure(load: Load) -> dict[str, Any]:
+def measure(load: Load, say: Callable[[str], None]) -> dict[str, Any]:
     """One configuration: `runs` runs on one cluster, their median throughput, the latencies of all."""
     throughput: list[float] = []
     latencies_us: list[float] = []
     with LocalCluster(
         IntegerKV, name="bench", replicas=load.replicas, workers=load.workers, durability=load.durability
     ) as cluster:
+        say(f"{load.durability}: starting {load.replicas} replicas")
         cluster.wait_ready()
         with connect_blocking(IntegerKV, cluster.addresses, window=load.window) as kv:
             columns = _columns(load)
             _drive(kv, columns, load, load.warm_up_s)
-            for _ in range(load.runs):
+            for number in range(load.runs):
                 commands_per_s, taken = _drive(kv, columns, load, load.seconds)
+                say(f"{load.durability}, run {number + 1} of {load.runs}: {commands_per_s:,.0f} commands/s")
                 throughput.append(commands_per_s)
                 latencies_us += taken
         digests = _digests(cluster)

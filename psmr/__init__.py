@@ -2,30 +2,29 @@
 
 from typing import TYPE_CHECKING
 
-from cdep import (
-    DeclarationError,
-    Max,
-    Size,
-    StateMachine,
-    dependent,
-    f64,
-    i8,
-    i16,
-    i32,
-    i64,
-    independent,
-    partially_dependent,
-    u8,
-    u16,
-    u32,
-    u64,
-)
-from psmr.state.array import Array, Table
-from psmr.state.map import Map
-from psmr.state.scratch import Scratch
-
 if TYPE_CHECKING:
+    from cdep import (
+        DeclarationError,
+        Max,
+        Size,
+        StateMachine,
+        dependent,
+        f64,
+        i8,
+        i16,
+        i32,
+        i64,
+        independent,
+        partially_dependent,
+        u8,
+        u16,
+        u32,
+        u64,
+    )
     from psmr.client.connecting import connect, connect_blocking
+    from psmr.state.array import Array, Table
+    from psmr.state.map import Map
+    from psmr.state.scratch import Scratch
 
 __version__ = "0.1.0"
 
@@ -54,13 +53,31 @@ __all__ = [
     "u64",
 ]
 
+_ELSEWHERE = {
+    "Array": "psmr.state.array",
+    "Map": "psmr.state.map",
+    "Scratch": "psmr.state.scratch",
+    "Table": "psmr.state.array",
+    "connect": "psmr.client.connecting",
+    "connect_blocking": "psmr.client.connecting",
+}
+"""Where a public name is defined; all others are of `cdep`."""
+
 if not TYPE_CHECKING:
     # A type checker must not see this function: it would believe in any name of this module.
 
     def __getattr__(name: str) -> object:
-        """The clients, imported when first asked for: a service's module needs neither sockets nor event loops."""
-        if name not in ("connect", "connect_blocking"):
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from psmr.client import connecting
+        """A public name, imported when first asked for (PEP 562).
 
-        return getattr(connecting, name)
+        So the command line says what it can do without loading a compiler, and a service's module needs no sockets.
+        """
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = getattr(import_module(_ELSEWHERE.get(name, "cdep")), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -66,7 +66,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         files = {name: text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{free}") for name, text in files.items()}
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    yield tmp_path
+    return tmp_path
 
 
 def _files() -> dict[str, str]:
