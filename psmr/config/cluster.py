@@ -68,12 +68,12 @@ class Tuning:
     heartbeat_ms: int = 50
     segment_mib: int = 64
     """Size of one file of the log."""
-    ring_mib: int = 16
-    """Size of the ring through which delivery hands batches to workers."""
+    ring_mib: int = 64
+    """Size of the ring through which delivery hands batches to workers; any batch must fit."""
     spin_us: int = 20
     """How long a worker that waits spins before it sleeps."""
-    lookahead: int = 1024
-    """Commands that the owner of a barrier examines for the next parallel stretch."""
+    lookahead: int = 24
+    """A barrier is held on to while the next synchronous command is within so many commands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +129,9 @@ TUNING: dict[str, Kind] = {
     "election_timeout_ms": Integer(10, 60_000, default=Tuning().election_timeout_ms),
     "heartbeat_ms": Integer(1, 30_000, default=Tuning().heartbeat_ms),
     "segment_mib": Integer(1, 1024, default=Tuning().segment_mib),
-    "ring_mib": Integer(1, 1024, default=Tuning().ring_mib),
+    "ring_mib": Integer(32, 1024, default=Tuning().ring_mib),
     "spin_us": Integer(0, 10_000, default=Tuning().spin_us),
-    "lookahead": Integer(1, 1_000_000, default=Tuning().lookahead),
+    "lookahead": Integer(0, 1_000_000, default=Tuning().lookahead),
 }
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import select
+import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -156,6 +158,18 @@ class Engine:
     def offer(self, session: int, sequence: int, stride: int, count: int, records: Any, blob: Any, now_us: int) -> bool:
         """Publish a batch for execution; False while there is no room for it.
 
+        As `prepare`, then `publish`.
+        """
+        if not self.prepare(session, sequence, stride, count, records, blob, now_us):
+            return False
+        self.publish()
+        return True
+
+    def prepare(
+        self, session: int, sequence: int, stride: int, count: int, records: Any, blob: Any, now_us: int
+    ) -> bool:
+        """Put a batch in place, checked and routed, for the next `publish`; False while there is no room for it.
+
         Raises MalformedBatch for one that no replica may execute: alike on all, for it depends on the batch alone.
         """
         if stride != self.layout.stride:
@@ -182,10 +196,13 @@ class Engine:
         self.memory.write_slot(self._published, start, start + blob_place, count, owners, now_us, reply_bytes)
         self._slots.append(_Slot(session, sequence, count))
         self._published += 1
+        return True
+
+    def publish(self) -> None:
+        """Let the workers execute everything that is prepared."""
         store(self.memory.control + at.PUBLISHED, self._published)
         for worker in range(self.workers):
             rouse(self.memory.control, worker)
-        return True
 
     def _admit(self, records: int, count: int, blob: int, blob_bytes: int, owners: int) -> None:
         bad = self._module.admit(records, count, blob, blob_bytes, self._table, owners, self.memory.totals)
@@ -259,6 +276,20 @@ class Engine:
             os.eventfd_read(self.bell)
         except BlockingIOError:
             return
+
+    def settle(self, timeout_s: float) -> bool:
+        """Sleep until everything published is completed; False when that takes longer, or a worker has died."""
+        deadline = time.monotonic() + timeout_s
+        while self.completed() < self._published:
+            store(self.memory.control + at.BELL_WANTED, 1)
+            fence_now()
+            if self.completed() < self._published:
+                wait_s = max(0.0, deadline - time.monotonic())
+                ready, _, _ = select.select([self.bell, *self.sentinels], [], [], wait_s)
+                if not ready or self.dead():
+                    return False
+            self.silence_bell()
+        return True
 
     def counters(self) -> Counters:
         """What each worker has executed so far."""

@@ -6,7 +6,8 @@ among crashing members or lying ones.
 - `append` hands a payload in. It may come to be ordered once, several times, or never, at any time from then on; payloads
   may overtake each other. Exactly-once and a session's order are made above, at delivery.
 - `committed` is the index up to which every replica reads the same entries for good. It never falls.
-- Entries are numbered from 1 without gaps; an entry's payload may be empty.
+- Entries are numbered from 1 without gaps, and their stamps never go back. An entry holds any number of payloads, also
+  none, each whole and unaltered, one behind the other: a payload must say itself where it ends.
 - Nothing in an entry may be trusted: whoever delivers it checks it, alike on every replica.
 """
 
@@ -28,13 +29,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class LogStatus:
-    """Where a log stands, for people: `leader` is None where there is none, or none is known."""
+    """Where a log stands, for people: `leader` is None where there is none, or none is known.
+
+    `malformed` counts messages that no member of the log sends and that were dropped.
+    """
 
     role: str
     term: int
     leader: int | None
     last_index: int
     committed: int
+    malformed: int = 0
 
 
 class OrderedLog(Protocol):
@@ -45,7 +50,10 @@ class OrderedLog(Protocol):
         """The index of the newest committed entry; 0 when there is none."""
 
     def append(self, payload: bytes) -> None:
-        """Hand in a payload to be ordered. Raises Refused when it cannot be taken now; nothing was done then."""
+        """Hand in a payload to be ordered.
+
+        Raises Refused when it cannot be taken now, InvalidCall when it is too large for an entry; nothing was done then.
+        """
 
     def read(self, first: int, max_bytes: int) -> Sequence[Entry]:
         """Committed entries from `first` on, whole, at least one if there is any, about `max_bytes` together."""

@@ -33,10 +33,11 @@ from psmr.core.raft import (
     Truncate,
     Unreachable,
 )
-from psmr.errors import LogDamaged, Refused
+from psmr.errors import InvalidCall, LogDamaged, Refused
 from psmr.log.port import Entry, LogStatus
 from psmr.storage import HardState as HardStateFile
 from psmr.storage import LogStore, Record, decode, decode_unchecked, encode
+from psmr.storage.record import MAX_PAYLOAD_BYTES
 from psmr.transport.peers import PeerLinks, PeerMessage
 
 ENTRY_BYTES = 1 << 18
@@ -81,7 +82,8 @@ class RaftLog:
         self._waiting_bytes = 0
         self._uncommitted: deque[tuple[int, int]] = deque()
         self._uncommitted_bytes = 0
-        self._last_time_us = 0
+        # A clock that was set back while this member was down must not take the log's stamps back.
+        self._last_time_us = store.read(store.last_index, 1)[0].time_us if store.last_index else 0
         self.role_changes: list[RoleChanged] = []
 
     @property
@@ -91,16 +93,23 @@ class RaftLog:
 
     def append(self, payload: bytes) -> None:
         """Order the payload with the next step, or send it on to the leader."""
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise InvalidCall(
+                f"expected a payload of at most {MAX_PAYLOAD_BYTES} bytes, found {len(payload)}: split it"
+            )
         leader = self._raft.leader
         if leader is None:
             raise Refused("no leader is known: a majority of replicas must be running; try again")
-        backlog_bytes = self._uncommitted_bytes + self._waiting_bytes
-        if backlog_bytes > UNCOMMITTED_BYTES_MAX:
-            raise Refused(f"{backlog_bytes} bytes wait to be committed; try again")
+        if self._backlog_bytes > UNCOMMITTED_BYTES_MAX:
+            raise Refused(f"{self._backlog_bytes} bytes wait to be committed; try again")
         if leader == self._me:
             self._wait([payload])
         elif not self._links.send(leader, None, [payload]):
             raise Refused(f"the leader, replica {leader}, cannot be reached from here; try again")
+
+    @property
+    def _backlog_bytes(self) -> int:
+        return self._uncommitted_bytes + self._waiting_bytes
 
     def read(self, first: int, max_bytes: int) -> Sequence[Entry]:
         """Committed entries, from memory or from disk."""
@@ -138,8 +147,7 @@ class RaftLog:
 
     def _take(self, message: PeerMessage) -> None:
         if message.message is None:
-            if self._raft.leader == self._me:
-                self._wait(message.payloads)
+            self._take_forwarded(message.payloads)
             return
         payloads: tuple[object, ...] = ()
         if isinstance(message.message, AppendEntries):
@@ -152,6 +160,13 @@ class RaftLog:
                 self._links.malformed += 1
                 return
         self._perform(self._raft.handle(Receive(message.sender, message.message, payloads)))
+
+    def _take_forwarded(self, payloads: Sequence[bytes]) -> None:
+        """A follower's payloads; dropped, as by a lossy network, where `append` would refuse them."""
+        if any(len(payload) > MAX_PAYLOAD_BYTES for payload in payloads):
+            self._links.malformed += 1
+        elif self._raft.leader == self._me and self._backlog_bytes <= UNCOMMITTED_BYTES_MAX:
+            self._wait(payloads)
 
     def _wait(self, payloads: Sequence[bytes]) -> None:
         self._waiting.extend(payloads)
@@ -226,9 +241,9 @@ class RaftLog:
             self._uncommitted_bytes -= self._uncommitted.popleft()[1]
 
     def status(self) -> LogStatus:
-        """Role, term, leader, last index and commit index."""
-        raft = self._raft
-        return LogStatus(raft.role.value, raft.term, raft.leader, raft.last_index, self._committed)
+        """Role, term, leader, last index, commit index, and how many messages made no sense."""
+        raft, malformed = self._raft, self._links.malformed
+        return LogStatus(raft.role.value, raft.term, raft.leader, raft.last_index, self._committed, malformed)
 
     def close(self) -> None:
         """Write what is queued, close files and sockets."""

@@ -111,6 +111,7 @@ class Replica:
         try:
             batch = parse_whole(request.batch)
         except MalformedBatch as error:
+            self._port.malformed += 1
             self._port.error(request.connection, str(error))
             return
         self._routes.learn(batch.session, request.connection)
@@ -177,7 +178,7 @@ class Replica:
             "commands": counts.commands,
             "batches": counts.batches,
             "duplicates": counts.duplicates,
-            "malformed": counts.malformed + self._port.malformed,
+            "malformed": counts.malformed + self._port.malformed + log.malformed,
             "synchronous_commands": counters.synchronous_commands,
             "barriers": sum(counters.synchronous),
             "run_on": sum(counters.run_on),

@@ -7,6 +7,7 @@ limits) is part of its type and so a constant in the machine code. The algorithm
 from __future__ import annotations
 
 import operator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -118,40 +119,40 @@ def require(found: Any, wanted: ValueType, place: str) -> None:
         raise TypingError(f"{place}: expected {wanted.name}, found {found}{hint}")
 
 
+@inlined
+def _find_integer(base: int, key: Any) -> int:
+    return map_core.find_u64(base, _integer_bits(key))
+
+
+@inlined
+def _find_bytes(base: int, key: Any) -> int:
+    return map_core.find_bytes(base, address_of(key), length_of(key))
+
+
 def _finder(key: ValueType) -> Any:
-    if key.key_kind == "integer":
+    return _find_integer if key.key_kind == "integer" else _find_bytes
 
-        @inlined
-        def find(base: int, key: Any) -> int:
-            return map_core.find_u64(base, _integer_bits(key))
 
-    else:
+@inlined
+def _insert_integer(base: int, frame: int, key: Any) -> int:
+    return map_core.insert_u64(base, frame, _integer_bits(key))
 
-        @inlined
-        def find(base: int, key: Any) -> int:
-            return map_core.find_bytes(base, address_of(key), length_of(key))
 
-    return find
+@lru_cache
+def _byte_inserter(limit: int) -> Any:
+    message = f"a key is longer than the {limit} bytes that the map was declared with"
+
+    @inlined
+    def insert(base: int, frame: int, key: Any) -> int:
+        if length_of(key) > limit:
+            raise ValueError(message)
+        return map_core.insert_bytes(base, frame, address_of(key), length_of(key))
+
+    return insert
 
 
 def _inserter(key: ValueType) -> Any:
-    if key.key_kind == "integer":
-
-        @inlined
-        def insert(base: int, frame: int, key: Any) -> int:
-            return map_core.insert_u64(base, frame, _integer_bits(key))
-
-    else:
-        limit = key.limit
-        message = f"a key is longer than the {limit} bytes that the map was declared with"
-
-        @inlined
-        def insert(base: int, frame: int, key: Any) -> int:
-            if length_of(key) > limit:
-                raise ValueError(message)
-            return map_core.insert_bytes(base, frame, address_of(key), length_of(key))
-
-    return insert
+    return _insert_integer if key.key_kind == "integer" else _byte_inserter(key.limit)
 
 
 @overload_method(MapType, "get", strict=False)

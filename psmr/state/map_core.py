@@ -132,13 +132,13 @@ def _find(base: int, partition: int, hashed: np.uint64, key: np.uint64, length: 
     return _entry(base, partition, int64(word & np.uint64(0xFFFFFFFF)) - 1)
 
 
-@inlined
+@compiled
 def find_u64(base: int, key: np.uint64) -> int:
     """The address of the entry of an integer key, or 0."""
     return _find(base, partition_of_u64(base, key), hash_of_u64(key), key, -1)
 
 
-@inlined
+@compiled
 def find_bytes(base: int, address: int, length: int) -> int:
     """The address of the entry of a byte key, or 0."""
     hashed = hash_bytes(address, length)

@@ -80,7 +80,8 @@ class PeerLinks:
                 return None
             try:
                 head = self._decoder.decode(frames[0])
-            except msgspec.MsgspecError:
+            except (msgspec.MsgspecError, RecursionError):
+                # Surplus fields are skipped, however deep they are nested: that ends in RecursionError.
                 self.malformed += 1
                 continue
             if head.cluster == self._cluster_id and head.sender in self._outboxes:

@@ -1,0 +1,210 @@
+"""What does parallel execution win, and where does it collapse? One prepared log, no network, no disk.
+
+The same batches are executed by one worker without masks and barriers (single-threaded SMR), by several workers with a barrier a synchronous
+command (`look_ahead = 0`, as in the paper), and by several workers whose barriers combine. Batches are in place and routed before the
+clock runs; runs alternate between the three. The state afterwards and every reply must be the same: a figure counts only then.
+
+Amdahl's bound for a share d of dependent commands on k workers is 1 / (d + (1 - d) / k).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from bench._machine import machine
+from bench._measurement import Spread
+from bench._work import CELLS, Work
+from cdep import service_of
+from proxies.layout import layout_of
+from psmr.execution.engine import Engine
+
+QUESTION = "what does parallel execution win, and where does it collapse?"
+LOOK_AHEAD = 24
+BATCH = 1 << 17
+RING_BYTES = 512 << 20
+_STALL_S = 60.0
+_SERVICE_NS = (20, 200, 2_000, 20_000)
+_SHARES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """What to measure."""
+
+    workers: tuple[int, ...]
+    service_ns: tuple[int, ...] = _SERVICE_NS
+    shares: tuple[float, ...] = _SHARES
+    runs: int = 5
+    run_s: float = 0.08
+
+
+def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
+    """The grid: workers × share of dependent commands × service time, and an interpreted handler."""
+    cores = len(os.sched_getaffinity(0))
+    workers = tuple(count for count in (2, 4, 8, 16) if count <= cores) or (2,)
+    grid = Grid(workers[:1], (200,), (0.0, 1.0), 1, 0.005) if quick else Grid(workers)
+    cost = _calibrate(say)
+    rows: list[dict[str, Any]] = []
+    for count in grid.workers:
+        rows += _measure(grid, count, cost, say)
+        if not quick:
+            rows += _measure_interpreted(grid, count, say)
+    return {"bench": "execution", "question": QUESTION, "machine": machine(), "calibration_ns": cost, "rows": rows}
+
+
+class _Contestants:
+    """Three engines over the same service; they sleep while another one runs."""
+
+    def __init__(self, workers: int, compiled: bool) -> None:
+        self._made = [
+            ("smr", Engine(Work, 1, compiled=compiled, ring_bytes=RING_BYTES)),
+            ("paper", Engine(Work, workers, compiled=compiled, ring_bytes=RING_BYTES, look_ahead=0)),
+            ("psmr", Engine(Work, workers, compiled=compiled, ring_bytes=RING_BYTES, look_ahead=LOOK_AHEAD)),
+        ]
+        for _, engine in self._made:
+            engine.start()
+
+    def race(self, records: np.ndarray[Any, Any], runs: int) -> dict[str, Spread]:
+        """Commands a second of each, over runs that take turns; raises AssertionError if their answers differ."""
+        figures: dict[str, list[float]] = {name: [] for name, _ in self._made}
+        for _ in range(runs + 1):
+            answers = set()
+            for name, engine in self._made:
+                seconds, replies = _execute(engine, records)
+                figures[name].append(len(records) / seconds)
+                answers.add((replies, engine.digest()))
+            if len(answers) != 1:
+                raise AssertionError(f"execution: expected one answer of three engines, found {len(answers)}")
+        # The first round warms up.
+        return {name: Spread(tuple(values[1:])) for name, values in figures.items()}
+
+    def close(self) -> None:
+        for _, engine in self._made:
+            engine.close()
+
+
+def _execute(engine: Engine, records: np.ndarray[Any, Any]) -> tuple[float, int]:
+    """Execute prepared batches: (seconds from publishing to the last reply, hash of all replies)."""
+    stride = engine.layout.stride
+    for start in range(0, len(records), BATCH):
+        rows = records[start : start + BATCH]
+        if not engine.prepare(1, 1, stride, len(rows), rows.tobytes(), b"", 0):
+            raise AssertionError("execution: expected the whole log to fit the ring")
+    started = time.perf_counter()
+    engine.publish()
+    if not engine.settle(_STALL_S):
+        raise AssertionError(f"execution: expected the workers to finish, found {engine.dead() or 'them stalled'}")
+    seconds = time.perf_counter() - started
+    digest = xxhash.xxh3_64()
+    for executed in engine.collect():
+        digest.update(executed.reply)
+    return seconds, digest.intdigest()
+
+
+def _log(count: int, share: float, rounds: int) -> np.ndarray[Any, Any]:
+    """`count` commands, a share of them dependent, spread at random."""
+    layout = layout_of(service_of(Work))
+    random = np.random.default_rng(7)
+    records = np.zeros(count, layout.command("turn").dtype(layout.stride))
+    records["op"] = random.random(count) < share
+    records["cell"] = random.integers(0, CELLS, count)
+    records["rounds"] = rounds
+    records["seed"] = random.integers(0, 1 << 60, count)
+    return records
+
+
+def _calibrate(say: Callable[[str], None]) -> tuple[float, float]:
+    """(ns of a command without work, ns a round), on one worker."""
+    engine = Engine(Work, 1, ring_bytes=RING_BYTES)
+    engine.start()
+    try:
+        empty = min(_execute(engine, _log(200_000, 0.0, 0))[0] for _ in range(5)) / 200_000 * 1e9
+        full = min(_execute(engine, _log(20_000, 0.0, 1000))[0] for _ in range(5)) / 20_000 * 1e9
+    finally:
+        engine.close()
+    say(f"a command without work takes {empty:.1f} ns, a round {(full - empty) / 1000:.2f} ns")
+    return empty, (full - empty) / 1000
+
+
+def _measure(grid: Grid, workers: int, cost: tuple[float, float], say: Callable[[str], None]) -> list[dict[str, Any]]:
+    contestants = _Contestants(workers, compiled=True)
+    rows: list[dict[str, Any]] = []
+    try:
+        for service_ns in grid.service_ns:
+            rounds = max(0, round((service_ns - cost[0]) / cost[1]))
+            count = int(min(2_000_000, max(200, grid.run_s * 1e9 / service_ns)))
+            for share in grid.shares:
+                spreads = contestants.race(_log(count, share, rounds), grid.runs)
+                rows.append(_row("compiled", workers, share, service_ns, spreads))
+                say(_line(rows[-1]))
+    finally:
+        contestants.close()
+    return rows
+
+
+def _measure_interpreted(grid: Grid, workers: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
+    contestants = _Contestants(workers, compiled=False)
+    rows: list[dict[str, Any]] = []
+    try:
+        for share in grid.shares:
+            spreads = contestants.race(_log(4000, share, 1), grid.runs)
+            rows.append(_row("interpreted", workers, share, round(1e9 / spreads["smr"].median), spreads))
+            say(_line(rows[-1]))
+    finally:
+        contestants.close()
+    return rows
+
+
+def _row(handler: str, workers: int, share: float, service_ns: int, spreads: dict[str, Spread]) -> dict[str, Any]:
+    rates = {f"{name}_per_s": round(spread.median) for name, spread in spreads.items()}
+    return {
+        "handler": handler,
+        "workers": workers,
+        "dependent_share": share,
+        "service_ns": service_ns,
+        **rates,
+        "paper_ratio": round(rates["paper_per_s"] / rates["smr_per_s"], 3),
+        "psmr_ratio": round(rates["psmr_per_s"] / rates["smr_per_s"], 3),
+        "amdahl": round(1 / (share + (1 - share) / workers), 3),
+        "runs_per_s": {name: [round(run) for run in spread.runs] for name, spread in spreads.items()},
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    return (
+        f"{row['handler']}, {row['workers']} workers, {row['service_ns']} ns, {row['dependent_share']:.0%} dependent: "
+        f"paper {row['paper_ratio']:.2f} ×, combining {row['psmr_ratio']:.2f} × one thread"
+    )
+
+
+def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Rows for people: the first is the heading."""
+    rows: list[tuple[str, ...]] = [
+        ("handler", "workers", "service", "dependent", "one thread /s", "paper", "combining", "Amdahl")
+    ]
+    for row in result["rows"]:
+        rows.append(
+            (
+                row["handler"],
+                str(row["workers"]),
+                f"{row['service_ns']:,} ns",
+                f"{row['dependent_share']:.0%}",
+                f"{row['smr_per_s']:,}",
+                f"{row['paper_ratio']:.2f} ×",
+                f"{row['psmr_ratio']:.2f} ×",
+                f"{row['amdahl']:.2f} ×",
+            )
+        )
+    return rows
+
+
+def passed(result: dict[str, Any]) -> bool:
+    """Answers were compared as each row was measured."""
+    return bool(result["rows"])
