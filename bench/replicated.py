@@ -17,13 +17,12 @@ import numpy as np
 from psmr.client.connecting import connect_blocking
 
 from apps.kv import IntegerKV
+from bench._digests import digests
 from bench._machine import machine
 from bench._measurement import Spread, percentile
 from psmr.cluster.local import LocalCluster
-from psmr.errors import ClusterUnavailable
 
 QUESTION = "what does replication cost?"
-_CATCH_UP_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +64,14 @@ def measure(load: Load, say: Callable[[str], None]) -> dict[str, Any]:
                 say(f"{load.durability}, run {number + 1} of {load.runs}: {commands_per_s:,.0f} commands/s")
                 throughput.append(commands_per_s)
                 latencies_us += taken
-        digests = _digests(cluster)
+        taken_digests = digests(cluster)
     spread = Spread(tuple(throughput))
     return {
         "commands_per_s": round(spread.median),
         "runs_per_s": [round(run) for run in spread.runs],
         "latency_us": {"p50": round(percentile(latencies_us, 0.5)), "p99": round(percentile(latencies_us, 0.99))},
-        "digests": digests,
-        "digests_equal": len(set(digests)) == 1 and len(digests) == load.replicas,
+        "digests": taken_digests,
+        "digests_equal": len(set(taken_digests)) == 1 and len(taken_digests) == load.replicas,
         **asdict(load),
     }
 
@@ -102,18 +101,6 @@ def _drive(kv: Any, columns: list[tuple[Any, Any]], load: Load, seconds: float) 
         pending.result().check()
         latencies_us.append((time.perf_counter() - began) * 1e6)
     return len(latencies_us) * load.batch / (time.perf_counter() - started), latencies_us
-
-
-def _digests(cluster: LocalCluster) -> list[str]:
-    """Every replica's digest of state and sessions, once all have executed the whole log."""
-    deadline = time.monotonic() + _CATCH_UP_S
-    while True:
-        statuses = cluster.statuses(digest=True)
-        places = {(status.get("delivered"), status.get("last_index")) for status in statuses}
-        if len(places) == 1 and all(status.reachable for status in statuses):
-            return [f"{status.get('digest')}-{status.get('sessions_digest')}" for status in statuses]
-        if time.monotonic() > deadline:
-            raise ClusterUnavailable(f"bench: expected the replicas at one log index, found {places}")
 
 
 def table(result: dict[str, Any]) -> list[tuple[str, ...]]:

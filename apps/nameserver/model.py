@@ -153,10 +153,8 @@ class NameserverMeaning:
         held = next((records for known, records in state if known == name), ())
         if command == "lookup":
             return state, looked_up(held, arguments[1])
-        if command == "add":
-            changed = with_record(held, Record(*arguments[1:]))
-        else:
-            changed = without_record(held, *arguments[1:])
+        is_add = command == "add"
+        changed = with_record(held, Record(*arguments[1:])) if is_add else without_record(held, *arguments[1:])
         return _stored(state, name, held, changed), len(changed) != len(held)
 
     def key(self, command: str, arguments: tuple[Any, ...], /) -> Hashable | None:

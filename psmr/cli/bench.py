@@ -12,6 +12,8 @@ import typer
 from psmr.cli.arguments import benchmark_names, complete_benchmark, prose
 from psmr.cli.output import console
 
+STANDARD_OUTPUT = "-"
+
 
 def bench(
     name: Annotated[
@@ -24,7 +26,10 @@ def bench(
         ),
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the measurements there, too.")
+        Path | None,
+        typer.Option(
+            "--json", metavar="[FILE]", help="Write the measurements there, too; without FILE, print only them."
+        ),
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Shortened, to see that it runs; the figures mean little.")
@@ -48,6 +53,18 @@ def bench(
     # By name: the engine imports nothing of what measures it.
     command = importlib.import_module("bench.command")
     return int(command.run_bench(name, json_file, quick))
+
+
+def complete_json(words: list[str]) -> list[str]:
+    """Let `psmr bench NAME --json` do without a file: typer knows no option whose value may be left out."""
+    if words[:1] != ["bench"] or "--json" not in words:
+        return words
+    place = words.index("--json")
+    following = words[place + 1 : place + 2]
+    named = any(word in benchmark_names() for word in words[1:place])
+    if following and not following[0].startswith("-") and (named or following[0] not in benchmark_names()):
+        return words
+    return [*words[: place + 1], STANDARD_OUTPUT, *words[place + 1 :]]
 
 
 def register(program: typer.Typer) -> None:

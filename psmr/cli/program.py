@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    result = program(words, prog_name="psmr", standalone_mode=False)
+    result = program(bench.complete_json(words), prog_name="psmr", standalone_mode=False)
     sys.stdout.flush()
     return result if isinstance(result, int) else ExitCode.OK
 

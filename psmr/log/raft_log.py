@@ -138,6 +138,8 @@ class RaftLog:
         self._take_synced()
         if self._waiting:
             self._propose()
+        while self._store.has_synced:
+            self._take_synced()
         return self._raft.next_deadline_us if now_us >= 0 else 0
 
     def _take_synced(self) -> None:

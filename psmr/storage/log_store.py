@@ -67,7 +67,7 @@ class LogStore:
         self._segments = segments
         self._epoch = 0
         self._closed = False
-        self._writer = LogWriter(segments, mark, files, folder)
+        self._writer = LogWriter(segments, mark, files, folder, at_once=not sync)
 
     @property
     def first_index(self) -> int:
@@ -184,6 +184,11 @@ class LogStore:
             self._pass_on_mark()
             self._cache.shrink(self._written_index)
         return synced
+
+    @property
+    def has_synced(self) -> bool:
+        """Whether `take_synced` may have something to say."""
+        return self._writer.has_reports
 
     def check(self) -> None:
         """Raise DiskFailed if the disk has failed."""

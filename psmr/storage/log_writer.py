@@ -1,4 +1,7 @@
-"""The thread that writes the log: whatever has queued up goes to disk in one write and one fdatasync (group commit).
+"""The writer of the log: whatever has queued up goes to disk in one write and one fdatasync (group commit), by a thread.
+
+A log that is not synced has nothing to wait for: its records go to the kernel at once, in the owner's own thread, and are
+reported at once.
 
 The owner puts work in; reports come out with an eventfd that an event loop can poll. When the disk fails, the thread
 ends there: nothing queued is written, nothing is reported, and `check` raises from then on. A failed fdatasync is never
@@ -48,9 +51,11 @@ class _Stop:
 
 
 class LogWriter:
-    """Owns the segments for writing; all its methods are the owner's, `_run` is the thread."""
+    """Owns the segments for writing; all its methods are the owner's, `_run` is the thread. `at_once`: no thread."""
 
-    def __init__(self, segments: Segments, commit_mark: CommitMark, files: Files, folder: Path) -> None:
+    def __init__(
+        self, segments: Segments, commit_mark: CommitMark, files: Files, folder: Path, *, at_once: bool = False
+    ) -> None:
         self._segments = segments
         self._commit_mark = commit_mark
         self._files = files
@@ -64,16 +69,34 @@ class LogWriter:
         self._failure: DiskFailed | None = None
         self.mark_wanted = commit_mark.index
         self._mark_saved_at_s = time.monotonic()
-        self._thread = Thread(target=self._run, name="log-writer", daemon=True)
-        self._thread.start()
+        self._thread: Thread | None = None
+        if not at_once:
+            self._thread = Thread(target=self._run, name="log-writer", daemon=True)
+            self._thread.start()
 
     def append(self, records: list[Record]) -> None:
         """Queue records, to be reported when written; the list is the writer's from now on."""
-        self._queue.put(records)
+        self._hand_over(records)
 
     def cut(self, cut: Cut) -> None:
         """Queue a cut, behind what is queued already."""
-        self._queue.put(cut)
+        self._hand_over(cut)
+
+    @property
+    def has_reports(self) -> bool:
+        """Whether `take_reports` would give any."""
+        return bool(self._reports)
+
+    def _hand_over(self, task: list[Record] | Cut) -> None:
+        if self._thread is not None:
+            self._queue.put(task)
+            return
+        try:
+            self._perform([task])
+            self._save_mark(at_once=False)
+        except DiskFailed as failure:
+            self._failure = failure
+            raise
 
     def fileno(self) -> int:
         """Readable when `take_report` has something to say or `check` something to raise."""
@@ -99,8 +122,11 @@ class LogWriter:
     def close(self) -> None:
         """Write what is queued, end the thread, let go of its files."""
         self._stopping = True
-        self._queue.put(_Stop())
-        self._thread.join()
+        if self._thread is not None:
+            self._queue.put(_Stop())
+            self._thread.join()
+        elif self._failure is None:
+            self._save_mark_finally()
         self._segments.close()
         self._commit_mark.close()
         os.close(self._event_fd)
@@ -152,6 +178,12 @@ class LogWriter:
     def _report(self, synced: Synced) -> None:
         self._reports.append(synced)
         os.eventfd_write(self._event_fd, 1)
+
+    def _save_mark_finally(self) -> None:
+        try:
+            self._save_mark(at_once=True)
+        except DiskFailed as failure:
+            self._failure = failure
 
     def _save_mark(self, *, at_once: bool) -> None:
         wanted = self.mark_wanted

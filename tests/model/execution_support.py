@@ -36,12 +36,14 @@ class Raised:
 
 
 @contextmanager
-def engines(owner: type[StateMachine], workers: Sequence[int]) -> Iterator[dict[str, Engine]]:
-    """A started engine for each number of workers, interpreted and compiled, by name."""
+def engines(
+    owner: type[StateMachine], workers: Sequence[int], forms: Sequence[bool] = (True, False)
+) -> Iterator[dict[str, Engine]]:
+    """A started engine for each number of workers, compiled (True) and interpreted (False), by name."""
     made: dict[str, Engine] = {}
     with ExitStack() as stack:
         for count in workers:
-            for compiled in (True, False):
+            for compiled in forms:
                 name = f"{'compiled' if compiled else 'interpreted'}, {count} workers"
                 made[name] = Engine(owner, count, compiled=compiled, ring_bytes=RING_BYTES, spin=20)
                 stack.callback(made[name].close)

@@ -6,10 +6,12 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from digest_services import ROWS
 from execution_support import Batch
 
 from apps.nameserver.packing import ADD, REMOVE, Change, pack_changes
+from cdep.hashing import groups_of_u64
 
 Draw = Callable[[random.Random], tuple[str, tuple[Any, ...]]]
 
@@ -49,7 +51,7 @@ def integer_store_call(chosen: random.Random) -> tuple[str, tuple[Any, ...]]:
     return name, (key, *values)[: len(arguments)]
 
 
-_NAMES = [b".", b"a.", b"b.", b"com.", b"ns.com.", b"x" * 255, b""]
+_NAMES = [b".", b"a.", b"b.", b"com.", b"ns.com.", b"x" * 255, b"y" * 254, b""]
 _DATA = [b"", b"1", b"12", b"123", b"2", b"d" * 900, b"e" * 1024]
 
 
@@ -70,7 +72,7 @@ def nameserver_call(chosen: random.Random) -> tuple[str, tuple[Any, ...]]:
 
 
 def _name(chosen: random.Random) -> bytes:
-    return chosen.choice(_NAMES) if chosen.random() < 0.5 else b"name-%d." % chosen.randrange(200)
+    return chosen.choice(_NAMES) if chosen.random() < 0.5 else b"name-%d.of.some.length." % chosen.randrange(200)
 
 
 def _changes(chosen: random.Random) -> bytes:
@@ -84,11 +86,15 @@ def _changes(chosen: random.Random) -> bytes:
 
 
 def _some_changes(chosen: random.Random) -> list[Change]:
-    actions = [ADD, ADD, ADD, REMOVE]
-    return [
-        Change(chosen.choice(actions), chosen.choice([1, 2, 300]), chosen.randrange(1 << 32), chosen.choice(_DATA))
-        for _ in range(chosen.randrange(4))
-    ]
+    changes = []
+    for _ in range(chosen.randrange(4)):
+        kind, data = chosen.choice([1, 2, 300]), chosen.choice(_DATA)
+        changes.append(Change(ADD, kind, chosen.randrange(1 << 32), data))
+        if chosen.random() < 0.4:
+            changes.append(Change(REMOVE, kind, 0, data[: chosen.choice([0, 1, len(data)])]))
+    if chosen.random() < 0.2:
+        changes.append(Change(REMOVE, chosen.choice([1, 2]), 0, chosen.choice(_DATA)))
+    return changes
 
 
 _NOTES = [b"", b"late", b"a note", b"eleven byte"]
@@ -97,19 +103,29 @@ _TEXTS = [b"", b"x", b"xyz", b"y", b"text", b"t" * 24, b"12345678", b"123456789"
 
 def everything_call(chosen: random.Random) -> tuple[str, tuple[Any, ...]]:
     """A call of the service that uses everything."""
-    name = chosen.choice(list(_EVERYTHING))
-    if name in ("reset", "summary") and chosen.random() < 0.7:
-        name = "write_row"
+    name = _pick(chosen, {name: _SHARES.get(name, 4) for name in _EVERYTHING})
     return name, _EVERYTHING[name](chosen)
 
 
+_NUMBERS = np.arange(1 << 11, dtype=np.uint64)
+_CROWD = _NUMBERS[groups_of_u64(_NUMBERS) == 7][:14].tolist()
+"""More numbers of one group than their map has room for in a group."""
+
+
 def _row(chosen: random.Random) -> int:
-    return chosen.randrange(ROWS + 3) if chosen.random() < 0.3 else chosen.randrange(8)
+    return chosen.randrange(ROWS + 9) if chosen.random() < 0.3 else chosen.randrange(8)
 
 
 def _wide(chosen: random.Random) -> int:
     return chosen.choice([chosen.randint(-100, 100), chosen.randint(-(1 << 63), (1 << 63) - 1)])
 
+
+def _number(chosen: random.Random) -> int:
+    return chosen.choice(_CROWD) if chosen.random() < 0.7 else chosen.randrange(900)
+
+
+_SHARES = {"note_number": 16, "write_row": 8, "row_text": 8, "reset": 1, "summary": 2}
+"""Of commands; others have 4."""
 
 _EVERYTHING: dict[str, Callable[[random.Random], tuple[Any, ...]]] = {
     "write_row": lambda chosen: (
@@ -124,17 +140,17 @@ _EVERYTHING: dict[str, Callable[[random.Random], tuple[Any, ...]]] = {
     "row_weight": lambda chosen: (_row(chosen),),
     "row_small": lambda chosen: (_row(chosen),),
     "move": lambda chosen: (_row(chosen), _row(chosen), chosen.randrange(256)),
-    "note_number": lambda chosen: (chosen.randrange(600) * chosen.choice([1, 64]), _wide(chosen)),
-    "forget_number": lambda chosen: (chosen.randrange(600),),
+    "note_number": lambda chosen: (_number(chosen), _wide(chosen)),
+    "forget_number": lambda chosen: (_number(chosen),),
     "put_signed": lambda chosen: (chosen.choice([-3, -2, 5, 300, -32768]), chosen.choice([*_NOTES, b"s" * 16])),
     "get_signed": lambda chosen: (chosen.choice([-3, -2, 5, 0]),),
     "put_flag": lambda chosen: (chosen.random() < 0.5, b"code-%d" % chosen.randrange(10), chosen.random()),
     "take_code": lambda chosen: (b"code-%d" % chosen.randrange(10),),
     "put_text": lambda chosen: (chosen.choice(_TEXTS), chosen.randbytes(8), chosen.choice(_TEXTS)),
     "swap_tag": lambda chosen: (chosen.choice(_TEXTS), chosen.randbytes(8)),
-    "write_item": lambda chosen: (chosen.randrange(5), chosen.randrange(1 << 16)),
-    "read_item": lambda chosen: (chosen.randrange(5),),
-    "divide": lambda chosen: (_wide(chosen), chosen.choice([0, 1, -2, 7])),
+    "write_item": lambda chosen: (chosen.choice([1, 2, chosen.randrange(2000)]), chosen.randrange(1 << 16)),
+    "read_item": lambda chosen: (chosen.choice([1, 2, chosen.randrange(2000)]),),
+    "divide": lambda chosen: (max(_wide(chosen), 1 - (1 << 63)), chosen.choice([0, 1, -1, -2, 7])),
     "now": lambda chosen: (),
     "nothing": lambda chosen: (),
     "summary": lambda chosen: (),

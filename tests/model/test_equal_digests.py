@@ -16,7 +16,7 @@ from plain_state import PlainService
 from random_calls import Draw, byte_store_call, everything_call, integer_store_call, nameserver_call, random_log
 
 from apps import kv, nameserver
-from cdep import StateMachine
+from cdep import StateMachine, service_of
 from proxies.layout import layout_of
 from psmr.execution.engine import Engine
 from psmr.workload import Model
@@ -61,20 +61,13 @@ def test_one_log_gives_one_state_and_one_set_of_replies(subject: Subject, seed: 
 def _assert_same_replies(
     subject: Subject, log: list[Batch], replies: dict[str, list[bytes]], first: str, other: str
 ) -> None:
-    layout = layout_of(made_by(subject))
+    layout = layout_of(service_of(subject.owner))
     for number, batch in enumerate(log):
         if replies[first][number] == replies[other][number]:
             continue
         answers = (decode(layout, batch, replies[name][number]) for name in (first, other))
         differing = [(call, *pair) for call, *pair in zip(batch, *answers, strict=True) if pair[0] != pair[1]]
         pytest.fail(f"batch {number}: {first} and {other} reply differently: {differing or 'in the bytes only'}")
-
-
-def made_by(subject: Subject) -> Any:
-    """The service of a subject."""
-    from cdep import service_of
-
-    return service_of(subject.owner)
 
 
 def _assert_as_the_model(subject: Subject, log: list[Batch], replies: Sequence[bytes], engine: Engine) -> None:

@@ -1,0 +1,129 @@
+"""What does one command a call cost? Awaiting tasks, and one caller that pipelines.
+
+Each of n tasks awaits one `put` after the other on integer keys; calls made in one turn of the event loop share a batch. The pipelining
+caller makes calls without awaiting, 1,000 ahead, and collects their replies in order. Three replicas; the caller's process is one asyncio
+loop. Latency is from the call to its answer. The replicas' digests are compared at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from apps.kv import IntegerKV
+from bench._digests import digests
+from bench._machine import machine
+from bench._measurement import Spread, percentile
+from psmr.client.connecting import connect
+from psmr.cluster.local import LocalCluster
+
+QUESTION = "what does one command a call cost?"
+CALLERS = (1, 10, 100, 1000)
+AHEAD = 1000
+KEYS = 100_000
+
+
+def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
+    """Every number of callers, in memory and durable."""
+    seconds, runs = (0.3, 1) if quick else (2.0, 3)
+    rows: list[dict[str, Any]] = []
+    for durability in ("memory",) if quick else ("memory", "disk"):
+        with LocalCluster(IntegerKV, name="calls", workers=1, durability=durability) as cluster:
+            say(f"{durability}: starting 3 replicas")
+            cluster.wait_ready()
+            found = asyncio.run(_measure(cluster.addresses, seconds, runs, say))
+            taken = digests(cluster)
+        equal = len(set(taken)) == 1
+        rows += [{"durability": durability, **row, "digests_equal": equal} for row in found]
+    return {"bench": "calls", "question": QUESTION, "machine": machine(), "rows": rows}
+
+
+async def _measure(addresses: list[str], seconds: float, runs: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    async with connect(IntegerKV, addresses) as kv:
+        await _tasks(kv, 100, 0.2)
+        for callers in CALLERS:
+            found = [await _tasks(kv, callers, seconds) for _ in range(runs)]
+            rows.append(_row("awaiting", callers, found))
+            say(_line(rows[-1]))
+        found = [await _pipeline(kv, seconds) for _ in range(runs)]
+        rows.append(_row("pipelining", 1, found))
+        say(_line(rows[-1]))
+    return rows
+
+
+async def _tasks(kv: Any, callers: int, seconds: float) -> tuple[float, list[float]]:
+    """`callers` tasks, each awaiting one call after the other: (calls/s, latencies in microseconds)."""
+    latencies_us: list[float] = []
+    started = time.perf_counter()
+    until = started + seconds
+
+    async def call(key: int) -> None:
+        while (began := time.perf_counter()) < until:
+            key = (key * 31 + 7) % KEYS
+            await kv.put(key, key)
+            latencies_us.append((time.perf_counter() - began) * 1e6)
+
+    await asyncio.gather(*(call(number) for number in range(callers)))
+    return len(latencies_us) / (time.perf_counter() - started), latencies_us
+
+
+async def _pipeline(kv: Any, seconds: float) -> tuple[float, list[float]]:
+    """One caller, `AHEAD` calls ahead of the replies it collects in order."""
+    flying: deque[tuple[float, Awaitable[bool]]] = deque()
+    latencies_us: list[float] = []
+    key = 0
+    started = time.perf_counter()
+    until = started + seconds
+    while True:
+        now = time.perf_counter()
+        while len(flying) < AHEAD and now < until:
+            key = (key * 31 + 7) % KEYS
+            flying.append((now, kv.put(key, key)))
+        if not flying:
+            return len(latencies_us) / (time.perf_counter() - started), latencies_us
+        began, reply = flying.popleft()
+        await reply
+        latencies_us.append((time.perf_counter() - began) * 1e6)
+
+
+def _row(how: str, callers: int, found: list[tuple[float, list[float]]]) -> dict[str, Any]:
+    latencies = [latency for _, taken in found for latency in taken]
+    spread = Spread(tuple(rate for rate, _ in found))
+    return {
+        "how": how,
+        "callers": callers,
+        "calls_per_s": round(spread.median),
+        "runs_per_s": [round(rate) for rate in spread.runs],
+        "latency_us": {name: round(percentile(latencies, share)) for name, share in _PERCENTILES.items()},
+    }
+
+
+_PERCENTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
+
+
+def _line(row: dict[str, Any]) -> str:
+    return f"{row['how']}, {row['callers']} callers: {row['calls_per_s']:,} calls/s, p50 {row['latency_us']['p50']} us"
+
+
+def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Rows for people: the first is the heading."""
+    rows: list[tuple[str, ...]] = [("durability", "callers", "calls/s, median (least … most)", "p50", "p99", "p99.9")]
+    for row in result["rows"]:
+        rows.append(
+            (
+                row["durability"],
+                f"{row['callers']} {row['how']}",
+                Spread(tuple(row["runs_per_s"])).text(""),
+                *(f"{value / 1000:.2f} ms" for value in row["latency_us"].values()),
+            )
+        )
+    return rows
+
+
+def passed(result: dict[str, Any]) -> bool:
+    """Whether all replicas did the same."""
+    return all(row["digests_equal"] for row in result["rows"])

@@ -1,0 +1,103 @@
+"""How many workers a batch is worth: all of them, or one. A local choice; no result depends on it. Pure.
+
+Parallel execution pays until barriers eat what it wins, and where that is depends on the share of synchronous commands, on what a
+command costs, on what a barrier costs here, and on who else wants the cores. So it is measured, not modelled: batches fall into classes
+by their share of synchronous commands, and each class remembers what a command has cost, one way and the other.
+
+    cost of a command = time of all workers in the batch ÷ workers used ÷ commands
+
+The cheaper way is taken. The other one is tried again every `TRIAL` batches of the class, more rarely the worse it has been, because
+a class whose trial costs ten times as much must not pay for ten of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+TRIAL = 16
+TRIAL_MAX = 1024
+WEIGHT = 0.25
+_CLASSES = 12
+
+
+@dataclass(slots=True)
+class _Way:
+    """What one way of executing has cost a command, in ns; None before the first measurement."""
+
+    cost_ns: float | None = None
+
+    def observe(self, cost_ns: float) -> None:
+        self.cost_ns = cost_ns if self.cost_ns is None else self.cost_ns + WEIGHT * (cost_ns - self.cost_ns)
+
+
+@dataclass(slots=True)
+class _Class:
+    parallel: _Way = field(default_factory=_Way)
+    alone: _Way = field(default_factory=_Way)
+    until_trial: int = TRIAL
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What was chosen, and how often only to find out: batches."""
+
+    parallel: int
+    alone: int
+    trials: int
+
+
+class Width:
+    """The choice for one replica of `workers` workers."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._classes = [_Class() for _ in range(_CLASSES)]
+        self._parallel = self._alone = self._trials = 0
+
+    def choose(self, synchronous: int, count: int) -> int:
+        """The workers for a batch of `count` commands of which `synchronous` need several: all, or 1."""
+        if self._workers == 1:
+            return 1
+        chosen = self._choose(self._classes[class_of(synchronous, count)])
+        if chosen == 1:
+            self._alone += 1
+        else:
+            self._parallel += 1
+        return chosen
+
+    def _choose(self, kind: _Class) -> int:
+        parallel, alone = kind.parallel.cost_ns, kind.alone.cost_ns
+        if parallel is None:
+            return self._workers
+        if alone is None:
+            return 1
+        better, worse = min(parallel, alone), max(parallel, alone)
+        kind.until_trial -= 1
+        trial = kind.until_trial <= 0
+        if trial:
+            self._trials += 1
+            kind.until_trial = int(min(TRIAL_MAX, TRIAL * max(1.0, worse / max(better, 1e-3)) ** 2))
+        return self._workers if (parallel <= alone) != trial else 1
+
+    def observe(self, used: int, synchronous: int, count: int, busy_ns: int) -> None:
+        """A batch executed by `used` workers kept them busy, waiting included, for `busy_ns` in all."""
+        if self._workers > 1 and count:
+            kind = self._classes[class_of(synchronous, count)]
+            way = kind.alone if used == 1 else kind.parallel
+            way.observe(busy_ns / used / count)
+
+    @property
+    def choices(self) -> Choices:
+        """What was chosen so far."""
+        return Choices(self._parallel, self._alone, self._trials)
+
+    def costs_ns(self) -> list[tuple[float | None, float | None]]:
+        """What a command has cost in parallel and alone, by class."""
+        return [(kind.parallel.cost_ns, kind.alone.cost_ns) for kind in self._classes]
+
+
+def class_of(synchronous: int, count: int) -> int:
+    """0: none synchronous; then by powers of two of their share: 1 for less than 1 in 1,024, the last for half and more."""
+    if synchronous == 0:
+        return 0
+    return min(_CLASSES - 1, 1 + (synchronous * 1024 // max(1, count)).bit_length())
