@@ -1,7 +1,9 @@
 """What does one command a call cost? Awaiting tasks, and one caller that pipelines.
 
-Each of n tasks awaits one `put` after the other on integer keys; calls made in one turn of the event loop share a batch. The pipelining
-caller makes calls without awaiting, 1,000 ahead, and collects their replies in order. Three replicas; the caller's process is one asyncio
+Each of n tasks awaits one `put` after the other on integer keys; calls made in one turn of the event loop
+share a batch. The pipelining
+caller makes calls without awaiting, 1,000 ahead, and collects their replies in order. Three replicas; the
+caller's process is one asyncio
 loop. Latency is from the call to its answer. The replicas' digests are compared at the end.
 """
 

@@ -1,8 +1,10 @@
 """What does parallel execution win, and where does it collapse? One prepared log, no network, no disk.
 
-The same batches are executed by one worker without masks and barriers (single-threaded SMR), by several workers with a barrier a synchronous
-command (`look_ahead = 0`, as in the paper), and by several workers whose barriers combine. Batches are in place and routed before the
-clock runs; runs alternate between the three. The state afterwards and every reply must be the same: a figure counts only then.
+The same batches are executed by one worker without masks and barriers (single-threaded SMR), by several
+workers with a barrier a synchronous
+command (`look_ahead = 0`, as in the paper), and by several workers whose barriers combine and whose width is chosen by what has been measured. Batches are in place and routed before the
+clock runs; runs alternate between the three. The state afterwards and every reply must be the same: a figure
+counts only then.
 
 Amdahl's bound for a share d of dependent commands on k workers is 1 / (d + (1 - d) / k).
 """
@@ -26,8 +28,8 @@ from proxies.layout import layout_of
 from psmr.execution.engine import Engine
 
 QUESTION = "what does parallel execution win, and where does it collapse?"
-LOOK_AHEAD = 24
-BATCH = 1 << 17
+BATCH = 1024
+WARM_UPS = 3
 RING_BYTES = 512 << 20
 _STALL_S = 60.0
 _SERVICE_NS = (20, 200, 2_000, 20_000)
@@ -65,8 +67,18 @@ class _Contestants:
     def __init__(self, workers: int, compiled: bool) -> None:
         self._made = [
             ("smr", Engine(Work, 1, compiled=compiled, ring_bytes=RING_BYTES)),
-            ("paper", Engine(Work, workers, compiled=compiled, ring_bytes=RING_BYTES, look_ahead=0)),
-            ("psmr", Engine(Work, workers, compiled=compiled, ring_bytes=RING_BYTES, look_ahead=LOOK_AHEAD)),
+            (
+                "paper",
+                Engine(
+                    Work,
+                    workers,
+                    compiled=compiled,
+                    ring_bytes=RING_BYTES,
+                    look_ahead=0,
+                    choose=lambda synchronous, count: workers,
+                ),
+            ),
+            ("psmr", Engine(Work, workers, compiled=compiled, ring_bytes=RING_BYTES)),
         ]
         for _, engine in self._made:
             engine.start()
@@ -74,7 +86,7 @@ class _Contestants:
     def race(self, records: np.ndarray[Any, Any], runs: int) -> dict[str, Spread]:
         """Commands a second of each, over runs that take turns; raises AssertionError if their answers differ."""
         figures: dict[str, list[float]] = {name: [] for name, _ in self._made}
-        for _ in range(runs + 1):
+        for _ in range(runs + WARM_UPS):
             answers = set()
             for name, engine in self._made:
                 seconds, replies = _execute(engine, records)
@@ -82,8 +94,8 @@ class _Contestants:
                 answers.add((replies, engine.digest()))
             if len(answers) != 1:
                 raise AssertionError(f"execution: expected one answer of three engines, found {len(answers)}")
-        # The first round warms up.
-        return {name: Spread(tuple(values[1:])) for name, values in figures.items()}
+        # The first rounds warm up: code, caches, and the choice of width, which has to see both ways once.
+        return {name: Spread(tuple(values[WARM_UPS:])) for name, values in figures.items()}
 
     def close(self) -> None:
         for _, engine in self._made:
@@ -139,7 +151,7 @@ def _measure(grid: Grid, workers: int, cost: tuple[float, float], say: Callable[
     try:
         for service_ns in grid.service_ns:
             rounds = max(0, round((service_ns - cost[0]) / cost[1]))
-            count = int(min(2_000_000, max(200, grid.run_s * 1e9 / service_ns)))
+            count = int(min(900_000, max(2048, grid.run_s * 1e9 / service_ns)))
             for share in grid.shares:
                 spreads = contestants.race(_log(count, share, rounds), grid.runs)
                 rows.append(_row("compiled", workers, share, service_ns, spreads))

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from psmr.client.failures import Failure
 from psmr.client.settings import ClientSettings, ServiceIdentity, endpoint
 from psmr.core import batch
-from psmr.core.reply import Reply
+from psmr.core.reply import BatchStatus, Reply
 from psmr.core.rotation import Rotation
 from psmr.core.submission import Submission
 from psmr.core.submission_events import (
@@ -91,6 +91,7 @@ class Conversation:
         self._dial_until_us = _NEVER_US  # while DIALING: when to give the address up; while RESTING: when to dial
         self._failed_dials = 0  # since a replica served us
         self._rest_us = _REST_US
+        self._refusal = ""  # the last reason for which the replica that serves us refused a batch
         self._leader_tried = False  # a leader's address is dialled once in every search, or two stale hints would loop
         self.phase = Phase.RESTING
         self.mismatch: str | None = None
@@ -140,7 +141,7 @@ class Conversation:
             return
         if isinstance(message, protocol.Answer):
             if self.phase is Phase.READY:
-                self._perform(self._submission.handle(ReplyReceived(message.reply, now_us)), now_us)
+                self._take_answer(message.reply, now_us)
         elif isinstance(message, protocol.Welcome):
             self._take_welcome(message, now_us)
         elif isinstance(message, protocol.Mismatch):
@@ -194,7 +195,17 @@ class Conversation:
         self._failed_dials = 0
         self._rest_us = _REST_US
         self._leader_tried = False
+        self._refusal = ""
         self._perform(self._submission.handle(Connected(welcome.window_batches, now_us)), now_us)
+
+    def _take_answer(self, reply: Reply, now_us: int) -> None:
+        if reply.status is BatchStatus.REFUSED:
+            self._refusal = reply.text()
+            self._rotation.record(f"refused ({self._refusal})")
+        elif self._refusal:
+            self._refusal = ""
+            self._rotation.record("welcome")
+        self._perform(self._submission.handle(ReplyReceived(reply, now_us)), now_us)
 
     def _take_nonsense(self, answer: str, now_us: int) -> None:
         """From a stranger: go on to the next. From a replica that serves us: retrying will tell."""
@@ -235,7 +246,8 @@ class Conversation:
                 opening = batch.encode_open(self._service.fingerprint, effect.nonce)
                 self._wire.transmit(protocol.encode_submit(opening))
             elif isinstance(effect, Rotate):
-                self._abandon(f"no progress for {effect.silent_us / 1000:g} ms", now_us)
+                because = f", refused ({self._refusal})" if self._refusal else ""
+                self._abandon(f"no progress for {effect.silent_us / 1000:g} ms{because}", now_us)
 
     def _encode(self, send: SendBatch) -> list[bytes]:
         parts, service = send.parts, self._service
@@ -253,6 +265,6 @@ class Conversation:
         return protocol.encode_submit(encoded)
 
     def _failure(self, effect: Fail[Ticket]) -> Failure:
-        if effect.kind is FailureKind.UNAVAILABLE and self.phase is not Phase.ENDED:
+        if effect.kind is not FailureKind.INVALID and self.phase is not Phase.ENDED:
             return Failure(effect.kind, f"{effect.text}; {self.account()}")
         return Failure(effect.kind, effect.text)

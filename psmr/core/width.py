@@ -1,12 +1,15 @@
 """How many workers a batch is worth: all of them, or one. A local choice; no result depends on it. Pure.
 
-Parallel execution pays until barriers eat what it wins, and where that is depends on the share of synchronous commands, on what a
-command costs, on what a barrier costs here, and on who else wants the cores. So it is measured, not modelled: batches fall into classes
+Parallel execution pays until barriers eat what it wins, and where that is depends on the share of synchronous
+commands, on what a
+command costs, on what a barrier costs here, and on who else wants the cores. So it is measured, not modelled:
+batches fall into classes
 by their share of synchronous commands, and each class remembers what a command has cost, one way and the other.
 
     cost of a command = time of all workers in the batch ÷ workers used ÷ commands
 
-The cheaper way is taken. The other one is tried again every `TRIAL` batches of the class, more rarely the worse it has been, because
+The cheaper way is taken. The other one is tried again every `TRIAL` batches of the class, more rarely the
+worse it has been, because
 a class whose trial costs ten times as much must not pay for ten of them.
 """
 

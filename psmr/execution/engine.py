@@ -12,7 +12,7 @@ import os
 import select
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -23,11 +23,13 @@ from cdep import StateMachine, service_of
 from proxies.layout import layout_of
 from psmr.core.batch import MalformedBatch
 from psmr.core.reply import REPLY_HEADER, BatchStatus
+from psmr.core.width import Choices, Width
 from psmr.execution import layout as at
 from psmr.execution import replies
 from psmr.execution.generated import compiling, server_module
 from psmr.execution.interpreted import InterpretedMachine
 from psmr.execution.memory import Memory
+from psmr.execution.refusals import refusing_what_does_not_compile
 from psmr.execution.ring import Ring
 from psmr.execution.waiting import rouse
 from psmr.execution.worker import work
@@ -35,6 +37,9 @@ from psmr.state.synchronised import fence_now, load, store
 
 RING_BYTES = 64 << 20
 RING_SOFT_BYTES = 4 << 20
+EXECUTOR = 0
+"""The worker that executes what is not worth meeting for."""
+_LOOK_S = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,8 @@ class _Slot:
     session: int
     sequence: int
     count: int
+    synchronous: int
+    alone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +68,14 @@ class Counters:
     synchronous: tuple[int, ...]
     run_on: tuple[int, ...]
     synchronous_commands: int
+    choices: Choices
 
 
 class Engine:
-    """k workers over one state. `start` forks them; nothing may have started a thread or opened a socket before."""
+    """k workers over one state. `start` forks them; nothing may have started a thread or opened a socket before.
+
+    `choose(synchronous, count)` says how many workers a batch is worth, all or 1; by default what has been measured does.
+    """
 
     def __init__(
         self,
@@ -75,6 +86,7 @@ class Engine:
         ring_bytes: int = RING_BYTES,
         spin: int = 2000,
         look_ahead: int = 24,
+        choose: Callable[[int, int], int] | None = None,
     ) -> None:
         if not 1 <= workers <= at.WORKERS_MAX:
             raise ValueError(f"workers: expected 1 to {at.WORKERS_MAX}, found {workers}")
@@ -88,7 +100,11 @@ class Engine:
         self._slots: deque[_Slot] = deque()
         self._published = 0
         self._collected = 0
+        self._together = 0
+        self._announced = 0
         self._synchronous = 0
+        self._width = Width(workers)
+        self._choose = choose or self._width.choose
         self._processes: list[BaseProcess] = []
         self.bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._module = server_module(owner)
@@ -117,7 +133,10 @@ class Engine:
             self._processes.append(process)
 
     def _warm_up(self) -> Any:
-        """Have all compiled code in memory before the fork, so that the workers share it."""
+        """Have all compiled code in memory before the fork, so that the workers share it.
+
+        Raises ConfigurationError for a handler that cannot be compiled.
+        """
         memory, frame = self.memory, self.memory.frames[0]
         with compiling(self._module):
             self._module.admit(memory.ring, 0, memory.ring, 0, self._table, memory.ring, memory.totals)
@@ -127,7 +146,8 @@ class Engine:
             replies.merge(headers, 0, 8, memory.ring, headers)
             store(memory.control + at.STOPPING, 1)
             if self._compiled:
-                self._module.run(frame, memory.bases)
+                with refusing_what_does_not_compile(self._owner):
+                    self._module.run(frame, memory.bases)
             store(memory.control + at.STOPPING, 0)
         return self._module.run if self._compiled else None
 
@@ -174,7 +194,7 @@ class Engine:
         """
         if stride != self.layout.stride:
             raise MalformedBatch(f"records of {self.layout.stride} bytes", f"{stride} bytes")
-        if self._published - self._collected >= at.SLOTS:
+        if self._published - min(self._collected, self._slowest()) >= at.SLOTS:
             return False
         records_bytes, blob_bytes = count * stride, len(blob)
         blob_place = records_bytes
@@ -191,18 +211,36 @@ class Engine:
         reply_bytes = at.REPLIES_HEADER_BYTES + count * (4 + self.layout.reply_stride) + 8
         reply_bytes += self.memory.get(self.memory.totals)
         self._check_replies(count, reply_bytes)
-        self._synchronous += self.memory.get(self.memory.totals + 8)
-        owners = owners if self._table else 0
-        self.memory.write_slot(self._published, start, start + blob_place, count, owners, now_us, reply_bytes)
-        self._slots.append(_Slot(session, sequence, count))
+        synchronous = self.memory.get(self.memory.totals + 8)
+        self._synchronous += synchronous
+        alone = self.workers > 1 and self._choose(synchronous, count) == 1
+        self._write_slot(start, start + blob_place, count, owners, now_us, reply_bytes, alone)
+        self._slots.append(_Slot(session, sequence, count, synchronous, alone))
         self._published += 1
         return True
 
+    def _write_slot(
+        self, records: int, blob: int, count: int, owners: int, now_us: int, reply_bytes: int, alone: bool
+    ) -> None:
+        executor = EXECUTOR if alone else at.TOGETHER
+        owners = 0 if alone or not self._table else owners
+        self.memory.write_slot(
+            self._published, records, blob, count, owners, now_us, reply_bytes, executor, self._together
+        )
+        if not alone:
+            self._together = self._published + 1
+
     def publish(self) -> None:
-        """Let the workers execute everything that is prepared."""
+        """Let the workers execute everything that is prepared; wake those that have a part in it, and those far behind."""
         store(self.memory.control + at.PUBLISHED, self._published)
-        for worker in range(self.workers):
+        all_of_them = self._together > self._announced or self._published - self._slowest() > at.SLOTS // 2
+        self._announced = self._published
+        for worker in range(self.workers) if all_of_them else (EXECUTOR,):
             rouse(self.memory.control, worker)
+
+    def _slowest(self) -> int:
+        """The slot before which no worker has anything left to read."""
+        return min(load(at.worker_line(self.memory.control, worker) + at.COMPLETED) for worker in range(self.workers))
 
     def _admit(self, records: int, count: int, blob: int, blob_bytes: int, owners: int) -> None:
         bad = self._module.admit(records, count, blob, blob_bytes, self._table, owners, self.memory.totals)
@@ -222,9 +260,13 @@ class Engine:
             )
 
     def completed(self) -> int:
-        """How many slots every worker has completed."""
-        lines = (at.worker_line(self.memory.control, worker) for worker in range(self.workers))
-        return min(load(line + at.COMPLETED) for line in lines)
+        """How many slots are completed, by all workers or by the one that executed them alone."""
+        lines = [at.worker_line(self.memory.control, worker) for worker in range(self.workers)]
+        by_executor = load(lines[EXECUTOR] + at.COMPLETED)
+        slot = max(self._collected, min(load(line + at.COMPLETED) for line in lines))
+        while slot < by_executor and self._slots[slot - self._collected].alone:
+            slot += 1
+        return slot
 
     def collect(self) -> Iterator[Executed]:
         """The replies of batches completed since the last call, in log order."""
@@ -243,8 +285,11 @@ class Engine:
 
     def _reply(self, slot: _Slot) -> bytes:
         memory, stride = self.memory, self.layout.reply_stride
-        headers = [ring + self._reply_start(worker) for worker, ring in enumerate(memory.reply_rings)]
-        if self.workers == 1:
+        workers = [EXECUTOR] if slot.alone else range(self.workers)
+        headers = [memory.reply_rings[worker] + self._reply_start(worker) for worker in workers]
+        busy_ns = sum(memory.get(header + at.REPLIES_BUSY_NS) for header in headers)
+        self._width.observe(len(headers), slot.synchronous, slot.count, busy_ns)
+        if len(headers) == 1:
             records = memory.get(headers[0] + at.REPLIES_RECORDS)
             blob = memory.get(headers[0] + at.REPLIES_BLOB_BYTES)
             body: Any = memory.region.at(records, slot.count * stride + blob)
@@ -281,14 +326,9 @@ class Engine:
         """Sleep until everything published is completed; False when that takes longer, or a worker has died."""
         deadline = time.monotonic() + timeout_s
         while self.completed() < self._published:
-            store(self.memory.control + at.BELL_WANTED, 1)
-            fence_now()
-            if self.completed() < self._published:
-                wait_s = max(0.0, deadline - time.monotonic())
-                ready, _, _ = select.select([self.bell, *self.sentinels], [], [], wait_s)
-                if not ready or self.dead():
-                    return False
-            self.silence_bell()
+            dead, _, _ = select.select(self.sentinels, [], [], _LOOK_S)
+            if dead or time.monotonic() > deadline:
+                return False
         return True
 
     def counters(self) -> Counters:
@@ -299,6 +339,7 @@ class Engine:
             tuple(load(line + at.SYNCHRONOUS) for line in lines),
             tuple(load(line + at.RUN_ON) for line in lines),
             self._synchronous,
+            self._width.choices,
         )
 
     def digest(self) -> int:

@@ -1,6 +1,7 @@
 """The shared memory of one replica's execution: every offset, who writes it, and why a reader may trust it.
 
-    | control | slots | frames, one a worker | undo notes, arena, staging, replies of each worker | delivery ring | state |
+    | control | slots | frames, one a worker | undo notes, arena, staging, replies of each worker | delivery
+ring | state |
 
 **Control.** Each item is alone on its 128 bytes (`LINE_BYTES`), so writers never share a line.
 
@@ -19,10 +20,16 @@
 
 A *position* is `slot << 32 | row + 1`; positions only grow, so "at least" is all that anyone waits for.
 
-**Slots.** `SLOTS` descriptors of 128 bytes, slot s at `s % SLOTS`: the batch as published (`SLOT_…`), written by the replica before
+**Slots.** `SLOTS` descriptors of 128 bytes, slot s at `s % SLOTS`: the batch as published (`SLOT_…`), written
+by the replica before
 PUBLISHED passes it, and not written again before every worker has completed it and its replies were collected.
+A slot is executed
+by all workers together, or by one alone: its EXECUTOR, once the others have completed the slots before AFTER
+(the last that were executed
+together). The others pass it when it is completed, which may be late: the replica waits for nobody but the executor.
 
-**Frames.** A worker's private words: first those of `psmr.state.frame`, then `FRAME_…` below. The replica reads them only to say
+**Frames.** A worker's private words: first those of `psmr.state.frame`, then `FRAME_…` below. The replica
+reads them only to say
 where a worker stands.
 """
 
@@ -62,7 +69,11 @@ SLOT_COUNT = 16
 SLOT_OWNERS = 24
 SLOT_NOW_US = 32
 SLOT_REPLY_BYTES = 40
-SLOT_WORDS = 6
+SLOT_EXECUTOR = 48
+SLOT_AFTER = 56
+SLOT_WORDS = 8
+TOGETHER = -1
+"""In place of an executor: all workers execute the slot, each the rows that it owns."""
 
 FRAME_CONTROL = FRAME_BYTES
 FRAME_SLOTS = FRAME_BYTES + 8
@@ -88,6 +99,9 @@ FRAME_REPLY_RECORDS = FRAME_BYTES + 160
 FRAME_REPLY_COUNT = FRAME_BYTES + 168
 FRAME_REPLY_BLOB = FRAME_BYTES + 176
 FRAME_REPLY_BLOB_USED = FRAME_BYTES + 184
+FRAME_EXECUTOR = FRAME_BYTES + 192
+FRAME_STARTED_NS = FRAME_BYTES + 200
+FRAME_CLOCK = FRAME_BYTES + 208
 FRAME_TOTAL_BYTES = 4096
 
 REPLIES_COUNT = 0
@@ -95,6 +109,7 @@ REPLIES_BLOB_BYTES = 8
 REPLIES_RECORDS = 16
 REPLIES_ROWS = 24
 REPLIES_BLOB = 32
+REPLIES_BUSY_NS = 40
 REPLIES_HEADER_BYTES = 64
 
 

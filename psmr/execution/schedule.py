@@ -6,6 +6,8 @@ say that they have reached the row and wait. While they wait the executor holds 
 the following rows that need nothing else, as long as another synchronous row is near (`look_ahead` rows), and then releases
 the others to the row after. A barrier then costs once a cluster of synchronous rows, not once a row.
 
+A slot that is not worth meeting for (`psmr.core.width`) is executed by one worker alone, the others pass it.
+
     begin(frame)        → True: a slot is open, rows wait; False: end
     seek(frame, row)    → the next row, ≥ `row`, that this worker must execute; −1: the slot is done; −2: end
     finish(frame)       → publish the slot's replies
@@ -22,8 +24,10 @@ from psmr.execution.layout import (
     EXECUTED,
     FRAME_ACTIVE,
     FRAME_BLOB,
+    FRAME_CLOCK,
     FRAME_CONTROL,
     FRAME_COUNT,
+    FRAME_EXECUTOR,
     FRAME_HELD,
     FRAME_LOOK_AHEAD,
     FRAME_OWNERS,
@@ -40,6 +44,7 @@ from psmr.execution.layout import (
     FRAME_ROW,
     FRAME_SLOT,
     FRAME_SLOTS,
+    FRAME_STARTED_NS,
     FRAME_STOP_ROW,
     FRAME_WORKER,
     FRAME_WORKERS,
@@ -47,6 +52,7 @@ from psmr.execution.layout import (
     REACHED,
     REPLIES_BLOB,
     REPLIES_BLOB_BYTES,
+    REPLIES_BUSY_NS,
     REPLIES_COUNT,
     REPLIES_HEADER_BYTES,
     REPLIES_RECORDS,
@@ -55,18 +61,21 @@ from psmr.execution.layout import (
     REPLY_RING_SOFT_BYTES,
     RESUME,
     RUN_ON,
+    SLOT_AFTER,
     SLOT_BLOB,
     SLOT_BYTES,
     SLOT_COUNT,
+    SLOT_EXECUTOR,
     SLOT_NOW_US,
     SLOT_OWNERS,
     SLOT_RECORDS,
     SLOT_REPLY_BYTES,
     SLOTS,
     SYNCHRONOUS,
+    TOGETHER,
 )
 from psmr.execution.waiting import line_of, rouse, wait_until
-from psmr.state.atomics import fence, load_acquire, ring_bell, store_release
+from psmr.state.atomics import fence, load_acquire, monotonic_ns, ring_bell, store_release
 from psmr.state.frame import NOW_US
 from psmr.state.words import load_i64, load_u16, store_i64
 
@@ -111,16 +120,69 @@ def _open_replies(frame: int, slot: int, count: int, several: bool, need: int) -
     return True
 
 
+@inlined
+def _descriptor(frame: int, slot: int) -> int:
+    return load_i64(frame + FRAME_SLOTS) + (slot % SLOTS) * SLOT_BYTES
+
+
+@compiled
+def _next_slot(frame: int) -> bool:
+    """Wait for a published slot that this worker has a part in, passing those that others execute alone. False: end."""
+    control = load_i64(frame + FRAME_CONTROL)
+    me = load_i64(frame + FRAME_WORKER)
+    while True:
+        slot = load_i64(frame + FRAME_SLOT)
+        if not wait_until(frame, control + PUBLISHED, slot + 1):
+            return False
+        executor = load_i64(_descriptor(frame, slot) + SLOT_EXECUTOR)
+        if executor == TOGETHER:
+            return True
+        if executor == me:
+            return _wait_for_others(frame, load_i64(_descriptor(frame, slot) + SLOT_AFTER))
+        if not wait_until(frame, line_of(control, executor) + COMPLETED, slot + 1):
+            return False
+        # An empty piece of the reply ring: the slot has none of this worker's replies.
+        store_i64(load_i64(frame + FRAME_REPLY_STARTS) + 8 * (slot % SLOTS), load_i64(frame + FRAME_REPLY_CURSOR))
+        store_i64(frame + FRAME_SLOT, slot + 1)
+        store_release(line_of(control, me) + COMPLETED, slot + 1)
+
+
+@compiled
+def _wait_for_others(frame: int, after: int) -> bool:
+    """As the executor of a slot: wait until all have completed the slots before `after`. False: end."""
+    control = load_i64(frame + FRAME_CONTROL)
+    for worker in range(load_i64(frame + FRAME_WORKERS)):
+        if not wait_until(frame, line_of(control, worker) + COMPLETED, after):
+            return False
+    return True
+
+
+@compiled
+def _rouse_for_change(frame: int, slot: int) -> None:
+    """Wake the others where a slot executed together follows one executed alone, or the reverse: they wait for this one.
+
+    A slot that is not yet published needs no care: whoever publishes it wakes everybody.
+    """
+    control = load_i64(frame + FRAME_CONTROL)
+    if load_acquire(control + PUBLISHED) <= slot + 1:
+        return
+    following = load_i64(_descriptor(frame, slot + 1) + SLOT_EXECUTOR)
+    if (following == TOGETHER) != (load_i64(frame + FRAME_EXECUTOR) == TOGETHER):
+        me = load_i64(frame + FRAME_WORKER)
+        for worker in range(load_i64(frame + FRAME_WORKERS)):
+            if worker != me:
+                rouse(control, worker)
+
+
 @compiled
 def begin(frame: int) -> bool:
     """Wait for the next published slot and open it; go on with the open one after a failed command. False: end."""
     if load_i64(frame + FRAME_ACTIVE) != 0:
         return True
-    control = load_i64(frame + FRAME_CONTROL)
-    slot = load_i64(frame + FRAME_SLOT)
-    if not wait_until(frame, control + PUBLISHED, slot + 1):
+    if not _next_slot(frame):
         return False
-    descriptor = load_i64(frame + FRAME_SLOTS) + (slot % SLOTS) * SLOT_BYTES
+    slot = load_i64(frame + FRAME_SLOT)
+    descriptor = _descriptor(frame, slot)
     count = load_i64(descriptor + SLOT_COUNT)
     owners = load_i64(descriptor + SLOT_OWNERS)
     if not _open_replies(frame, slot, count, owners != 0, load_i64(descriptor + SLOT_REPLY_BYTES)):
@@ -132,6 +194,8 @@ def begin(frame: int) -> bool:
     store_i64(frame + NOW_US, load_i64(descriptor + SLOT_NOW_US))
     store_i64(frame + FRAME_ROW, 0)
     store_i64(frame + FRAME_HELD, 0)
+    store_i64(frame + FRAME_EXECUTOR, load_i64(descriptor + SLOT_EXECUTOR))
+    store_i64(frame + FRAME_STARTED_NS, monotonic_ns(frame + FRAME_CLOCK))
     store_i64(frame + FRAME_ACTIVE, 1)
     return True
 
@@ -152,6 +216,7 @@ def finish(frame: int) -> None:
     store_i64(header + REPLIES_RECORDS, load_i64(frame + FRAME_REPLY_RECORDS))
     store_i64(header + REPLIES_ROWS, load_i64(frame + FRAME_REPLY_ROWS))
     store_i64(header + REPLIES_BLOB, blob)
+    store_i64(header + REPLIES_BUSY_NS, monotonic_ns(frame + FRAME_CLOCK) - load_i64(frame + FRAME_STARTED_NS))
     end = blob + used - load_i64(frame + FRAME_REPLY_RING)
     store_i64(frame + FRAME_REPLY_CURSOR, (end + 127) & ~127)
     store_i64(line + EXECUTED, load_i64(line + EXECUTED) + executed)
@@ -159,6 +224,7 @@ def finish(frame: int) -> None:
     store_i64(frame + FRAME_ACTIVE, 0)
     store_release(line + COMPLETED, slot + 1)
     fence()
+    _rouse_for_change(frame, slot)
     if load_acquire(control + BELL_WANTED) != 0:
         store_release(control + BELL_WANTED, 0)
         ring_bell(load_i64(control + BELL), control + BELL + 8)

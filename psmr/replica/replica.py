@@ -34,7 +34,14 @@ _log = logging.getLogger("psmr.replica")
 
 
 class WorkerDied(Exception):
-    """A worker process ended by itself: the replica must start again from its log."""
+    """A worker process ended by itself: the replica must start again from its log.
+
+    `is_idle`: nothing was being executed, so no command can be to blame.
+    """
+
+    def __init__(self, text: str, *, is_idle: bool) -> None:
+        super().__init__(text)
+        self.is_idle = is_idle
 
 
 class Replica:
@@ -154,11 +161,8 @@ class Replica:
     def _worker_died(self) -> None:
         dead = self._engine.dead()
         if dead and not self._stopping:
-            raise WorkerDied(
-                "; ".join(
-                    f"worker {number} ended ({_cause(code)}) {self._engine.place_of(number)}" for number, code in dead
-                )
-            )
+            ends = (f"worker {number} ended ({_cause(code)}) {self._engine.place_of(number)}" for number, code in dead)
+            raise WorkerDied("; ".join(ends), is_idle=self._engine.outstanding == 0)
 
     def status(self) -> dict[str, Any]:
         """Where this replica stands, for people and programs: plain numbers, texts and lists."""
@@ -182,6 +186,9 @@ class Replica:
             "synchronous_commands": counters.synchronous_commands,
             "barriers": sum(counters.synchronous),
             "run_on": sum(counters.run_on),
+            "batches_together": counters.choices.parallel,
+            "batches_alone": counters.choices.alone,
+            "batches_to_compare": counters.choices.trials,
             "workers": list(counters.commands),
             "sessions": len(self._delivery.sessions),
             "memory_bytes": self._engine.memory.state_bytes(),

@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from contextlib import ExitStack
 from types import FrameType
 
@@ -29,10 +30,12 @@ from psmr.transport.client_port import ClientPort
 from psmr.transport.peers import PeerLinks
 
 RESTARTS_MAX = 5
+"""So often in a row a replica starts again because a worker died; then a command kills its worker each time."""
+SHORT_LIFE_S = 60.0
 SPINS_PER_US = 25
 SWITCH_INTERVAL_S = 0.0005
 """The log's writer thread must not wait 5 ms, the default, for its turn while the loop is busy."""
-_RESTARTS = "PSMR_RESTARTS"
+_DEATHS = "PSMR_WORKER_DEATHS"
 _PARENT = "PSMR_DIE_WITH_PARENT"
 _log = logging.getLogger("psmr.replica")
 
@@ -48,10 +51,11 @@ def serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine]) -> 
     name_process(f"psmr-replica-{replica_id}")
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     logging.basicConfig(level=logging.INFO, format=f"replica {replica_id} %(message)s", stream=sys.stderr)
+    started_s = time.monotonic()
     try:
         _serve(config, replica_id, owner)
     except WorkerDied as died:
-        _start_again(str(died))
+        _start_again(died, time.monotonic() - started_s)
     return 0
 
 
@@ -130,16 +134,27 @@ def _stop_on_signals(replica: Replica) -> None:
     signal.signal(signal.SIGINT, stop)
 
 
-def _start_again(reason: str) -> None:
-    """Execute this program anew, unless that was done too often: then a command kills its worker each time."""
-    restarts = int(os.environ.get(_RESTARTS, "0")) + 1
-    if restarts > RESTARTS_MAX:
+def deaths_in_a_row(before: str, died: WorkerDied, lived_s: float) -> int:
+    """How many times, this one included, a worker died for what may be one reason; `before`: the last time's report.
+
+    The same place in the log again is one reason however long replay takes to get there; so is any death soon after
+    the start. Workers killed now and then over a long life (out of memory, by hand) are not.
+    """
+    count, _, last_place = before.partition(" ")
+    is_same_place = not died.is_idle and str(died) == last_place
+    return int(count or 0) + 1 if is_same_place or lived_s < SHORT_LIFE_S else 1
+
+
+def _start_again(died: WorkerDied, lived_s: float) -> None:
+    """Execute this program anew, unless that was done too often."""
+    deaths = deaths_in_a_row(os.environ.get(_DEATHS, ""), died, lived_s)
+    if deaths > RESTARTS_MAX:
         raise Violation(
-            f"{reason}; started again {RESTARTS_MAX} times and it happened each time: the command at that place kills "
+            f"{died}; started again {RESTARTS_MAX} times and it happened each time: the command at that place kills "
             'its worker; run the replica with execution = "interpreted" to see why'
         )
-    _log.error("%s; starts again from its log", reason)
-    os.environ[_RESTARTS] = str(restarts)
+    _log.error("%s; starts again from its log", died)
+    os.environ[_DEATHS] = f"{deaths} {died}"
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 

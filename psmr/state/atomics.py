@@ -16,6 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from cdep.compiled import inlined, types
+from psmr.state.words import load_i64
 
 _FUTEX_CALL = {"x86_64": 202, "aarch64": 98}[platform.machine()]
 _WRITE_CALL = {"x86_64": 1, "aarch64": 64}[platform.machine()]
@@ -23,6 +24,8 @@ _FUTEX_WAIT = 0
 _FUTEX_WAKE = 1
 _EVERY_WAITER = 2**31 - 1
 
+_clock_gettime = types.ExternalFunction("clock_gettime", types.int32(types.int32, types.int64))
+_MONOTONIC = 1
 _system_call = types.ExternalFunction("syscall", types.int64(*([types.int64] * 7)))
 
 
@@ -115,3 +118,10 @@ LINE_BYTES = 128
 """Two cache lines: what one process writes and another reads keeps this distance (adjacent lines are prefetched in pairs)."""
 
 WORD = np.dtype("<u8")
+
+
+@inlined
+def monotonic_ns(place: int) -> int:
+    """Nanoseconds on a clock that never goes back, the same for all processes; `place`: 16 bytes of the caller's."""
+    _clock_gettime(_MONOTONIC, place)
+    return load_i64(place) * 1_000_000_000 + load_i64(place + 8)

@@ -144,10 +144,17 @@ class Map(Container, Generic[K, V]):
 
     def put(self, key: K, value: V | int) -> None:
         """Set the key's value. Raises CapacityExceeded when the key is new and its group is full."""
-        if self._integer_key:
-            place = _insert(self._base, self._frame, key_bits(key))
-        else:
-            place = _insert_bytes(self._base, self._frame, *self._staged_key(key))
+        try:
+            if self._integer_key:
+                place = _insert(self._base, self._frame, key_bits(key))
+            else:
+                place = _insert_bytes(self._base, self._frame, *self._staged_key(key))
+        except map_core.CapacityExceeded:
+            # Only constants of the declaration: every replica must answer with the same text.
+            raise map_core.CapacityExceeded(
+                f"map {self.name!r}: expected room for another key, found the key's group full with "
+                f"{self.group_capacity} keys (capacity={self.capacity} over {GROUPS} groups); declare a larger capacity"
+            ) from None
         self._write(place, value)
 
     def remove(self, key: K) -> bool:

@@ -192,6 +192,16 @@ class Everything(StateMachine, spread_reads=("item",)):
         return self.now_us
 
     @independent
+    def echo(self, text: Short) -> Short:
+        """The text in parts; fails for an empty one, for which nothing is begun."""
+        if len(text) > 0:
+            self.built.begin()
+            self.built.append(text[:3])
+        half = self.built.value()
+        self.built.append(text[3:])
+        return self.built.value() if self.built.value() != half else half
+
+    @independent
     def nothing(self) -> None:
         """No reply."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cdep import StateMachine, ValueType
+from cdep import Service, StateMachine, ValueType
 from proxies.layout import NONE, RAISED, CommandLayout, ServiceLayout, layout_of
 from psmr.core.reply import parse_reply
 from psmr.execution.engine import Engine
@@ -18,6 +18,7 @@ from psmr.execution.interpreted import InterpretedMachine
 from psmr.state.array import Array, Table
 from psmr.state.frame import begin_command
 from psmr.state.map import Map
+from psmr.workload import Segment
 
 Call = tuple[str, tuple[Any, ...]]
 Batch = list[Call]
@@ -69,6 +70,19 @@ def encode(layout: ServiceLayout, calls: Batch) -> tuple[bytes, bytes]:
                 record[field.name] = np.void(value) if field.type.kind == "fixed" else value
         records += record.tobytes()
     return bytes(records), bytes(blob)
+
+
+def calls_of(service: Service, segments: Sequence[Segment]) -> Batch:
+    """A workload's batch, call by call."""
+    calls: Batch = []
+    for segment in segments:
+        names = [parameter.name for parameter in service.command(segment.command).parameters]
+        columns = [segment.columns[name] for name in names]
+        plain_columns = [column.tolist() if isinstance(column, np.ndarray) else column for column in columns]
+        assert all(len(column) == segment.count for column in plain_columns)
+        rows = zip(*plain_columns, strict=True) if names else [()] * segment.count
+        calls += [(segment.command, row) for row in rows]
+    return calls
 
 
 def execute(engine: Engine, log: Sequence[Batch]) -> list[bytes]:

@@ -76,25 +76,26 @@ class PlainMap:
 
 
 class PlainScratch:
-    """A bytearray."""
+    """A bytearray, once it is begun."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.built = bytearray()
+        self.built: bytearray | None = None
 
     def begin(self) -> None:
         self.built = bytearray()
 
     def append(self, data: bytes) -> None:
+        if self.built is None or len(self.built) + len(data) > self.limit:
+            raise ValueError(f"expected begin(), and at most {self.limit} bytes")
         self.built += data
-        if len(self.built) > self.limit:
-            raise ValueError(f"more than {self.limit} bytes")
 
     def append_byte(self, byte: int) -> None:
         self.append(bytes([byte]))
 
     def value(self) -> bytes:
-        return bytes(self.built)
+        self.append(b"")
+        return bytes(self.built or b"")
 
 
 def stored(value: ValueType, data: Any) -> Any:
@@ -120,6 +121,9 @@ class PlainService:
 
     def apply(self, command: str, arguments: Sequence[Any]) -> Any:
         """Execute one call; whatever it raises, nothing has changed."""
+        for container in vars(self._machine).values():
+            if isinstance(container, PlainScratch):
+                container.built = None
         before = {name: copy.deepcopy(getattr(self._machine, name)) for name in self._names}
         parameters = self._service.command(command).parameters
         seen = [seen_as(parameter.type)(value) for parameter, value in zip(parameters, arguments, strict=True)]

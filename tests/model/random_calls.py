@@ -151,6 +151,7 @@ _EVERYTHING: dict[str, Callable[[random.Random], tuple[Any, ...]]] = {
     "write_item": lambda chosen: (chosen.choice([1, 2, chosen.randrange(2000)]), chosen.randrange(1 << 16)),
     "read_item": lambda chosen: (chosen.choice([1, 2, chosen.randrange(2000)]),),
     "divide": lambda chosen: (max(_wide(chosen), 1 - (1 << 63)), chosen.choice([0, 1, -1, -2, 7])),
+    "echo": lambda chosen: (chosen.choice([*_NOTES, b"s" * 16]),),
     "now": lambda chosen: (),
     "nothing": lambda chosen: (),
     "summary": lambda chosen: (),

@@ -196,6 +196,26 @@ def test_what_was_sent_to_nobody_fails_with_an_account_of_who_was_tried() -> Non
     assert "tried tcp://a:1: no answer in 0.1 ms" in str(failure.error())
 
 
+def test_a_failure_says_why_the_replica_refused() -> None:
+    talk, outcome = Talk("a:1"), Outcome()
+    talk.welcome(0, leader=None)
+    talk.submit(outcome, deadline_us=50)
+    talk.hear(protocol.encode_reply_message(encode_reply(7, 0, BatchStatus.REFUSED, blob=b"no leader")))
+    talk.wait(60)
+    (failure,) = outcome.told
+    assert isinstance(failure, Failure)
+    assert failure.text.endswith("; tried tcp://a:1: refused (no leader)")
+
+
+def test_a_refusal_is_forgotten_once_the_replica_takes_something() -> None:
+    talk, outcome = Talk("a:1"), Outcome()
+    talk.welcome(0, leader=0)
+    talk.submit(outcome, deadline_us=50)
+    talk.hear(protocol.encode_reply_message(encode_reply(7, 0, BatchStatus.REFUSED, blob=b"no leader")))
+    talk.open_session()
+    assert talk.conversation.account() == "tried tcp://a:1: welcome"
+
+
 def test_a_batch_larger_than_the_replica_takes_is_the_callers_fault() -> None:
     talk = Talk("a:1")
     talk.hear(protocol.encode_welcome("bank", 0, 0, MEMBERS, batch_bytes_max=128))

@@ -1,0 +1,111 @@
+"""What tests on real replica processes share: waiting for events, looking at processes, replicas of any configuration."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from psmr.cluster import ReplicaProcess, ReplicaStatus, ask, stop_all
+from psmr.config import ClusterConfig
+
+PATIENCE_S = 60.0
+_LOOK_S = 0.02
+
+
+def wait_until(reached: Callable[[], bool], what: Callable[[], object] | str) -> None:
+    """Look again and again until `reached`; the bound only guards against hanging."""
+    give_up_s = time.monotonic() + PATIENCE_S
+    while not reached():
+        assert time.monotonic() < give_up_s, f"expected {what() if callable(what) else what}"
+        time.sleep(_LOOK_S)
+
+
+def settle(config: ClusterConfig, but: tuple[int, ...] = ()) -> list[ReplicaStatus]:
+    """Wait until every replica (but those that are down) has executed the whole log; they agree on what came of it."""
+    addresses = {replica.id: replica.clients for replica in config.replicas if replica.id not in but}
+    statuses: list[ReplicaStatus] = []
+
+    def settled() -> bool:
+        statuses[:] = ask(addresses, digest=True)
+        ends = {status.get(key) for status in statuses for key in ("delivered", "last_index")}
+        leaders = {status.get("leader") for status in statuses}
+        return all(status.reachable for status in statuses) and len(ends) == len(leaders) == 1 and leaders != {None}
+
+    wait_until(settled, lambda: f"every replica at one place, found {[status.plain() for status in statuses]}")
+    for key in ("digest", "sessions_digest", "commands"):
+        assert len({status.get(key) for status in statuses}) == 1, f"replicas differ in {key}: {statuses}"
+    return statuses
+
+
+@contextlib.contextmanager
+def replicas(config: ClusterConfig, interpreted: tuple[int, ...] = ()) -> Iterator[dict[int, ReplicaProcess]]:
+    """The replicas of a configuration as processes, some of them with an interpreter of their own accord."""
+    processes: dict[int, ReplicaProcess] = {}
+    with contextlib.ExitStack() as stack:
+        stack.callback(lambda: stop_all(list(processes.values()), 5.0))
+        config.data.mkdir(parents=True, exist_ok=True)
+        for member in config.ids if hasattr(config, "ids") else [each.id for each in config.replicas]:
+            mine = replace(config, execution="interpreted") if member in interpreted else config
+            file = config.data / f"cluster-{member}.toml"
+            file.write_text(mine.to_toml())
+            processes[member] = ReplicaProcess(file, member, config.data / f"replica-{member}.log")
+            processes[member].start()
+        yield processes
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that were free a moment ago."""
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [server.getsockname()[1] for server in servers]
+
+
+def family(process: int) -> dict[int, str]:
+    """A process and its descendants, each with its name."""
+    children: dict[int, list[int]] = {}
+    names: dict[int, str] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            name, _, rest = stat.read_text().partition("(")[2].rpartition(")")
+            child = int(stat.parent.name)
+            names[child] = name
+            children.setdefault(int(rest.split()[1]), []).append(child)
+    found: dict[int, str] = {}
+    waiting = [process]
+    while waiting:
+        member = waiting.pop()
+        found[member] = names.get(member, "")
+        waiting += children.get(member, [])
+    return found
+
+
+def worker_of(process: int | None, number: int) -> int:
+    """The process id of a replica's worker."""
+    assert process is not None
+    found = [child for child, name in family(process).items() if name == f"psmr-worker-{number}"]
+    assert len(found) == 1, f"expected one worker {number} of process {process}, found {found}"
+    return found[0]
+
+
+@contextlib.contextmanager
+def ending(processes: Mapping[int, str]) -> Iterator[None]:
+    """Every one of the processes ends in the block, or soon after it."""
+    with contextlib.ExitStack() as stack:
+        handles = {os.pidfd_open(process): name for process, name in processes.items()}
+        for handle in handles:
+            stack.callback(os.close, handle)
+        yield
+        for handle, name in handles.items():
+            assert select.select([handle], [], [], PATIENCE_S)[0], f"{name} is still there"
+
+
+def running_members(statuses: list[ReplicaStatus]) -> dict[Any, Any]:
+    """Process id and uptime of each replica."""
+    return {status.id: (status.get("pid"), status.get("uptime_us")) for status in statuses}
