@@ -50,7 +50,10 @@ class Model(Protocol):
     """The service in plain sequential Python, written without looking at the handlers."""
 
     def apply(self, command: str, arguments: Sequence[Any]) -> Any:
-        """Execute one call: integers, floats, booleans and bytes in; the reply, or None, out."""
+        """Execute one call: integers, floats, booleans and bytes in; the reply, or None, out.
+
+        Raises where the service replies an error; nothing has changed then.
+        """
 
     def state(self) -> dict[str, Any]:
         """Its content by name of the service's state fields: a dict for a Map, a list for an Array, lists by field for a Table."""
@@ -58,14 +61,10 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A service with what is needed to try it.
-
-    `partition` names the part of the state that a call touches, for checking histories part by part; None: all of it.
-    `start(key)` is a fresh model for one part (a checker's step copies it with `copy.copy`).
-    """
+    """A service with what is needed to try it."""
 
     service: type[StateMachine]
     model: Callable[[], Model]
     workload: Callable[[WorkloadOptions], Workload]
     checking: Any
-    """A model for `psmr.checking`: one register, one record set; see `psmr.checking.Model`."""
+    """A `psmr.checking.Model` of it: a pure step, and the key by which a history may be cut."""

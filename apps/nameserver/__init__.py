@@ -1,6 +1,7 @@
 """A nameserver's zone: look up, add and remove records, list names by type, update the whole zone at once."""
 
-from apps.nameserver.model import NameserverMeaning, NameserverModel
+from apps.nameserver.meaning import NameserverMeaning
+from apps.nameserver.model import NameserverModel
 from apps.nameserver.service import Nameserver
 from apps.nameserver.workload import workload
 from psmr.workload import Application

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from apps.nameserver.packing import (
@@ -56,6 +56,17 @@ def looked_up(records: Records, kind: int) -> bytes | None:
     return pack_records([record for record in records if kind in (EVERY_KIND, record.kind)])
 
 
+def listed(records: Mapping[bytes, Records], kind: int, after: bytes) -> bytes:
+    """The page of names after `after` that have a record of one kind."""
+    page = b""
+    for name in sorted(name for name in records if name > after):
+        if any(record.kind == kind for record in records[name]):
+            if len(page) + 1 + len(name) > PAGE_BYTES_MAX:
+                break
+            page += pack_page([name])
+    return page
+
+
 def _place(records: Records, kind: int, data: bytes) -> int | None:
     return next((place for place, held in enumerate(records) if held.kind == kind and held.data == data), None)
 
@@ -70,7 +81,7 @@ class NameserverModel:
             "lookup": lambda name, kind: looked_up(self.records.get(name, ()), kind),
             "add": self._add,
             "remove": self._remove,
-            "list_type": self._list_type,
+            "list_type": lambda kind, after: listed(self.records, kind, after),
             "update_zone": self._update_zone,
             "serial": lambda: self.serial,
         }
@@ -104,15 +115,6 @@ class NameserverModel:
         else:
             self.records.pop(name, None)
 
-    def _list_type(self, kind: int, after: bytes) -> bytes:
-        page = b""
-        for name in sorted(name for name in self.records if name > after):
-            if any(record.kind == kind for record in self.records[name]):
-                if len(page) + 1 + len(name) > PAGE_BYTES_MAX:
-                    break
-                page += pack_page([name])
-        return page
-
     def _update_zone(self, packed: bytes) -> int:
         if not packed:
             raise ValueError("an update without changes")
@@ -128,56 +130,3 @@ class NameserverModel:
             self._store(name, records)
         self.serial += 1
         return self.serial
-
-
-State = frozenset[tuple[bytes, Records]]
-
-
-class NameserverMeaning:
-    """The same for `psmr.checking`, name by name: a state is the set of (name, records).
-
-    Checked name by name, an update is taken to have been accepted: whether it was is a matter of all its names. A
-    removal of what is not there, and so is another name's, changes nothing.
-    """
-
-    initial: State = frozenset()
-    read_only = frozenset({"lookup", "list_type", "serial"})
-
-    def step(self, state: State, command: str, arguments: tuple[Any, ...], /) -> tuple[State, Any]:
-        """The state after a call, and its reply; None for the commands of all names, which no one name can say."""
-        if command == "update_zone":
-            return _updated(state, arguments[0]), None
-        if command in ("list_type", "serial"):
-            return state, None
-        name = arguments[0]
-        held = next((records for known, records in state if known == name), ())
-        if command == "lookup":
-            return state, looked_up(held, arguments[1])
-        is_add = command == "add"
-        changed = with_record(held, Record(*arguments[1:])) if is_add else without_record(held, *arguments[1:])
-        return _stored(state, name, held, changed), len(changed) != len(held)
-
-    def key(self, command: str, arguments: tuple[Any, ...], /) -> Hashable | None:
-        """The name; updates, listings and the serial have none."""
-        return arguments[0] if command in ("lookup", "add", "remove") else None
-
-
-def _stored(state: State, name: bytes, held: Records, changed: Records) -> State:
-    if changed == held:
-        return state
-    rest = state - {(name, held)}
-    return rest | {(name, changed)} if changed else rest
-
-
-def _updated(state: State, packed: bytes) -> State:
-    by_name = dict(state)
-    for name, changes in unpack_changes(packed):
-        records = by_name.pop(name, ())
-        for change in changes:
-            try:
-                records = changed_records(records, change)
-            except ValueError:
-                continue  # another name's
-        if records:
-            by_name[name] = records
-    return frozenset(by_name.items())

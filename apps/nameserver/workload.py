@@ -23,6 +23,8 @@ SHARES = {LOOKUP: 0.9, ADD_RECORD: 0.06, REMOVE_RECORD: 0.038, LIST: 0.001, UPDA
 ADDRESSES = 8
 """Addresses that come and go at a name: so many records it can have more than the zone began with."""
 NAMES_IN_UPDATE = 4
+TEXT = 16
+"""The kind of the records that updates write (RFC 1035: TXT)."""
 
 _KINDS_LOOKED_UP = np.array([KINDS["NS"], KINDS["A"], KINDS["DS"], 255])
 
@@ -160,9 +162,6 @@ class GeneratedWorkload:
                 changes.setdefault(name, []).append(Change(ADD, TEXT, 300, data))
             before = fresh
             yield pack_changes(changes.items())
-
-
-TEXT = 16
 
 
 def _generator(options: WorkloadOptions, client: int) -> Generator:

@@ -22,11 +22,20 @@ from cdep import StateMachine
 from psmr.errors import ConfigurationError
 
 CAUSE_LIMIT = 200
+_CORRECT = "correct that line"
+_REWRITE = (
+    "write it with numbers, bytes and the declared state only, "
+    'or set execution = "interpreted", which takes any Python and is slower'
+)
 _NOISE = re.compile(r"Failed in nopython mode|- Resolution failure|Raised from|$")
 _OWN = re.compile(r"(?:\w+Error: )?(.+: expected .+, found .+)")
 _SPECIFIC = re.compile(r"TypingError: (?!Failed in)(.+)")
-_NO_IMPLEMENTATION = re.compile(r"No implementation of function \w+\(<.* ([\w.<>]+)(?: at \w+)?>\) found for signature:")
-_PLACE = re.compile(r"(?:at|from) (/[^\n]+?) \((\d+)\)")
+_NO_IMPLEMENTATION = re.compile(
+    r"No implementation of function \w+\(<.* ([\w.<>]+)(?: at \w+)?>\) found for signature:"
+)
+_PLACE = re.compile(r"(?:at|from) (/[^\n]+?) \((\d+)\)|^File \"([^\n]+)\", line (\d+):", re.MULTILINE)
+_IN_ANY_PYTHON = re.compile(r"NameError|Unknown attribute|.+: expected .+, found |missing a required|too many")
+"""Mistakes that interpreted execution would find, too: only later."""
 _CALLEE = re.compile(r"<function (?:[\w.]+\.)?(\w+) at ")
 
 
@@ -57,10 +66,9 @@ def _text(owner: type[StateMachine], report: str) -> str:
     methods = _methods(owner)
     found = _place(methods, report) or _callee(methods, report) or _unreadable(methods)
     where = f"{found[0].qualname} ({found[0].file}:{found[1]})" if found else owner.__name__
-    return (
-        f"{where}: expected a handler that Numba can compile, found: {_cause(report)}: rewrite that line with numbers, bytes "
-        'and the declared state, or set execution = "interpreted", which takes any Python and is slower'
-    )
+    cause = _cause(report)
+    cure = _CORRECT if _IN_ANY_PYTHON.match(cause) else _REWRITE
+    return f"{where}: expected a handler that Numba can compile, found: {cause}: {cure}"
 
 
 def _methods(owner: type[StateMachine]) -> dict[str, _Method]:
@@ -68,19 +76,21 @@ def _methods(owner: type[StateMachine]) -> dict[str, _Method]:
     for base in reversed(owner.__mro__):
         for name, value in vars(base).items():
             if inspect.isfunction(value) and issubclass(base, StateMachine) and base is not StateMachine:
-                code = value.__code__
-                last = max(line for _, _, line in code.co_lines() if line is not None)
-                file = Path(code.co_filename)
-                methods[name] = _Method(f"{owner.__name__}.{name}", value, file, code.co_firstlineno, last)
+                lines, first_line = inspect.getsourcelines(value)
+                decorators = next((place for place, line in enumerate(lines) if line.lstrip().startswith("def ")), 0)
+                place = (Path(value.__code__.co_filename), first_line + decorators, first_line + len(lines) - 1)
+                methods[name] = _Method(f"{owner.__name__}.{name}", value, *place)
     return methods
 
 
 def _place(methods: dict[str, _Method], report: str) -> tuple[_Method, int] | None:
     """The innermost line of the service's own source that the report names."""
-    for path, text in _PLACE.findall(report):
-        line = int(text)
+    for path, line_text, relative_path, relative_line_text in _PLACE.findall(report):
+        line = int(line_text or relative_line_text)
         for method in methods.values():
-            if Path(path) == method.file.absolute() and method.first_line <= line <= method.last_line:
+            # What a relative path is relative to, Numba does not say: its last part must do.
+            same = Path(path) == method.file.absolute() if path else Path(relative_path).name == method.file.name
+            if same and method.first_line <= line <= method.last_line:
                 return method, line
     return None
 
@@ -115,7 +125,7 @@ def _cause(report: str) -> str:
     first, second = (*lines, "", "")[:2]
     if match := _NO_IMPLEMENTATION.match(first):
         return _shortened(f"no implementation of {second.removeprefix('>>> ') or match[1]}")
-    return _shortened(re.sub(r"\.* Raised from .*", "", first) or "no reason given")
+    return _shortened(re.sub(r"\.* Raised from .*|\.$", "", first) or "no reason given")
 
 
 def _shortened(text: str) -> str:

@@ -7,13 +7,12 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from psmr.cluster import ReplicaProcess, ReplicaStatus, ask, stop_all
-from psmr.config import ClusterConfig
+from psmr.config import ClusterConfig, local_cluster
 
 PATIENCE_S = 60.0
 _LOOK_S = 0.02
@@ -51,13 +50,34 @@ def replicas(config: ClusterConfig, interpreted: tuple[int, ...] = ()) -> Iterat
     with contextlib.ExitStack() as stack:
         stack.callback(lambda: stop_all(list(processes.values()), 5.0))
         config.data.mkdir(parents=True, exist_ok=True)
-        for member in config.ids if hasattr(config, "ids") else [each.id for each in config.replicas]:
+        for member in (replica.id for replica in config.replicas):
             mine = replace(config, execution="interpreted") if member in interpreted else config
             file = config.data / f"cluster-{member}.toml"
             file.write_text(mine.to_toml())
             processes[member] = ReplicaProcess(file, member, config.data / f"replica-{member}.log")
             processes[member].start()
+        settle(config)
         yield processes
+
+
+def uneven_cluster(service: str, folder: Path, workers: Sequence[int]) -> ClusterConfig:
+    """A replica for each number of workers."""
+    config = local_cluster(
+        "uneven", service, folder, token=os.urandom(4).hex(), replicas=len(workers), durability="memory"
+    )
+    pairs = zip(config.replicas, workers, strict=True)
+    return replace(config, replicas=tuple(replace(replica, workers=count) for replica, count in pairs))
+
+
+def tcp_cluster(service: str, folder: Path) -> ClusterConfig:
+    """Three replicas that listen on TCP."""
+    config = local_cluster("tcp", service, folder, token="0", durability="memory")
+    ports = iter(free_ports(2 * len(config.replicas)))
+    members = (
+        replace(replica, peers=f"tcp://127.0.0.1:{next(ports)}", clients=f"tcp://127.0.0.1:{next(ports)}")
+        for replica in config.replicas
+    )
+    return replace(config, replicas=tuple(members))
 
 
 def free_ports(count: int) -> list[int]:
@@ -104,8 +124,3 @@ def ending(processes: Mapping[int, str]) -> Iterator[None]:
         yield
         for handle, name in handles.items():
             assert select.select([handle], [], [], PATIENCE_S)[0], f"{name} is still there"
-
-
-def running_members(statuses: list[ReplicaStatus]) -> dict[Any, Any]:
-    """Process id and uptime of each replica."""
-    return {status.id: (status.get("pid"), status.get("uptime_us")) for status in statuses}

@@ -63,6 +63,6 @@ def test_a_command_that_kills_its_worker_each_time_stops_the_replica() -> None:
             fatal.kill.submit([7])
             process = cluster.process(1)
             wait_until(lambda: not process.running, "the replica to give up")
-    assert process.exit_code == 4
-    assert "ended (signal 9) at row 0 of batch 2 of session" in process.obituary()
-    assert "started again 5 times and it happened each time" in process.obituary()
+        assert process.exit_code == 4
+        assert "ended (signal 9) at row 0 of batch 2 of session" in process.obituary()
+        assert "started again 5 times and it happened each time" in process.obituary()
