@@ -89,7 +89,7 @@ def app_names() -> list[str]:
         package = importlib.import_module(APPS)
     except ModuleNotFoundError:
         return []
-    return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg)
 
 
 def _open(text: str) -> tuple[ModuleType, str]:

@@ -79,7 +79,8 @@ class StreamWorkload:
         for update in read_updates(self._input.updates):
             if client == 0:
                 packed = pack_updates(update.sections(), self._limit_bytes)
-                yield [Segment("update_zone", {"changes": packed}, len(packed))]
+                if packed:
+                    yield [Segment("update_zone", {"changes": packed}, len(packed))]
             yield [self._lookups(generator)]
 
     def _lookups(self, generator: Generator) -> Segment:

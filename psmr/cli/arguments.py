@@ -17,7 +17,7 @@ BENCHMARKS = "bench"
 
 def complete_service(incomplete: str) -> list[str]:
     """Names of the applications that come with the engine; none of them is imported for it."""
-    return [name for name in module_names(APPS) if name.startswith(incomplete)]
+    return [name for name in module_names(APPS, packages=True) if name.startswith(incomplete)]
 
 
 def complete_benchmark(incomplete: str) -> list[str]:
@@ -27,16 +27,16 @@ def complete_benchmark(incomplete: str) -> list[str]:
 
 def benchmark_names() -> list[str]:
     """The benchmarks that can be run: the modules of `bench` but its own helpers."""
-    return [name for name in module_names(BENCHMARKS) if name != "command" and not name.startswith("_")]
+    return [name for name in module_names(BENCHMARKS, packages=False) if name != "command" and not name.startswith("_")]
 
 
-def module_names(package: str) -> list[str]:
-    """The modules in a package, by name, without importing them."""
+def module_names(package: str, *, packages: bool) -> list[str]:
+    """The packages, or the plain modules, in a package, by name, without importing them."""
     try:
         paths = importlib.import_module(package).__path__
     except ModuleNotFoundError:
         return []
-    return sorted(module.name for module in pkgutil.iter_modules(paths))
+    return sorted(module.name for module in pkgutil.iter_modules(paths) if module.ispkg is packages)
 
 
 def prose(command: Callable[..., int]) -> str:
