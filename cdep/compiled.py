@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import numba
@@ -18,8 +19,12 @@ int64: Any = np.int64
 
 
 def compiled(function: F) -> F:
-    """Compile `function` on first call, keep the machine code on disk, and raise where Python would raise."""
-    return cast(F, numba.njit(cache=True, error_model="python", nogil=True)(function))
+    """Compile `function` on first call, keep the machine code on disk if possible, and raise where Python would raise."""
+    dispatcher = numba.njit(error_model="python", nogil=True)(function)
+    with suppress(RuntimeError):
+        # Numba keeps it beside the source or in the user's cache; where both are read-only, every process compiles anew.
+        dispatcher.enable_caching()
+    return cast(F, dispatcher)
 
 
 def inlined(function: F) -> F:

@@ -2,8 +2,50 @@
 
 from __future__ import annotations
 
+import re
+
 from cdep import Command, Dependency, Service
 from proxies.layout import RAISED_TEXT_LIMIT, CommandLayout, Field, ServiceLayout, layout_of
+from proxies.source import enclosed
+
+_SUPPORT = (
+    "ALL_GROUPS",
+    "FRAME_BLOB",
+    "FRAME_COUNT",
+    "FRAME_OWNERS",
+    "FRAME_RECORDS",
+    "FRAME_ROW",
+    "begin",
+    "blob_argument",
+    "blob_fits",
+    "byte_value_at",
+    "close_reply",
+    "compiled",
+    "constructor",
+    "finish",
+    "group_of_blob",
+    "group_of_fixed",
+    "group_of_integer",
+    "handler",
+    "inlined",
+    "load_f64",
+    "load_i8",
+    "load_i16",
+    "load_i32",
+    "load_i64",
+    "load_u8",
+    "load_u16",
+    "load_u32",
+    "load_u64",
+    "np",
+    "open_reply",
+    "owner_of",
+    "reply_writer",
+    "seek",
+    "store_i64",
+    "store_u16",
+)
+"""What a server proxy may need of `psmr.execution.dispatch`; it imports what it uses."""
 
 _HEADER = '''"""Server proxy of {name}. Generated from {module}:{qualname}; do not edit, the next generation overwrites it.
 
@@ -13,48 +55,9 @@ Fingerprint {fingerprint:016x}. Records of {stride} bytes, replies of {reply_str
     run(frame, bases)   what a worker does until its replica ends: decode, execute, reply, meet others where rows ask for it
 """
 
-from {module} import {root}
-from proxies.layout import layout_of
-from psmr.execution.dispatch import (
-    ALL_GROUPS,
-    FRAME_BLOB,
-    FRAME_COUNT,
-    FRAME_OWNERS,
-    FRAME_RECORDS,
-    FRAME_ROW,
-    begin,
-    blob_argument,
-    blob_fits,
-    byte_value_at,
-    close_reply,
-    compiled,
-    constructor,
-    finish,
-    group_of_blob,
-    group_of_fixed,
-    group_of_integer,
-    handler,
-    inlined,
-    load_f64,
-    load_i8,
-    load_i16,
-    load_i32,
-    load_i64,
-    load_u8,
-    load_u16,
-    load_u32,
-    load_u64,
-    np,
-    open_reply,
-    owner_of,
-    reply_writer,
-    seek,
-    store_i64,
-    store_u16,
-)
-from cdep import service_of
+{imports}
 
-FINGERPRINT = 0x{fingerprint:016x}
+FINGERPRINT = 0x{fingerprint:016X}
 STRIDE = {stride}
 REPLY_STRIDE = {reply_stride}
 
@@ -102,7 +105,7 @@ def _execute(machine, frame, records, blob, row):
 
 @compiled
 def run(frame, bases):
-    """Execute what is published until the replica ends. 
+    """Execute what is published until the replica ends.
 
     A handler's exception leaves through here: the caller undoes and re-enters.
     """
@@ -130,19 +133,29 @@ def run(frame, bases):
 def server_text(service: Service) -> str:
     """The server proxy's source; the same service gives the same bytes."""
     layout = layout_of(service)
-    parts = [_header(service, layout)]
-    parts += [_command(layout, command) for command in layout.commands]
+    parts = [_command(layout, command) for command in layout.commands]
     parts.append(_ADMIT.format(cases="\n".join(_admission(service, command) for command in layout.commands)))
     parts.append(_RUN.format(cases="\n".join(_dispatch(command) for command in layout.commands)))
-    return "".join(parts)
+    body = "".join(parts)
+    return _header(service, layout, body) + body
 
 
-def _header(service: Service, layout: ServiceLayout) -> str:
+def _header(service: Service, layout: ServiceLayout, body: str) -> str:
+    used = [name for name in _SUPPORT if name == "constructor" or re.search(rf"\b{name}\b", body)]
+    imports = [
+        "from cdep import service_of",
+        "from proxies.layout import layout_of",
+        "from psmr.execution.dispatch import (",
+        *(f"    {name}," for name in used),
+        ")",
+        "",
+        f"from {service.module} import {service.qualname.split('.')[0]}",
+    ]
     return _HEADER.format(
+        imports="\n".join(imports),
         name=service.name,
         module=service.module,
         qualname=service.qualname,
-        root=service.qualname.split(".")[0],
         fingerprint=service.fingerprint,
         stride=layout.stride,
         reply_stride=layout.reply_stride,
@@ -151,15 +164,17 @@ def _header(service: Service, layout: ServiceLayout) -> str:
 
 def _command(layout: ServiceLayout, command: CommandLayout) -> str:
     name, op = command.command.name, command.command.op
-    arguments = "".join(f", {_argument(field)}" for field in command.fields)
+    arguments = ["machine", *(_argument(field) for field in command.fields)]
     return f"""
+
 _{name} = handler({layout.service.qualname}.{name})
 _reply_to_{name} = reply_writer(_layouts[{op}].command, _layouts[{op}].reply_offset)
 
 
 @inlined
 def _execute_{name}(machine, frame, record, blob, reply):
-    _reply_to_{name}(frame, reply, _{name}(machine{arguments}))
+{enclosed(4, f"value = _{name}", arguments, "")}
+    _reply_to_{name}(frame, reply, value)
 """
 
 

@@ -6,7 +6,9 @@ import hashlib
 import importlib.util
 import os
 import re
+import stat
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from types import ModuleType
@@ -17,15 +19,42 @@ from proxies.client_text import client_text
 from proxies.server_text import server_text
 from psmr.errors import ConfigurationError
 
+_EXPECTED_FOLDER: Final = "expected a folder for generated code that you alone can write to"
+_SET_CACHE: Final = "set PSMR_CACHE to a folder that you can write to"
 _importing: Final = threading.RLock()
 
 
 def cache_folder() -> Path:
-    """Where generated code goes: `$PSMR_CACHE`, else `$XDG_CACHE_HOME/psmr`, else `~/.cache/psmr`."""
+    """Where generated code goes: `$PSMR_CACHE`, else `$XDG_CACHE_HOME/psmr`, else `~/.cache/psmr`.
+
+    Where that cannot be written to, a folder of the user's own among the temporary ones.
+    """
     chosen = os.environ.get("PSMR_CACHE")
     if chosen:
         return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "psmr"
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "psmr"
+    return usual if _can_be_written(usual) else _temporary_folder()
+
+
+def _can_be_written(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def _temporary_folder() -> Path:
+    """A folder whose code may be trusted to be this user's: made by them, and open to nobody else."""
+    path = Path(tempfile.gettempdir(), f"psmr-cache-{os.getuid()}")
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        found = path.lstat()
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {_EXPECTED_FOLDER}, found: {error.strerror}: {_SET_CACHE}") from None
+    if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o022 or not stat.S_ISDIR(found.st_mode):
+        raise ConfigurationError(f"{path}: {_EXPECTED_FOLDER}, found one that others can change: {_SET_CACHE}")
+    return path
 
 
 def client_module(owner: type[StateMachine]) -> ModuleType:
@@ -46,8 +75,9 @@ def write_proxies(owner: type[StateMachine], folder: Path) -> tuple[Path, Path]:
     """
     service = importable_service(owner)
     stem = _snake_case(service.name)
-    client = write_file(folder, f"{stem}_client.py", client_text(service))
-    return client, write_file(folder, f"{stem}_server.py", server_text(service))
+    cure = "give another folder"
+    client = write_file(folder, f"{stem}_client.py", client_text(service), cure=cure)
+    return client, write_file(folder, f"{stem}_server.py", server_text(service), cure=cure)
 
 
 def importable_service(owner: type[StateMachine]) -> Service:
@@ -61,7 +91,7 @@ def importable_service(owner: type[StateMachine]) -> Service:
     return service
 
 
-def write_file(folder: Path, name: str, text: str) -> Path:
+def write_file(folder: Path, name: str, text: str, *, cure: str = _SET_CACHE) -> Path:
     """Write a file, whole or not at all; one with the same content is left, so what was made of it stays valid."""
     path = folder / name
     try:
@@ -71,7 +101,7 @@ def write_file(folder: Path, name: str, text: str) -> Path:
             fresh.write_text(text, encoding="utf-8")
             fresh.replace(path)
     except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be written ({error}); set PSMR_CACHE to a folder that can") from error
+        raise ConfigurationError(f"{path}: expected a place to write to, found: {error.strerror}: {cure}") from None
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from typing import Any
@@ -11,9 +12,16 @@ from rich.console import Console
 WIDTH_WITHOUT_TERMINAL = 140
 
 
+def speak_any_encoding() -> None:
+    """Have what the terminal cannot show stand as "?" instead of ending the program; stderr does so by itself."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
 def print_json(document: dict[str, Any]) -> None:
     """One JSON object on one line of stdout, at once."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    sys.stdout.write(json.dumps(document, ensure_ascii=not is_unicode) + "\n")
     sys.stdout.flush()
 
 

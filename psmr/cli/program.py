@@ -12,7 +12,7 @@ from typer.exceptions import TyperException
 
 from psmr.cli import bench, demo, proxies_commands, relation, serve, status, up
 from psmr.cli.exits import MEANINGS, ExitCode, describe, exit_code_of, one_line
-from psmr.cli.output import print_json, say_error
+from psmr.cli.output import print_json, say_error, speak_any_encoding
 
 _EPILOG = "\n".join(
     [
@@ -59,6 +59,7 @@ for part in (demo, up, serve, status, relation, proxies_commands, bench):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; its exit code. Prints no traceback for an error that a caller can mend."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    speak_any_encoding()
     try:
         return _run(words)
     except TyperException as error:

@@ -13,9 +13,11 @@ from psmr.cluster.folders import TemporaryFolder
 from psmr.cluster.processes import ReplicaProcess, stop_all
 from psmr.cluster.status import ReplicaStatus, ask, ask_one
 from psmr.config import ClusterConfig, Tuning, local_cluster
-from psmr.errors import ClusterUnavailable, ConfigurationError
+from psmr.errors import ClusterUnavailable, ConfigurationError, PsmrError, Violation
 from psmr.services import service_text
 
+_MEANT_BY: dict[int, type[PsmrError]] = {2: ConfigurationError, 4: Violation}
+"""The error that a replica's exit code stands for."""
 READY_TIMEOUT_S = 60.0
 STOP_GRACE_S = 5.0
 _POLL_S = 0.05
@@ -54,6 +56,7 @@ class LocalCluster:
         self._tuning = tuning
         self._given_folder = folder
         self._processes: dict[int, ReplicaProcess] = {}
+        self._wanted: set[int] = set()
         self._stack = ExitStack()
         self._config: ClusterConfig | None = None
 
@@ -71,8 +74,8 @@ class LocalCluster:
             for replica in self._config.replicas:
                 log = folder / f"replica-{replica.id}.log"
                 self._processes[replica.id] = ReplicaProcess(file, replica.id, log, lifeline=lifeline)
-            for process in self._processes.values():
-                process.start()
+            for number in self._processes:
+                self.start(number)
             self._stack = stack.pop_all()
         return self
 
@@ -117,14 +120,17 @@ class LocalCluster:
     def start(self, replica_id: int) -> None:
         """Start a replica that was stopped or killed; its data is where it left it."""
         self.process(replica_id).start()
+        self._wanted.add(replica_id)
 
     def stop(self, replica_id: int) -> None:
         """Ask a replica to stop, wait for its end, and kill it if that takes too long."""
         stop_all([self.process(replica_id)], STOP_GRACE_S)
+        self._wanted.discard(replica_id)
 
     def kill(self, replica_id: int) -> None:
         """SIGKILL a replica, and wait for its end."""
         self.process(replica_id).kill()
+        self._wanted.discard(replica_id)
 
     def pause(self, replica_id: int) -> None:
         """Hold a replica as if its machine hung."""
@@ -139,28 +145,39 @@ class LocalCluster:
         return ask_one(self.config.replica(replica_id).clients, digest=digest)
 
     def statuses(self, *, digest: bool = False) -> list[ReplicaStatus]:
-        """Every replica's status, unreachable ones marked so."""
-        return ask({replica.id: replica.clients for replica in self.config.replicas}, digest=digest)
+        """Every replica's status, unreachable ones marked so; those that do not run are not waited for."""
+        addresses = {replica.id: replica.clients for replica in self.config.replicas}
+        running = {number: address for number, address in addresses.items() if self.process(number).running}
+        found = {status.id: status for status in ask(running, digest=digest)}
+        return [
+            found.get(number) or ReplicaStatus(number, address, None, "not running")
+            for number, address in addresses.items()
+        ]
 
     def leader(self) -> int | None:
         """The replica that leads in the highest term of those that answer, or None."""
         leading = [status for status in self.statuses() if status.get("role") == "leader"]
         return max(leading, key=lambda status: int(status.get("term"))).id if leading else None
 
-    def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> int:
-        """Wait until every running replica answers and agrees on a leader, and return the leader.
+    def check(self) -> None:
+        """Raise what made a replica end that was neither stopped nor killed from here, with its last words."""
+        for number in sorted(self._wanted):
+            process = self.process(number)
+            if not process.running:
+                kind = _MEANT_BY.get(process.exit_code or 0, ClusterUnavailable)
+                raise kind(f"expected replica {number} to run, found: {process.obituary()}")
 
-        Raises ClusterUnavailable after that time, or as soon as a replica has ended by itself, with its last words.
+    def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> int:
+        """Wait until every replica that was started answers and agrees on a leader, and return the leader.
+
+        Raises ClusterUnavailable after that time, and at once what `check` raises.
         """
-        started = [process for process in self._processes.values() if process.running]
-        if not started:
+        if not self._wanted:
             raise ClusterUnavailable("expected running replicas to wait for, found none: start one")
         deadline = time.monotonic() + timeout_s
         while True:
-            for process in started:
-                if not process.running:
-                    raise ClusterUnavailable(f"expected {len(started)} replicas to start, found: {process.obituary()}")
-            statuses = ask({process.id: self.config.replica(process.id).clients for process in started})
+            self.check()
+            statuses = ask({number: self.config.replica(number).clients for number in sorted(self._wanted)})
             leader = _agreed_leader(statuses)
             if leader is not None:
                 return leader

@@ -32,7 +32,6 @@ from psmr.state.byte_values import address_of, byte_value_at, length_of
 from psmr.state.compiled_containers import require
 from psmr.state.compiled_machine import constructor
 from psmr.state.frame import begin_command
-from psmr.state.kinds import kind_of
 from psmr.state.words import (
     clear_bytes,
     copy_bytes,
@@ -251,7 +250,6 @@ __all__ = [
     "group_of_integer",
     "handler",
     "inlined",
-    "kind_of",
     "load_f64",
     "load_i8",
     "load_i16",

@@ -7,7 +7,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,3 +124,19 @@ def ending(processes: Mapping[int, str]) -> Iterator[None]:
         yield
         for handle, name in handles.items():
             assert select.select([handle], [], [], PATIENCE_S)[0], f"{name} is still there"
+
+
+def cpu_s(processes: Iterable[int]) -> float:
+    """The processor time that the processes have used so far."""
+    ticks = 0
+    for process in processes:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def stay_for(seconds: float, process: int | None) -> None:
+    """Let time pass while a process runs; it must not end meanwhile."""
+    assert process is not None
+    with open(os.pidfd_open(process), "rb", buffering=0) as handle:
+        assert not select.select([handle], [], [], seconds)[0], f"process {process} has ended"

@@ -155,7 +155,7 @@ def test_a_replica_that_cannot_start_says_why_at_once() -> None:
     with (
         LocalCluster("nowhere", replicas=1) as cluster,
         pytest.raises(
-            ClusterUnavailable, match="replica 1 ended with exit code 2: nowhere: expected a service's module"
+            ConfigurationError, match="replica 1 ended with exit code 2: nowhere: expected a service's module"
         ),
     ):
         cluster.wait_ready(PATIENCE_S)

@@ -113,7 +113,7 @@ def test_writing_leaves_an_equal_file_alone(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigurationError, match=r"file/generated/ledger_client.py: cannot be written"):
+    with pytest.raises(ConfigurationError, match=r"file/generated/ledger_client.py: expected a place to write to"):
         proxy_files.write_proxies(Ledger, tmp_path / "file" / "generated")
 
 

@@ -44,7 +44,7 @@ def test_an_access_is_a_get_and_the_first_of_a_key_a_put_too(tmp_path: Path, nam
 
 def test_every_nth_access_puts_too(tmp_path: Path) -> None:
     found = calls(stream(tmp_path / "keys.trace", [3] * 9), 0, 1, put_every="4")
-    assert [command for command, _ in found] == "get put get get get put get get get get put get".split()
+    assert [command for command, _ in found] == ["get", "put", *["get"] * 3, "put", *["get"] * 4, "put", "get"]
 
 
 def test_clients_share_the_stream_by_turns(tmp_path: Path) -> None:

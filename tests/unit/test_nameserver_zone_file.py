@@ -80,7 +80,7 @@ def test_a_signature_is_removed_without_sending_it() -> None:
     ],
 )
 def test_wrong_data_are_refused(kind: str, text: str) -> None:
-    with pytest.raises(InvalidRecordError, match="expected .* found"):
+    with pytest.raises(InvalidRecordError, match=r"expected .* found"):
         pack_data(kind_number(kind), text)
 
 
