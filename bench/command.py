@@ -11,6 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from psmr.cli.files import write_whole
+
 EXIT_FAILED = 1
 STANDARD_OUTPUT = Path("-")
 
@@ -25,7 +27,7 @@ def run_bench(name: str, json_file: Path | None, quick: bool) -> int:
     else:
         _show(name, module, result)
         if json_file:
-            json_file.write_text(json.dumps(result, indent=2) + "\n")
+            write_whole(json_file, json.dumps(result, indent=2) + "\n", what="measurements", starts_with="{")
             progress.print(f"written to {json_file}", highlight=False)
     return 0 if module.passed(result) else EXIT_FAILED
 

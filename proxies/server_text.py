@@ -171,7 +171,7 @@ _{name} = handler({layout.service.qualname}.{name})
 _reply_to_{name} = reply_writer(_layouts[{op}].command, _layouts[{op}].reply_offset)
 
 
-@inlined
+@handler
 def _execute_{name}(machine, frame, record, blob, reply):
 {enclosed(4, f"value = _{name}", arguments, "")}
     _reply_to_{name}(frame, reply, value)

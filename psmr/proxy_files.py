@@ -10,6 +10,7 @@ import stat
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -32,8 +33,11 @@ def cache_folder() -> Path:
     chosen = os.environ.get("PSMR_CACHE")
     if chosen:
         return Path(chosen)
-    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "psmr"
-    return usual if _can_be_written(usual) else _temporary_folder()
+    with suppress(RuntimeError):  # a user without a home, as in many containers
+        usual = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "psmr"
+        if _can_be_written(usual):
+            return usual
+    return _temporary_folder()
 
 
 def _can_be_written(folder: Path) -> bool:

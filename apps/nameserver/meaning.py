@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 from apps.nameserver.model import Records, changed_records, listed, looked_up, with_record, without_record
-from apps.nameserver.packing import Record, unpack_changes
+from apps.nameserver.packing import Record, pack_section, unpack_changes
 
 
 class State(NamedTuple):
@@ -56,6 +56,12 @@ class NameserverMeaning:
     def key(self, command: str, arguments: tuple[Any, ...], /) -> Hashable | None:
         """The name; updates, listings and the serial have none."""
         return arguments[0] if command in ("lookup", "add", "remove") else None
+
+    def parts(self, command: str, arguments: tuple[Any, ...], /) -> dict[Hashable, tuple[Any, ...]]:
+        """An update, name by name."""
+        if command != "update_zone":
+            return {}
+        return {name: (pack_section(name, changes),) for name, changes in unpack_changes(arguments[0])}
 
 
 def _updated(state: State, packed: bytes) -> State:

@@ -16,7 +16,7 @@ print(verdict.text())
 
 from psmr.checking.history import Operation
 from psmr.checking.linearizability import check
-from psmr.checking.model import Model
+from psmr.checking.model import Model, Parting
 from psmr.checking.verdict import Counterexample, Unplaceable, Verdict
 
-__all__ = ["Counterexample", "Model", "Operation", "Unplaceable", "Verdict", "check"]
+__all__ = ["Counterexample", "Model", "Operation", "Parting", "Unplaceable", "Verdict", "check"]

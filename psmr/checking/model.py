@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable
-from typing import Any, Protocol
+from collections.abc import Collection, Hashable, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 
 class Model(Protocol):
@@ -30,3 +30,11 @@ class Model(Protocol):
 
     def key(self, command: str, arguments: tuple[Any, ...], /) -> Hashable | None:
         """The key that `command` touches, or None for all of them."""
+
+
+@runtime_checkable
+class Parting(Protocol):
+    """A model that can say which keys a command without a key touches, so that no other part needs to hold it."""
+
+    def parts(self, command: str, arguments: tuple[Any, ...], /) -> Mapping[Hashable, tuple[Any, ...]]:
+        """For each key that the command touches, the arguments that do to that key alone what the whole command does."""

@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from psmr.cli.arguments import benchmark_names, complete_benchmark, prose
+from psmr.cli.files import check_place
+from psmr.cli.interrupts import leaving_at_once
 from psmr.cli.output import console
 
 STANDARD_OUTPUT = "-"
@@ -50,8 +52,12 @@ def bench(
         close = difflib.get_close_matches(name, names, n=1)
         cure = f"did you mean {close[0]}?" if close else f"give one of: {', '.join(names) or 'none are installed'}"
         raise ConfigurationError(f"bench {name}: expected the name of a benchmark, found an unknown one: {cure}")
+    if json_file is not None and str(json_file) != STANDARD_OUTPUT:
+        check_place(json_file, what="measurements", starts_with="{")
     # By name: the engine imports nothing of what measures it.
-    command = importlib.import_module("bench.command")
+    with leaving_at_once():
+        command = importlib.import_module("bench.command")
+        importlib.import_module(f"bench.{name}")
     return int(command.run_bench(name, json_file, quick))
 
 

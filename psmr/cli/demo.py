@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from psmr.cli.arguments import Json, complete_service, prose
+from psmr.cli.interrupts import leaving_at_once
 
 
 def demo(
@@ -42,11 +43,15 @@ def demo(
     """
     from psmr.errors import ConfigurationError
 
-    if input_file is not None and not input_file.is_file():
-        raise ConfigurationError(f"--input {input_file}: expected a file, found none: give the path of one")
+    if input_file is not None and not input_file.exists():
+        raise ConfigurationError(f"--input {input_file}: expected a file or folder, found none: give the path of one")
 
-    from psmr.demo.command import run_demo
-    from psmr.demo.options import DemoOptions
+    with leaving_at_once():
+        from psmr.demo.command import run_demo
+        from psmr.demo.options import DemoOptions
+        from psmr.services import find_application
+
+        find_application(application)
 
     return run_demo(
         DemoOptions(

@@ -24,9 +24,24 @@ def write_whole(path: Path, text: str, *, what: str, starts_with: str) -> None:
             os.unlink(name)
             raise
     except OSError as error:
-        raise ConfigurationError(
-            f"{path}: expected a place to write {what} to, found: {error.strerror}: give another path"
-        ) from None
+        raise _no_place(path, what, error) from None
+
+
+def check_place(path: Path, *, what: str, starts_with: str) -> None:
+    """Raise now what `write_whole` would raise after long work: no folder there, no permission, somebody's file."""
+    try:
+        _refuse_to_replace(path, what, starts_with)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            return
+    except OSError as error:
+        raise _no_place(path, what, error) from None
+
+
+def _no_place(path: Path, what: str, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path}: expected a place to write {what} to, found: {error.strerror}: give another path"
+    )
 
 
 def _refuse_to_replace(path: Path, what: str, starts_with: str) -> None:

@@ -1,4 +1,7 @@
-"""Ctrl-C while the program is still being loaded: nothing is to be cleaned up yet, and nobody is there to catch it."""
+"""Ctrl-C while the program is still being loaded: nothing is to be cleaned up yet, and nobody is there to catch it.
+
+An exception would not do: Python itself drops one that comes in the wrong moment of an import.
+"""
 
 from __future__ import annotations
 

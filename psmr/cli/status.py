@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,10 +40,10 @@ def status(
     [b]psmr status cluster.toml[/]
     """
     from psmr.cli.status_table import status_table
-    from psmr.cluster import ask
+    from psmr.cluster import ask, explained
 
-    addresses = _addresses(target)
-    statuses = ask(addresses, digest=digest)
+    addresses, folders = _places(target)
+    statuses = explained(ask(addresses, digest=digest), folders)
     members = 1 if isinstance(addresses, str) else len(addresses)
     problem, code = judge(statuses, members)
     if json:
@@ -57,16 +58,19 @@ def status(
     return code
 
 
-def _addresses(target: str) -> dict[int, str] | str:
+def _places(target: str) -> tuple[dict[int, str] | str, dict[int, Path]]:
+    """Where to ask, and the replicas' data folders: a lone address has none."""
     from psmr.config import load
     from psmr.config.reading import Address, fail
 
     if not re.match(r"[a-z]+://", target):
-        return {replica.id: replica.clients for replica in load(target).replicas}
+        config = load(target)
+        numbered = {replica.id: replica.clients for replica in config.replicas}
+        return numbered, {number: config.folder(number) for number in numbered}
     address = Address().accept(target)
     if address is None:
         fail("status", "ADDRESS", f"{Address().expected} or the cluster's file", target, "correct it")
-    return address
+    return address, {}
 
 
 def judge(statuses: Sequence[ReplicaStatus], members: int) -> tuple[str, ExitCode]:

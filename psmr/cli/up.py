@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from psmr.cli.arguments import ClusterFile, Json, prose
+from psmr.cli.interrupts import leaving_at_once
 
 
 def up(file: ClusterFile, json: Json = False) -> int:
@@ -15,14 +16,15 @@ def up(file: ClusterFile, json: Json = False) -> int:
 
     [b]psmr up cluster.toml[/]
     """
-    from psmr.cli.up_display import display_for
-    from psmr.cli.watching import Watch
-    from psmr.config import load
-    from psmr.services import find_service
+    with leaving_at_once():
+        from psmr.cli.up_display import display_for
+        from psmr.cli.watching import Watch
+        from psmr.config import load
+        from psmr.services import find_service
 
-    config = load(file)
-    # Each replica would find out by itself; found here, a mistake in the service is one line and not one a replica.
-    find_service(config.service)
+        config = load(file)
+        # Each replica would find out by itself; found here, a mistake in the service is one line and not one a replica.
+        find_service(config.service)
     return Watch(file, config, display_for(json)).run()
 
 

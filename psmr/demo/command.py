@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
-from multiprocessing import get_context
 
 from rich.console import Console
 from rich.table import Table
 
 from psmr.cluster.local import LocalCluster
+from psmr.demo.apart import run_apart
 from psmr.demo.live import Display, shares
 from psmr.demo.options import DemoOptions, DemoResult
 from psmr.demo.scenario import Scenario
 from psmr.demo.traffic import longest_gap_ms
 from psmr.demo.verify import Evidence, Findings, verify
-from psmr.execution.worker import die_with_parent
 from psmr.replica.clocks import monotonic_us
 from psmr.replica.serve import cluster_id
 from psmr.services import find_application, service_text
@@ -32,24 +29,26 @@ def run_demo(options: DemoOptions) -> int:
     application = find_application(options.app)
     title = f"{options.app}: {options.replicas} replicas × {options.workers} workers, {options.clients} clients"
     with Display(title, monotonic_us) as display:
-        display.event("starting the cluster (the first time, handlers are compiled)")
         service = service_text(application.service)
-        with LocalCluster(service, name="demo", replicas=options.replicas, workers=options.workers) as cluster:
+        cluster = LocalCluster(service, name="demo", replicas=options.replicas, workers=options.workers)
+        scenario = Scenario(options, application, cluster, display)
+        display.event("starting the cluster (the first time, handlers are compiled)")
+        with cluster:
             leader = cluster.wait_ready()
             display.event(f"up; replica {leader} leads; {options.rate:,} commands/s are offered")
-            scenario = Scenario(options, application, cluster, display)
             asyncio.run(scenario.run())
             for replica in cluster.ids:
                 cluster.stop(replica)
             display.event("verifying: log replayed, sequential model, linearizability")
-            findings = _verify_apart(
+            findings = run_apart(
+                verify,
                 Evidence(
                     options.app,
                     cluster.config.folder(cluster.ids[0]),
                     cluster_id(cluster.config),
                     int(scenario.course.statuses[0].get("delivered")),
                     scenario.traffic.records,
-                )
+                ),
             )
     result = _result(options, scenario, findings)
     if options.json:
@@ -57,13 +56,6 @@ def run_demo(options: DemoOptions) -> int:
     else:
         _print(result)
     return 0 if result.passed else EXIT_FAILED
-
-
-def _verify_apart(evidence: Evidence) -> Findings:
-    """Verify in a fresh process: this one has threads, and verifying forks."""
-    context = get_context("spawn")
-    with ProcessPoolExecutor(1, context, initializer=die_with_parent, initargs=(os.getpid(),)) as pool:
-        return pool.submit(verify, evidence).result()
 
 
 def _result(options: DemoOptions, scenario: Scenario, findings: Findings) -> DemoResult:

@@ -13,12 +13,13 @@ from proxies.layout import layout_of
 from psmr.client import ServiceIdentity, connect
 from psmr.cluster.local import LocalCluster
 from psmr.cluster.status import ReplicaStatus
+from psmr.demo.input import workload_of
 from psmr.demo.live import Display
 from psmr.demo.options import DemoOptions
 from psmr.demo.traffic import BatchEncoder, Traffic
 from psmr.errors import ClusterUnavailable
 from psmr.replica.clocks import monotonic_us
-from psmr.workload import Application, WorkloadOptions
+from psmr.workload import Application
 
 LOOK_S = 0.25
 CATCH_UP_S = 30.0
@@ -44,16 +45,18 @@ class Scenario:
         self._application = application
         self._cluster = cluster
         self._display = display
+        # Read before anything runs: a mistake in the input is found at once.
+        self._workload = workload_of(application, options)
         self.traffic = Traffic(monotonic_us)
         self.course = Course()
 
     async def run(self) -> None:
-        """Everything up to the replicas' final statuses, with digests."""
-        options = self._options
+        """Everything up to the replicas' final statuses, with digests.
+
+        Raises ConfigurationError for input that is malformed, and what `LocalCluster.check` raises when a replica ends.
+        """
+        options, workload = self._options, self._workload
         service = service_of(self._application.service)
-        workload = self._application.workload(
-            WorkloadOptions(options.seed, options.clients, options.batch, options.input)
-        )
         encoder = BatchEncoder(service)
         async with AsyncExitStack() as stack:
             identity = ServiceIdentity(service.name, service.fingerprint, layout_of(service).stride)
@@ -65,20 +68,23 @@ class Scenario:
             self.course.started_us = monotonic_us()
             until_us = self.course.started_us + int(options.seconds * 1e6)
             rate = options.rate / options.clients
-            clients = [
-                self.traffic.run_client(number, connection, encoder, workload, rate, until_us)
-                for number, connection in enumerate(connections)
-            ]
+            clients = asyncio.gather(
+                *(
+                    self.traffic.run_client(number, connection, encoder, workload, rate, until_us)
+                    for number, connection in enumerate(connections)
+                )
+            )
             watching = asyncio.create_task(self._watch())
             faults = asyncio.create_task(self._faults())
             try:
-                await asyncio.gather(*clients)
+                await _done(clients, watching, faults)
                 self.course.ended_us = monotonic_us()
                 await faults
                 await self._catch_up()
             finally:
-                watching.cancel()
-                faults.cancel()
+                for task in (clients, watching, faults):
+                    task.cancel()
+                await asyncio.gather(clients, watching, faults, return_exceptions=True)
 
     async def _faults(self) -> None:
         """Kill the leader a third of the way, start it again at two thirds."""
@@ -102,6 +108,7 @@ class Scenario:
     async def _watch(self) -> None:
         while True:
             statuses = await asyncio.to_thread(self._cluster.statuses)
+            self._cluster.check()
             self._display.update(self.traffic, statuses)
             await asyncio.sleep(LOOK_S)
 
@@ -111,6 +118,7 @@ class Scenario:
         until_us = monotonic_us() + int(CATCH_UP_S * 1e6)
         while True:
             statuses = await asyncio.to_thread(self._cluster.statuses, digest=True)
+            self._cluster.check()
             if all_caught_up(statuses):
                 self.course.statuses = statuses
                 return
@@ -120,6 +128,17 @@ class Scenario:
                     f"demo: expected every replica at one log index within {CATCH_UP_S:g} s, found {places}"
                 )
             await asyncio.sleep(LOOK_S)
+
+
+async def _done(wanted: asyncio.Future[Any], *others: asyncio.Task[None]) -> None:
+    """Wait for `wanted`, or raise what one of the others raised before it was done."""
+    while not wanted.done():
+        running = {other for other in others if not other.done()}
+        await asyncio.wait({wanted, *running}, return_when=asyncio.FIRST_COMPLETED)
+        for other in others:
+            if other.done():
+                other.result()
+    wanted.result()
 
 
 def all_caught_up(statuses: Sequence[ReplicaStatus]) -> bool:

@@ -12,7 +12,7 @@ import os
 import select
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -91,6 +91,7 @@ class Engine:
         if not 1 <= workers <= at.WORKERS_MAX:
             raise ValueError(f"workers: expected 1 to {at.WORKERS_MAX}, found {workers}")
         self.service = service_of(owner)
+        self._module = server_module(owner)
         self.layout = layout_of(self.service)
         self.memory = Memory(owner, self.layout, workers, ring_bytes)
         self.workers = workers
@@ -107,7 +108,6 @@ class Engine:
         self._choose = choose or self._width.choose
         self._processes: list[BaseProcess] = []
         self.bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._module = server_module(owner)
         self._lay_constants(spin, look_ahead)
 
     def _lay_constants(self, spin: int, look_ahead: int) -> None:
@@ -268,20 +268,21 @@ class Engine:
             slot += 1
         return slot
 
-    def collect(self) -> Iterator[Executed]:
+    def collect(self) -> list[Executed]:
         """The replies of batches completed since the last call, in log order."""
         done = self.completed()
         if done == self._collected:
-            return
+            return []
+        executed: list[Executed] = []
         while self._collected < done:
             slot = self._slots.popleft()
-            reply = self._reply(slot)
+            executed.append(Executed(slot.session, slot.sequence, self._reply(slot)))
             self._ring.give_back()
             self._collected += 1
-            yield Executed(slot.session, slot.sequence, reply)
         store(self.memory.control + at.COLLECTED, self._collected)
         for worker in range(self.workers):
             rouse(self.memory.control, worker)
+        return executed
 
     def _reply(self, slot: _Slot) -> bytes:
         memory, stride = self.memory, self.layout.reply_stride

@@ -5,12 +5,15 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import inspect
+import os
+import re
+import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 import llvmlite
 import numba
@@ -19,22 +22,30 @@ import numpy as np
 import cdep
 import proxies
 import psmr
-from cdep import Service, StateMachine, service_of
+from cdep import Service, StateMachine
+from cdep.code_digest import code_digest
 from proxies.server_text import server_text
 from psmr.proxy_files import cache_folder, import_file, importable_service, write_file
 
-__all__ = ["cache_folder", "compiling", "import_file", "server_module", "write"]
+__all__ = ["FOLDERS_KEPT", "cache_folder", "compiling", "import_file", "server_module", "write"]
+
+FOLDERS_KEPT = 8
+"""How many folders a service may have: one for each version of its source, of the engine or of Numba that was run lately."""
 
 
 def server_module(owner: type[StateMachine]) -> ModuleType:
     """The server proxy of a service, imported from the cache folder; written there when it is new.
 
-    The folder's name stands for everything the machine code depends on: the service's source, the engine's, and the
-    versions of what compiles it. Whoever comes first compiles, the others wait for it (`compiling`).
+    The folder's name stands for everything the machine code depends on: the service's source and what it uses of other
+    modules, the engine's, and the versions of what compiles it. Whoever comes first compiles, the others wait for it (`compiling`).
     """
     service = importable_service(owner)
-    folder = cache_folder() / f"{service.name.lower()}-{_dependencies(owner)}"
-    return import_file(f"psmr_generated_{service.name.lower()}_{folder.name[-16:]}", write(folder, service))
+    text = server_text(service)
+    stem = service.name.lower()
+    folder = cache_folder() / f"{stem}-{_dependencies(owner, text)}"
+    module = import_file(f"psmr_generated_{stem}_{folder.name[-16:]}", write_file(folder, "server.py", text))
+    _remove_old(folder, stem)
+    return module
 
 
 def write(folder: Path, service: Service) -> Path:
@@ -44,23 +55,64 @@ def write(folder: Path, service: Service) -> Path:
 
 @contextmanager
 def compiling(module: ModuleType) -> Iterator[None]:
-    """Hold the module's lock, so that of several processes one compiles and the others load what it left."""
-    path = Path(str(module.__file__)).with_suffix(".lock")
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """Hold the module's lock, so that of several processes one compiles and the others load what it left.
+
+    Where nothing can be written there is no lock, and nothing to wait for: each process compiles for itself.
+    """
+    with ExitStack() as held:
+        with suppress(OSError):
+            lock = held.enter_context(_lock_of(Path(str(module.__file__)).parent).open("a"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            os.utime(lock.name)  # when the folder was last used
         yield
 
 
-def _dependencies(owner: type[StateMachine]) -> str:
+def _lock_of(folder: Path) -> Path:
+    return folder / "server.lock"
+
+
+def _remove_old(newest: Path, stem: str) -> None:
+    """Remove the service's folders beyond `FOLDERS_KEPT` that were not used for longest; none in which someone compiles."""
+    pattern = re.compile(re.escape(stem) + "-[0-9a-f]{16}")
+    others = [path for path in _folders(newest.parent) if pattern.fullmatch(path.name) and path != newest]
+    others.sort(key=_last_used, reverse=True)
+    for folder in others[FOLDERS_KEPT - 1 :]:
+        with suppress(OSError), _lock_of(folder).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folders(parent: Path) -> list[Path]:
+    try:
+        return [path for path in parent.iterdir() if path.is_dir()]
+    except OSError:
+        return []
+
+
+def _last_used(folder: Path) -> float:
+    for path in (_lock_of(folder), folder):
+        with suppress(OSError):
+            return path.stat().st_mtime
+    return 0.0
+
+
+def _dependencies(owner: type[StateMachine], text: str) -> str:
     digest = hashlib.blake2b(digest_size=8)
     versions = (sys.version, np.__version__, numba.__version__, llvmlite.__version__, numba.config.CPU_NAME)
-    digest.update(repr((versions, service_of(owner).specification())).encode())
-    for base in owner.__mro__:
-        source = inspect.getsourcefile(base) if base is not object else None
+    digest.update(repr((versions, text)).encode())
+    bases = [base for base in owner.__mro__ if base is not object]
+    for base in bases:
+        source = inspect.getsourcefile(base)
         if source:
             digest.update(Path(source).read_bytes())
+    # Constants and functions of other modules are part of the machine code of the handlers that use them.
+    digest.update(code_digest(*(part for base in bases for part in vars(base).values() if _is_function(part))).encode())
     digest.update(_engine_source())
     return digest.hexdigest()
+
+
+def _is_function(part: object) -> bool:
+    return isinstance(part, FunctionType)
 
 
 @lru_cache(maxsize=1)

@@ -55,6 +55,8 @@ class Memory:
             self.set(frame + at.FRAME_WORKER, worker)
             self.set(frame + at.FRAME_WORKERS, self.workers)
             self.set(frame + at.FRAME_REPLY_RING, self.reply_rings[worker])
+            self.set(frame + at.FRAME_REPLY_RING_BYTES, at.REPLY_RING_BYTES)
+            self.set(frame + at.FRAME_REPLY_SOFT_BYTES, at.REPLY_RING_SOFT_BYTES)
             self.set(frame + at.FRAME_REPLY_STARTS, self.region.take(8 * at.SLOTS))
             self.set(frame + at.FRAME_REPLY_STRIDE, layout.reply_stride)
 

@@ -38,7 +38,9 @@ from psmr.execution.layout import (
     FRAME_REPLY_CURSOR,
     FRAME_REPLY_RECORDS,
     FRAME_REPLY_RING,
+    FRAME_REPLY_RING_BYTES,
     FRAME_REPLY_ROWS,
+    FRAME_REPLY_SOFT_BYTES,
     FRAME_REPLY_STARTS,
     FRAME_REPLY_STRIDE,
     FRAME_ROW,
@@ -57,8 +59,6 @@ from psmr.execution.layout import (
     REPLIES_HEADER_BYTES,
     REPLIES_RECORDS,
     REPLIES_ROWS,
-    REPLY_RING_BYTES,
-    REPLY_RING_SOFT_BYTES,
     RESUME,
     RUN_ON,
     SLOT_AFTER,
@@ -74,6 +74,7 @@ from psmr.execution.layout import (
     SYNCHRONOUS,
     TOGETHER,
 )
+from psmr.execution.ring import ALIGNMENT, place_beside
 from psmr.execution.waiting import line_of, rouse, wait_until
 from psmr.state.atomics import fence, load_acquire, monotonic_ns, ring_bell, store_release
 from psmr.state.frame import NOW_US
@@ -84,31 +85,32 @@ ENDING = -2
 
 
 @compiled
-def _reply_start(frame: int, slot: int, need: int) -> int:
+def _reply_start(frame: int, slot: int, collected: int, need: int) -> int:
     """Where in the ring `need` bytes of replies may go, or −1 while older replies are in the way."""
-    cursor = load_i64(frame + FRAME_REPLY_CURSOR)
-    collected = load_acquire(load_i64(frame + FRAME_CONTROL) + COLLECTED)
     if collected >= slot:
         return 0
-    oldest = load_i64(load_i64(frame + FRAME_REPLY_STARTS) + 8 * (collected % SLOTS))
-    if cursor < oldest:
-        return cursor if cursor + need < oldest else -1
-    if cursor > REPLY_RING_SOFT_BYTES and need < oldest:
-        return 0
-    if cursor + need <= REPLY_RING_BYTES:
-        return cursor
-    return 0 if need < oldest else -1
+    return place_beside(
+        load_i64(frame + FRAME_REPLY_CURSOR),
+        load_i64(load_i64(frame + FRAME_REPLY_STARTS) + 8 * (collected % SLOTS)),
+        (need + ALIGNMENT - 1) & -ALIGNMENT,
+        load_i64(frame + FRAME_REPLY_RING_BYTES),
+        load_i64(frame + FRAME_REPLY_SOFT_BYTES),
+    )
 
 
 @compiled
 def _open_replies(frame: int, slot: int, count: int, several: bool, need: int) -> bool:
     """Make room for the slot's replies, waiting for older ones to be collected; False at the end."""
     control = load_i64(frame + FRAME_CONTROL)
-    start = _reply_start(frame, slot, need)
+    collected = load_acquire(control + COLLECTED)
+    start = _reply_start(frame, slot, collected, need)
     while start < 0:
-        if not wait_until(frame, control + COLLECTED, load_acquire(control + COLLECTED) + 1):
+        # Wait for more than was looked at. To look again first would lose what is collected in between, for good: what
+        # is out may all be collected by then, and nothing more is until this worker goes on.
+        if not wait_until(frame, control + COLLECTED, collected + 1):
             return False
-        start = _reply_start(frame, slot, need)
+        collected = load_acquire(control + COLLECTED)
+        start = _reply_start(frame, slot, collected, need)
     store_i64(load_i64(frame + FRAME_REPLY_STARTS) + 8 * (slot % SLOTS), start)
     rows = load_i64(frame + FRAME_REPLY_RING) + start + REPLIES_HEADER_BYTES
     records = rows + ((4 * count + 7) & ~7 if several else 0)
@@ -218,7 +220,7 @@ def finish(frame: int) -> None:
     store_i64(header + REPLIES_BLOB, blob)
     store_i64(header + REPLIES_BUSY_NS, monotonic_ns(frame + FRAME_CLOCK) - load_i64(frame + FRAME_STARTED_NS))
     end = blob + used - load_i64(frame + FRAME_REPLY_RING)
-    store_i64(frame + FRAME_REPLY_CURSOR, (end + 127) & ~127)
+    store_i64(frame + FRAME_REPLY_CURSOR, (end + ALIGNMENT - 1) & -ALIGNMENT)
     store_i64(line + EXECUTED, load_i64(line + EXECUTED) + executed)
     store_i64(frame + FRAME_SLOT, slot + 1)
     store_i64(frame + FRAME_ACTIVE, 0)

@@ -7,7 +7,9 @@ Sleeper                            Waker
     futex_wait(alarm, as read before)
 
 Either the sleeper sees the word or the waker sees `asleep`; and if the wake comes before the wait, `alarm` has changed and
-the wait returns at once. The sleep is bounded all the same: a lost wake-up costs a delay, never a hang.
+the wait returns at once. Several may wake one worker at a time, so `alarm` is added to atomically: a waker that stored what
+it had read a while ago plus one could bring back the very value that the sleeper is about to wait on. The sleep is bounded
+all the same: a lost wake-up costs a delay, never a hang.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from psmr.execution.layout import (
     WORKER_BYTES,
     WORKERS,
 )
-from psmr.state.atomics import fence, load_acquire, relax, sleep_while, store_release, wake
+from psmr.state.atomics import add_atomic, fence, load_acquire, relax, sleep_while, store_release, wake
 from psmr.state.words import load_i64
 
 NAP_NS = 250_000_000
@@ -65,5 +67,5 @@ def rouse(control: int, worker: int) -> None:
     fence()
     line = line_of(control, worker)
     if load_acquire(line + ASLEEP) != 0:
-        store_release(line + ALARM, load_acquire(line + ALARM) + 1)
+        add_atomic(line + ALARM, 1)
         wake(line + ALARM)

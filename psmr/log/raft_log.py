@@ -13,13 +13,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from msgspec import structs
+
 from psmr.core.raft import (
     Append,
+    AppendAccepted,
     AppendEntries,
+    AppendRejected,
     Commit,
     Effect,
     HardState,
     LogTerms,
+    Message,
     Propose,
     Raft,
     Receive,
@@ -34,6 +39,7 @@ from psmr.core.raft import (
     Unreachable,
 )
 from psmr.errors import InvalidCall, LogDamaged, Refused
+from psmr.log.in_flight import InFlight
 from psmr.log.port import Entry, LogStatus
 from psmr.storage import HardState as HardStateFile
 from psmr.storage import LogStore, Record, decode, decode_unchecked, encode
@@ -43,6 +49,8 @@ from psmr.transport.peers import PeerLinks, PeerMessage
 ENTRY_BYTES = 1 << 18
 """Payloads handed in between two steps share an entry up to this size."""
 UNCOMMITTED_BYTES_MAX = 64 << 20
+IN_FLIGHT_BYTES_MAX = 64 << 20
+"""On the way to one follower."""
 _MESSAGES_PER_STEP = 64
 _READ_BYTES = 4 << 20
 
@@ -82,6 +90,7 @@ class RaftLog:
         self._waiting_bytes = 0
         self._uncommitted: deque[tuple[int, int]] = deque()
         self._uncommitted_bytes = 0
+        self._in_flight = InFlight(IN_FLIGHT_BYTES_MAX)
         # A clock that was set back while this member was down must not take the log's stamps back.
         self._last_time_us = store.read(store.last_index, 1)[0].time_us if store.last_index else 0
         self.role_changes: list[RoleChanged] = []
@@ -161,7 +170,13 @@ class RaftLog:
             if not _belong(message.message, cast("tuple[Record, ...]", payloads)):
                 self._links.malformed += 1
                 return
+        self._note_answer(message.sender, message.message)
         self._perform(self._raft.handle(Receive(message.sender, message.message, payloads)))
+
+    def _note_answer(self, sender: int, message: Message) -> None:
+        if isinstance(message, AppendAccepted | AppendRejected) and message.term == self._raft.term:
+            durable_index = message.durable_index if isinstance(message, AppendAccepted) else 0
+            self._in_flight.answered(sender, message.round, durable_index)
 
     def _take_forwarded(self, payloads: Sequence[bytes]) -> None:
         """A follower's payloads; dropped, as by a lossy network, where `append` would refuse them."""
@@ -205,6 +220,7 @@ class RaftLog:
             elif isinstance(effect, Truncate):
                 self._truncate(effect.from_index)
             elif isinstance(effect, RoleChanged):
+                self._in_flight.clear()
                 self.role_changes.append(effect)
 
     def _append(self, effect: Append) -> None:
@@ -228,13 +244,32 @@ class RaftLog:
             self._uncommitted_bytes -= self._uncommitted.pop()[1]
 
     def _send_entries(self, effect: SendEntries) -> None:
-        message = effect.message
-        wanted = len(message.entry_terms)
+        """Send what there is room for; the core is told when that is not all, and sends the rest after an answer."""
+        message, peer = effect.message, effect.to
+        records = self._records(message, self._in_flight.room_bytes(peer))
+        is_whole = len(records) == len(message.entry_terms)
+        if not is_whole:
+            message = structs.replace(message, entry_terms=message.entry_terms[: len(records)])
+        is_sent = bool(records) and self._links.send(peer, message, [record.raw for record in records])
+        if is_sent:
+            size_bytes = sum(len(record.raw) for record in records)
+            self._in_flight.send(peer, message.round, message.last_index, size_bytes)
+        if not is_whole:
+            self._in_flight.hold(peer)
+        if not (is_whole and is_sent):
+            self._perform(self._raft.handle(Unreachable(peer)))
+
+    def _records(self, message: AppendEntries, room_bytes: int) -> list[Record]:
+        """The message's records from its first on, as many as there is room for; one at least, if there is any room."""
         records: list[Record] = []
-        while len(records) < wanted:
-            records += self._store.read(message.first_index + len(records), _READ_BYTES)
-        if not self._links.send(effect.to, message, [record.raw for record in records[:wanted]]):
-            self._perform(self._raft.handle(Unreachable(effect.to)))
+        wanted = len(message.entry_terms)
+        while len(records) < wanted and room_bytes > 0:
+            for record in self._store.read(message.first_index + len(records), min(room_bytes, _READ_BYTES)):
+                room_bytes -= len(record.raw)
+                if len(records) == wanted or (room_bytes < 0 and records):
+                    return records
+                records.append(record)
+        return records
 
     def _commit(self, index: int) -> None:
         self._committed = index

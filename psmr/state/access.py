@@ -12,6 +12,7 @@ from cdep.compiled import compiled
 from cdep.types import ValueType
 from psmr.state import frame as frames
 from psmr.state.region import Region
+from psmr.state.words import NAN_BITS
 
 STAGING_BYTES = 2 << 20
 _SIGNED = {"i8": "<b", "i16": "<h", "i32": "<i", "i64": "<q"}
@@ -20,6 +21,7 @@ FORMATS = {**_SIGNED, **_UNSIGNED, "f64": "<d"}
 """How `struct` reads each number where it is stored. (NumPy's own type codes are the machine's: its `l` has 8 bytes, not 4.)"""
 _MASK = (1 << 64) - 1
 _WORD = struct.Struct("<q")
+_NAN = NAN_BITS.tobytes()
 
 
 @compiled
@@ -121,8 +123,7 @@ def encoder(value: ValueType) -> Callable[[Any], bytes]:
     if value.kind == "bool":
         return lambda data: b"\1" if data else b"\0"
     if value.kind == "float":
-        pack_float = struct.Struct("<d").pack
-        return lambda data: pack_float(float(data))
+        return _packed_float
     pack = struct.Struct(FORMATS[value.name].upper()).pack
     mask = (1 << (8 * value.size_bytes)) - 1
     return lambda data: pack(as_integer(data, value.name) & mask)
@@ -153,6 +154,11 @@ def as_integer(data: Any, wanted: str) -> int:
             f"expected {wanted}, found a float ({data}); u64 with a signed value gives a float: write u64(1)"
         )
     return int(data)
+
+
+def _packed_float(data: Any) -> bytes:
+    number = float(data)
+    return struct.pack("<d", number) if number == number else _NAN
 
 
 def _limited(data: Any, value: ValueType) -> bytes:

@@ -40,6 +40,8 @@ class Column(Generic[V]):
 
     def _address(self, index: Any) -> int:
         row = as_integer(index, "a row's index")
+        if not 0 <= row < self.capacity:  # before compiled code: Python's integers may be wider than its own
+            raise IndexError("row out of range; a row's index is from 0 to capacity - 1")
         return _row_address(self._base, row, self.capacity, self.row_bytes, self.group_bytes) + self.offset
 
     def __getitem__(self, index: Any) -> V:

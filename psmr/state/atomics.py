@@ -2,7 +2,7 @@
 
 The order that is promised: whatever a process stored before `store_release(a, v)` is seen by a process whose
 `load_acquire(a)` returned `v`. `fence` orders everything before it against everything after it, on all processors;
-the sleep protocol needs it (see `sleep_unless`). Linux only: futex(2) for sleeping.
+the sleep protocol needs it (`psmr.execution.waiting`). Linux only: futex(2) for sleeping.
 """
 
 from __future__ import annotations
@@ -50,6 +50,17 @@ def store_release(typing_context: Any, address: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64), code
+
+
+@intrinsic
+def add_atomic(typing_context: Any, address: Any, amount: Any) -> Any:
+    """Add to the u64 at `address`, whoever else adds at the same time; what it was. Orders as `fence` does."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
+        return builder.atomic_rmw("add", pointer, arguments[1], "seq_cst")
+
+    return types.int64(types.int64, types.int64), code
 
 
 @intrinsic

@@ -106,7 +106,7 @@ _NUMBERS = {
     "i16": (numba.int64, words.load_i16, words.store_i16),
     "i32": (numba.int64, words.load_i32, words.store_i32),
     "i64": (numba.int64, words.load_i64, words.store_i64),
-    "f64": (numba.float64, words.load_f64, words.store_f64),
+    "f64": (numba.float64, words.load_f64, words.store_number),
 }
 _known: dict[str, Kind] = {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, Self, TypeVar, overload
 
 import numpy as np
@@ -119,17 +119,19 @@ class Map(Container, Generic[K, V]):
         self._read = access.reader(self.value)
         self._seen = seen_as(self.value)
         self._write = access.writer(self.value)
-        self._read_key = access.reader(_key_as_stored(self.key))
+        self._read_key = _key_reader(access, self.key)
 
-    def _staged_key(self, key: Any) -> tuple[int, int]:
-        if len(key) > self.key.limit:
-            raise ValueError(f"a key of {len(key)} bytes; the map was declared with {self.key.name}")
+    def _fits(self, key: Any) -> bool:
+        """Whether the map can hold a key of this length; one that it cannot hold is not in it."""
+        return len(key) <= self.key.limit
+
+    def _staged(self, key: Any) -> tuple[int, int]:
         return self._access.stage(key), len(key)
 
     def _value_at(self, key: Any) -> int:
         if self._integer_key:
             return _find(self._base, key_bits(key))
-        return _find_bytes(self._base, *self._staged_key(key))
+        return _find_bytes(self._base, *self._staged(key)) if self._fits(key) else 0
 
     @overload
     def get(self, key: K) -> V | None: ...
@@ -144,11 +146,13 @@ class Map(Container, Generic[K, V]):
 
     def put(self, key: K, value: V | int) -> None:
         """Set the key's value. Raises CapacityExceeded when the key is new and its group is full."""
+        if not self._integer_key and not self._fits(key):
+            raise ValueError(f"a key is longer than the {self.key.limit} bytes that the map was declared with")
         try:
             if self._integer_key:
                 place = _insert(self._base, self._frame, key_bits(key))
             else:
-                place = _insert_bytes(self._base, self._frame, *self._staged_key(key))
+                place = _insert_bytes(self._base, self._frame, *self._staged(key))
         except map_core.CapacityExceeded:
             # Only constants of the declaration: every replica must answer with the same text.
             raise map_core.CapacityExceeded(
@@ -161,7 +165,7 @@ class Map(Container, Generic[K, V]):
         """Remove the key; whether it was there."""
         if self._integer_key:
             return map_core.remove_u64(self._base, self._frame, key_bits(key))
-        return map_core.remove_bytes(self._base, self._frame, *self._staged_key(key))
+        return self._fits(key) and map_core.remove_bytes(self._base, self._frame, *self._staged(key))
 
     def __contains__(self, key: K) -> bool:
         return self._value_at(key) != 0
@@ -188,8 +192,11 @@ class Map(Container, Generic[K, V]):
         return value
 
 
-def _key_as_stored(key: ValueType) -> ValueType:
-    """Integer keys are stored as 64 bits, byte keys with their length."""
+def _key_reader(access: Access, key: ValueType) -> Callable[[int], Any]:
+    """Reads a stored key as a handler sees it: integers and booleans are stored as 64 bits, byte keys with their length."""
     if key.key_kind == "bytes":
-        return declared(Max(key.limit))
-    return declared(np.uint64 if key.name == "u64" else np.int64)
+        return access.reader(declared(Max(key.limit)))
+    if key.kind == "bool":
+        number = access.reader(declared(np.int64))
+        return lambda address: bool(number(address))
+    return access.reader(declared(np.uint64 if key.name == "u64" else np.int64))

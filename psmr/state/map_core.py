@@ -172,8 +172,6 @@ def _new_entry(base: int, frame: int, partition: int) -> int:
         write_word(frame, partition + _FREE, load_i64(_entry(base, partition, free - 1) + 8))
         return free - 1
     used = load_i64(partition + _USED)
-    if used >= load_i64(base + _LIMIT):
-        raise CapacityExceeded("the map is full for this key's group; declare a larger capacity")
     write_word(frame, partition + _USED, used + 1)
     return used
 
@@ -185,6 +183,9 @@ def _insert(base: int, frame: int, partition: int, hashed: np.uint64, key: np.ui
     if word != 0:
         return _entry(base, partition, int64(word & np.uint64(0xFFFFFFFF)) - 1)
     live = load_i64(partition + _LIVE)
+    # Before growing: there is no room for a level that more than `_LIMIT` keys would need.
+    if live >= load_i64(base + _LIMIT):
+        raise CapacityExceeded("the map is full for this key's group; declare a larger capacity")
     if 8 * (live + 1) > 5 * (_last_slot(partition) + 1):
         _grow(base, frame, partition)
         slot = _find_slot(base, partition, hashed, key, length)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from cdep.compiled import types
+from cdep.compiled import inlined, types
 
 
 def _loader(name: str, numba_type: Any) -> Any:
@@ -59,6 +60,18 @@ store_i16 = _storer("store_i16", types.int16)
 store_i32 = _storer("store_i32", types.int32)
 store_i64 = _storer("store_i64", types.int64)
 store_f64 = _storer("store_f64", types.float64)
+
+
+NAN_BITS = np.uint64(0x7FF8000000000000)
+"""The one NaN in state and replies. Which one an operation gives (sign, payload) differs between processors and compilers."""
+
+
+@inlined
+def store_number(address: int, value: float) -> None:
+    """`store_f64`, with every NaN as the same bytes."""
+    store_f64(address, value)
+    if value != value:
+        store_u64(address, NAN_BITS)
 
 
 @intrinsic

@@ -18,6 +18,13 @@ LOCK_NAME = "lock"
 FORMAT_VERSION = 1
 
 
+_CURE = "give this replica the folder it made, or an empty one."
+_CURES = {
+    "fingerprint": "commands, state or version of the service changed since the log was written, which then means something "
+    "else: run the source that wrote it, or give the replicas empty folders."
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """What a folder belongs to; every field but the format must be equal to use it."""
@@ -110,8 +117,7 @@ def _check_or_create(path: Path, wanted: Identity, files: Files) -> None:
     for name, expected in asdict(wanted).items():
         if getattr(found, name) != expected:
             raise ConfigurationError(
-                f"{path}: expected {name} {expected!r}, found {getattr(found, name)!r}: "
-                "give this replica the folder it made, or an empty one."
+                f"{path}: expected {name} {expected!r}, found {getattr(found, name)!r}: {_CURES.get(name, _CURE)}"
             )
 
 

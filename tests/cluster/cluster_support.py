@@ -15,12 +15,14 @@ from psmr.cluster import ReplicaProcess, ReplicaStatus, ask, stop_all
 from psmr.config import ClusterConfig, local_cluster
 
 PATIENCE_S = 60.0
+START_PATIENCE_S = 150.0
+"""For a start: whoever comes first compiles the service, with the others waiting for it."""
 _LOOK_S = 0.02
 
 
-def wait_until(reached: Callable[[], bool], what: Callable[[], object] | str) -> None:
+def wait_until(reached: Callable[[], bool], what: Callable[[], object] | str, patience_s: float = PATIENCE_S) -> None:
     """Look again and again until `reached`; the bound only guards against hanging."""
-    give_up_s = time.monotonic() + PATIENCE_S
+    give_up_s = time.monotonic() + patience_s
     while not reached():
         assert time.monotonic() < give_up_s, f"expected {what() if callable(what) else what}"
         time.sleep(_LOOK_S)
@@ -56,8 +58,15 @@ def replicas(config: ClusterConfig, interpreted: tuple[int, ...] = ()) -> Iterat
             file.write_text(mine.to_toml())
             processes[member] = ReplicaProcess(file, member, config.data / f"replica-{member}.log")
             processes[member].start()
+        wait_until(lambda: _all_answer(config, processes), "every replica to answer", START_PATIENCE_S)
         settle(config)
         yield processes
+
+
+def _all_answer(config: ClusterConfig, processes: Mapping[int, ReplicaProcess]) -> bool:
+    ended = [process.obituary() for process in processes.values() if not process.running]
+    assert not ended, f"expected replicas to start, found: {ended}"
+    return all(status.reachable for status in ask({replica.id: replica.clients for replica in config.replicas}))
 
 
 def uneven_cluster(service: str, folder: Path, workers: Sequence[int]) -> ClusterConfig:

@@ -6,6 +6,7 @@ import os
 import struct
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +59,13 @@ class Group:
         """Close members; all that run when none is named."""
         for member in members or tuple(self.logs):
             self.logs.pop(member).close()
+
+    @contextmanager
+    def paused(self, member: int) -> Iterator[None]:
+        """Within the block a member hangs: it runs, but takes no step."""
+        log = self.logs.pop(member)
+        yield
+        self.logs[member] = log
 
     def drive_until(self, reached: Callable[[], bool], what: str) -> None:
         """Step every member, whenever it wants to be, until `reached`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 import zmq
 from log_groups import CLUSTER_ID, Group, framed, raft_group
 
-from psmr.core.raft import AppendEntries
+from psmr.core.raft import AppendEntries, Message
 from psmr.errors import InvalidCall, Refused
 from psmr.log import raft_log
 from psmr.storage import encode
@@ -138,6 +138,28 @@ def test_a_member_far_behind_catches_up(trio: Group) -> None:
     trio.order([framed(1000 + number, bytes(10)) for number in range(5)])
     trio.open(3)
     trio.drive_until(trio.level, "the third to catch up")
+
+
+def test_what_is_on_its_way_to_a_member_that_hangs_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(raft_log, "IN_FLIGHT_BYTES_MAX", 1_000_000)
+    sent_bytes: dict[int, int] = dict.fromkeys((1, 2, 3), 0)
+    send = PeerLinks.send
+
+    def counting(links: PeerLinks, peer: int, message: Message | None, payloads: Sequence[bytes] = ()) -> bool:
+        sent_bytes[peer] += sum(map(len, payloads))
+        return send(links, peer, message, payloads)
+
+    monkeypatch.setattr(PeerLinks, "send", counting)
+    for trio in _open(raft_group(3, tmp_path)):
+        leader = trio.wait_leader()
+        hanging = next(member for member in trio.ids if member != leader)
+        payloads = [framed(number, bytes(300_000)) for number in range(20)] + [framed(20, bytes(2_000_000))]
+        with trio.paused(hanging):
+            for payload in payloads:
+                trio.order([payload], at=leader)
+            assert sent_bytes[hanging] <= 1_000_000
+        trio.drive_until(trio.level, "the member that hung to catch up")
+        trio.order([framed(21)])
 
 
 # Refusals

@@ -161,7 +161,7 @@ def test_an_unknown_benchmark_is_answered_with_the_known(
 def test_an_input_file_that_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, line = complain(capsys, "demo", "kv", "--input", str(tmp_path / "none"))
     assert code == ExitCode.CALLER
-    assert "expected a file, found none" in line
+    assert "expected a file or folder, found none" in line
 
 
 @pytest.mark.parametrize("words", [["cdep", "show", "nowhere"], ["serve", "nowhere.toml", "--id", "1"], ["up"]])

@@ -1,0 +1,55 @@
+"""Running a function in a process of its own, so that it may fork, and be ended, whatever this process is doing."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any, TypeVar
+
+from psmr.errors import PsmrError
+from psmr.execution.worker import die_with_parent
+
+Result = TypeVar("Result")
+
+
+def run_apart(function: Callable[[Any], Result], argument: Any) -> Result:
+    """`function(argument)`, executed by a fresh process that ends with this call, however this call ends.
+
+    What the engine raises there is raised here. Ctrl-C reaches only this process.
+    """
+    context = get_context("spawn")
+    receiving, sending = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(sending, os.getpid(), function, argument))
+    # The mask is inherited, from the process's first moment on.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        sending.close()
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    try:
+        answer = receiving.recv()
+    except EOFError:
+        process.join()
+        raise RuntimeError(
+            f"{function.__name__} in process {process.pid}: expected an answer, found exit code {process.exitcode}"
+        ) from None
+    finally:
+        process.kill()
+        process.join()
+        receiving.close()
+    if isinstance(answer, PsmrError):
+        raise answer
+    result: Result = answer
+    return result
+
+
+def _answer(sending: Connection, parent: int, function: Callable[[Any], Any], argument: Any) -> None:
+    die_with_parent(parent)
+    try:
+        sending.send(function(argument))
+    except PsmrError as error:
+        sending.send(error)
