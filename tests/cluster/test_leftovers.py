@@ -17,7 +17,7 @@ from psmr.cluster import LocalCluster
 
 pytestmark = pytest.mark.cluster
 IDLE_S = 3.0
-IDLE_CPU_S = 0.9
+IDLE_CPU_S = 0.6
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,109 @@
+"""What is wrong with a command's input is said before anything runs, in one line on stderr."""
+
+from __future__ import annotations
+
+import lzma
+import os
+from pathlib import Path
+
+import pytest
+
+from psmr.cli import main
+from psmr.cli.exits import ExitCode
+from psmr.cluster import ReplicaStatus, explained
+from psmr.errors import ConfigurationError
+from psmr.services import app_names
+from psmr.storage import claim
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    """The one line that a command line gets, which ends with the code for a caller's fault."""
+    assert main([str(word) for word in words]) == ExitCode.CALLER
+    printed = capsys.readouterr()
+    assert bool(printed.out) is ("--json" in words)
+    assert printed.err.startswith("psmr: ")
+    assert printed.err.count("\n") == 1
+    return printed.err
+
+
+@pytest.mark.parametrize(
+    ("app", "name", "content", "text"),
+    [
+        ("kv", "keys.trace", b"abc", "expected keys of 4 bytes each, found 3 bytes"),
+        ("kv", "keys.trace", b"", "expected keys of 4 bytes each, found 0 bytes"),
+        ("kv", "keys.trace.xz", b"abcd", "expected a file compressed by xz, found one that is not"),
+        ("kv", "keys.trace.xz", lzma.compress(bytes(400))[:-20], "expected a file compressed by xz"),
+        ("nameserver", "root.zone", b"\xff\xfe\0", "line 1: expected 'name ttl IN type data'"),
+    ],
+)
+def test_malformed_input(
+    app: str, name: str, content: bytes, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    line = complaint(capsys, "demo", app, "--input", path)
+    assert line.startswith(f"psmr: --input {path}: ")
+    assert text in line
+    assert "give a file of the application's kind" in line
+
+
+@pytest.mark.parametrize("path", ["/proc/figures.json", "/proc/none/figures.json"])
+def test_measurements_without_a_place_are_not_begun(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    line = complaint(capsys, "bench", "replicated", "--json", path)
+    assert f"{path}: expected a place to write measurements to" in line
+
+
+def test_measurements_do_not_replace_another_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes").write_text("mine")
+    assert "expected measurements or no file" in complaint(capsys, "bench", "replicated", "--json", tmp_path / "notes")
+    assert (tmp_path / "notes").read_text() == "mine"
+
+
+def test_proxies_without_a_place(capsys: pytest.CaptureFixture[str]) -> None:
+    line = complaint(capsys, "proxies", "write", "kv", "--to", "/proc/none")
+    assert "expected a place to write to" in line
+    assert "give another folder" in line
+    assert "PSMR_CACHE" not in line
+
+
+def test_only_applications_are_proposed_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "kv" in app_names()
+    assert "parameters" not in app_names()
+    assert "parameters" not in complaint(capsys, "demo", "nowhere")
+
+
+def test_a_changed_service_is_told_what_to_do(tmp_path: Path) -> None:
+    asked = {"cluster": "c", "cluster_id": 1, "replica_id": 1, "service": "S"}
+    claim(tmp_path, **asked, fingerprint=1).close()
+    with pytest.raises(ConfigurationError, match=r"changed since the log was written.* run the source that wrote it"):
+        claim(tmp_path, **asked, fingerprint=2)
+
+
+def test_the_silent_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    """One that runs (this process, under a replica's name), one that has ended, one whose folder is elsewhere."""
+    folders = {number: tmp_path / str(number) for number in (1, 2, 3)}
+    for number, holder in ((1, os.getpid()), (2, 2**22 + 1)):
+        folders[number].mkdir()
+        (folders[number] / "lock").write_text(f"{holder}\n")
+    silent = [ReplicaStatus(number, f"ipc://@{number}", None, "no answer") for number in folders]
+    with named("psmr-replica-1"):
+        problems = [status.problem for status in explained(silent, folders)]
+    assert problems == [f"process {os.getpid()} is starting, or hangs", "not running", "no answer"]
+    assert next(status.problem for status in explained(silent, folders)) == "not running"
+    answering = [ReplicaStatus(1, "ipc://@1", {"role": "leader"}), ReplicaStatus(None, "ipc://@x", None, "no answer")]
+    assert explained(answering, folders) == answering
+
+
+class named:  # noqa: N801 - reads as a statement
+    """This process under another name."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._file = Path("/proc/self/comm")
+
+    def __enter__(self) -> None:
+        self._before = self._file.read_text().strip()
+        self._file.write_text(self._name)
+
+    def __exit__(self, *_: object) -> None:
+        self._file.write_text(self._before)

@@ -1,0 +1,60 @@
+"""A handler that cannot be compiled is refused before anything runs: in one line that says where, why and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import uncompilable_services as services
+
+from cdep import StateMachine
+from psmr.errors import ConfigurationError
+from psmr.execution.engine import Engine
+
+INTERPRETED = 'or set execution = "interpreted", which takes any Python and is slower'
+
+
+def line_marked(owner: type[StateMachine]) -> int:
+    """The line of the class that is marked as the one to name."""
+    lines = Path(str(services.__file__)).read_text().splitlines()
+    begin = lines.index(f"class {owner.__name__}(StateMachine):")
+    return next(number for number, line in enumerate(lines[begin:], start=begin + 1) if line.endswith("# here"))
+
+
+def complaint(owner: type[StateMachine]) -> str:
+    engine = Engine(owner, 1)
+    try:
+        with pytest.raises(ConfigurationError) as caught:
+            engine.start()
+    finally:
+        engine.close()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("owner", "method", "cause", "cure"),
+    [
+        (services.KeepsADict, "count", "cannot safely cast unicode_type to int64", INTERPRETED),
+        (services.Divides, "half", "half: reply: expected u64, found float64", "correct that line"),
+        (services.StoresText, "put", "Map.put: value: expected u64, found", "correct that line"),
+        (services.Misspells, "put", "Unknown attribute 'tabel'", "correct that line"),
+        (services.OpensAFile, "_size", "construct is not supported", INTERPRETED),
+    ],
+)
+def test_the_line_and_the_cause_are_named(owner: type[StateMachine], method: str, cause: str, cure: str) -> None:
+    text = complaint(owner)
+    place = f"{owner.__name__}.{method} ({services.__file__}:{line_marked(owner)})"
+    assert text.startswith(f"{place}: expected a handler that Numba can compile, found: ")
+    assert cause in text
+    assert text.endswith(cure)
+    assert "\n" not in text
+    assert len(text) < 600
+
+
+def test_interpreted_execution_takes_it() -> None:
+    engine = Engine(services.KeepsADict, 1, compiled=False)
+    try:
+        engine.start()
+        assert engine.dead() == []
+    finally:
+        engine.close()
