@@ -16,6 +16,7 @@ CLOSE_TIMEOUT_S = 5.0
 # The loop is for file systems on which a removed file stays for a moment (NFS).
 _SCRIPT = """
 trap '' INT TERM HUP
+echo ready
 while read -r nothing; do :; done
 tries=0
 while [ -e "$1" ] && [ "$tries" -lt 50 ]; do
@@ -34,13 +35,20 @@ class Janitor:
             self._process = subprocess.Popen(
                 ["/bin/sh", "-c", _SCRIPT, "psmr-janitor", str(folder)],
                 stdin=reading,
-                stdout=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 cwd="/",
                 start_new_session=True,
             )
         finally:
             os.close(reading)
+        self._wait_until_deaf()
+
+    def _wait_until_deaf(self) -> None:
+        """A signal that comes before the janitor ignores it would end it, and the folder would stay."""
+        if self._process.stdout is not None:
+            self._process.stdout.readline()
+            self._process.stdout.close()
 
     @property
     def lifeline(self) -> int:

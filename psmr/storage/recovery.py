@@ -35,8 +35,14 @@ class Recovered:
 
 
 def advice(folder: Path) -> str:
-    """What to do about damage in `folder`."""
-    return f"Restore this replica from a peer: move {folder} away and start the replica again with an empty folder."
+    """What to do about damage in `folder`.
+
+    Not an empty folder: a replica that forgot what it acknowledged may, with one other, elect a leader that lacks it.
+    """
+    return (
+        f"Restore this replica from a peer: stop the cluster, replace the log-*.seg files in {folder} by those of the "
+        "replica with the longest log, remove commit-mark (and hard-state, if it is what is damaged), start all again."
+    )
 
 
 class Recovery:

@@ -23,13 +23,7 @@ def test_it_runs_and_its_answers_are_right(name: str, tmp_path: Path) -> None:
     result = json.loads(file.read_text())
     assert result["bench"] == name
     assert result["machine"]["cores"] >= 1
-
-
-def test_replicated_says_what_it_promises(tmp_path: Path) -> None:
-    file = tmp_path / "replicated.json"
-    command = [sys.executable, "-m", "psmr", "bench", "replicated", "--quick", "--json", str(file)]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    result = json.loads(file.read_text())
-    assert {"commands_per_s", "durability", "replicas", "latency_us", "digests_equal"} <= set(result)
-    assert (result["durability"], result["replicas"], result["digests_equal"]) == ("disk", 3, True)
-    assert {"p50", "p99"} == set(result["latency_us"])
+    if name == "replicated":
+        assert {"commands_per_s", "durability", "replicas", "latency_us", "digests_equal"} <= set(result)
+        assert (result["durability"], result["replicas"], result["digests_equal"]) == ("disk", 3, True)
+        assert {"p50", "p99"} == set(result["latency_us"])

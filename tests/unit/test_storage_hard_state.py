@@ -58,7 +58,7 @@ def test_every_flipped_bit_and_every_cut_is_damage(tmp_path: Path) -> None:
     flips = [good[: bit // 8] + bytes([good[bit // 8] ^ 1 << bit % 8]) + good[bit // 8 + 1 :] for bit in range(256)]
     for bad in [*flips, *(good[:length] for length in range(len(good))), good + b"\0"]:
         path.write_bytes(bad)
-        with pytest.raises(LogDamaged, match=r"hard-state: expected .* found .*vote twice.* move "):
+        with pytest.raises(LogDamaged, match=r"hard-state: expected .* found .*vote twice.* stop the cluster, "):
             state.load()
     path.write_bytes(good)
     assert state.load() == (7, 2)
