@@ -104,6 +104,7 @@ class Engine:
         self._together = 0
         self._announced = 0
         self._synchronous = 0
+        self._lacks_slots = False
         self._width = Width(workers)
         self._choose = choose or self._width.choose
         self._processes: list[BaseProcess] = []
@@ -194,7 +195,8 @@ class Engine:
         """
         if stride != self.layout.stride:
             raise MalformedBatch(f"records of {self.layout.stride} bytes", f"{stride} bytes")
-        if self._published - min(self._collected, self._slowest()) >= at.SLOTS:
+        self._lacks_slots = not self._has_slot()
+        if self._lacks_slots:
             return False
         records_bytes, blob_bytes = count * stride, len(blob)
         blob_place = records_bytes
@@ -237,6 +239,10 @@ class Engine:
         self._announced = self._published
         for worker in range(self.workers) if all_of_them else (EXECUTOR,):
             rouse(self.memory.control, worker)
+
+    def _has_slot(self) -> bool:
+        """Whether a descriptor is free: its batch's replies are collected, and no worker has it still to read."""
+        return self._published - min(self._collected, self._slowest()) < at.SLOTS
 
     def _slowest(self) -> int:
         """The slot before which no worker has anything left to read."""
@@ -308,10 +314,10 @@ class Engine:
         return self.memory.get(starts + 8 * (self._collected % at.SLOTS))
 
     def want_bell(self) -> bool:
-        """Ask to be rung through `bell`; False if something is completed already, and sleeping would be wrong."""
+        """Ask to be rung through `bell`; False if sleeping would be wrong: something is completed, or there is room again."""
         store(self.memory.control + at.BELL_WANTED, 1)
         fence_now()
-        if self.completed() == self._collected:
+        if self.completed() == self._collected and not (self._lacks_slots and self._has_slot()):
             return True
         store(self.memory.control + at.BELL_WANTED, 0)
         return False

@@ -128,6 +128,14 @@ def _descriptor(frame: int, slot: int) -> int:
 
 
 @compiled
+def _ring_if_wanted(control: int) -> None:
+    """Wake the replica if it sleeps; call after a fence after the store that it may be waiting for."""
+    if load_acquire(control + BELL_WANTED) != 0:
+        store_release(control + BELL_WANTED, 0)
+        ring_bell(load_i64(control + BELL), control + BELL + 8)
+
+
+@compiled
 def _next_slot(frame: int) -> bool:
     """Wait for a published slot that this worker has a part in, passing those that others execute alone. False: end."""
     control = load_i64(frame + FRAME_CONTROL)
@@ -147,6 +155,10 @@ def _next_slot(frame: int) -> bool:
         store_i64(load_i64(frame + FRAME_REPLY_STARTS) + 8 * (slot % SLOTS), load_i64(frame + FRAME_REPLY_CURSOR))
         store_i64(frame + FRAME_SLOT, slot + 1)
         store_release(line_of(control, me) + COMPLETED, slot + 1)
+        fence()
+        if load_acquire(control + PUBLISHED) - slot >= SLOTS:
+            # All descriptors were in use, this one is free now: the replica may be waiting for it, and for nothing else.
+            _ring_if_wanted(control)
 
 
 @compiled
@@ -227,9 +239,7 @@ def finish(frame: int) -> None:
     store_release(line + COMPLETED, slot + 1)
     fence()
     _rouse_for_change(frame, slot)
-    if load_acquire(control + BELL_WANTED) != 0:
-        store_release(control + BELL_WANTED, 0)
-        ring_bell(load_i64(control + BELL), control + BELL + 8)
+    _ring_if_wanted(control)
 
 
 @inlined

@@ -22,7 +22,7 @@ class Region:
 
     def __init__(self, size_bytes: int) -> None:
         self._descriptor = os.memfd_create("psmr", os.MFD_CLOEXEC)
-        weakref.finalize(self, os.close, self._descriptor)
+        self._closing = weakref.finalize(self, os.close, self._descriptor)
         self.size_bytes = -(-size_bytes // PAGE_BYTES) * PAGE_BYTES
         os.ftruncate(self._descriptor, self.size_bytes)
         self._map = mmap.mmap(self._descriptor, self.size_bytes, flags=mmap.MAP_SHARED)
