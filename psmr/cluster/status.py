@@ -101,19 +101,21 @@ def _ask_all(addresses: list[str], digest: bool, timeout_s: float) -> list[dict[
 
 @contextmanager
 def _sockets(addresses: list[str]) -> Iterator[list[zmq.Socket[bytes]]]:
-    context = zmq.Context(io_threads=1)
+    # Of the process's one context: to end a context of its own would be to wait for ever for a socket that Ctrl-C lost.
+    context = zmq.Context.instance()
+    sockets: list[zmq.Socket[bytes]] = []
     try:
-        sockets = []
         for address in addresses:
             socket = context.socket(zmq.DEALER)
+            sockets.append(socket)
             socket.setsockopt(zmq.LINGER, 0)
             socket.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
             socket.setsockopt(zmq.RECONNECT_IVL, 20)
             socket.connect(address)
-            sockets.append(socket)
         yield sockets
     finally:
-        context.destroy(linger=0)
+        for socket in sockets:
+            socket.close(linger=0)
 
 
 def _answer(frames: list[bytes]) -> dict[str, Any] | str:

@@ -32,7 +32,7 @@ ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONC
 
 
 def environment(**changes: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), **changes}
+    return {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}", **changes}
 
 
 def psmr(*words: object, cwd: Path = ROOT, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -134,7 +134,7 @@ def test_a_call_that_is_too_large_is_not_sent(small: ClusterConfig) -> None:
         with pytest.raises(InvalidCall, match="expected at most 8 bytes, found 9 bytes"):
             client.say(b"too long!")
         many = np.zeros(2_000_000, np.uint64)
-        with pytest.raises(InvalidCall, match="expected at most 1048576 rows .* make several calls"):
+        with pytest.raises(InvalidCall, match=r"expected at most 1048576 rows .* make several calls"):
             client.take.many(many, many)
         assert client.taken() >= 0
 
@@ -294,16 +294,15 @@ def test_a_full_disk_stops_one_replica_until_there_is_room() -> None:
 # --- people -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("moment", ["starting the cluster", "up; replica", "killed (SIGKILL)", "verifying"])
-def test_ctrl_c_ends_a_demonstration_without_a_trace(moment: str, tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "psmr", "demo", "kv:integer", *FEW]
+def interrupted(words: list[str], moment: str, folder: Path) -> None:
+    """Ctrl-C, when the command has said `moment`: it ends as it should, with all its processes and its folders."""
     process = subprocess.Popen(
-        words,
+        [sys.executable, "-m", "psmr", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env=environment(TMPDIR=str(tmp_path)),
+        env=environment(TMPDIR=str(folder)),
         start_new_session=True,
     )
     with process:
@@ -314,32 +313,22 @@ def test_ctrl_c_ends_a_demonstration_without_a_trace(moment: str, tmp_path: Path
             with ending(family(process.pid)):
                 os.killpg(process.pid, signal.SIGINT)
                 lines += process.stderr
+            output = process.stdout.read()
         finally:
             process.kill()
-        assert process.stdout.read() == ""
     assert process.returncode == ExitCode.INTERRUPTED
+    assert output == ""
     assert "Traceback" not in "".join(lines)
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("moment", ["starting the cluster", "up; replica", "killed (SIGKILL)", "verifying"])
+def test_ctrl_c_ends_a_demonstration_without_a_trace(moment: str, tmp_path: Path) -> None:
+    interrupted(["demo", "kv:integer", *FEW], moment, tmp_path)
 
 
 def test_ctrl_c_ends_a_benchmark_without_a_trace(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "psmr", "bench", "replicated", "--quick"]
-    with subprocess.Popen(
-        words,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env=environment(TMPDIR=str(tmp_path)),
-        start_new_session=True,
-    ) as process:
-        assert process.stderr is not None
-        assert "starting 3 replicas" in process.stderr.readline()
-        with ending(family(process.pid)):
-            os.killpg(process.pid, signal.SIGINT)
-            rest = process.stderr.read()
-    assert process.returncode == ExitCode.INTERRUPTED
-    assert "Traceback" not in rest
-    assert list(tmp_path.iterdir()) == []
+    interrupted(["bench", "replicated", "--quick"], "starting 3 replicas", tmp_path)
 
 
 @pytest.mark.slow
