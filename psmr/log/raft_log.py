@@ -265,9 +265,10 @@ class RaftLog:
                 self.role_changes.append(effect)
 
     def _answer(self, token: int, origin: int, index: int | None) -> None:
+        """Tell whoever asked. A peer is not told that this member does not lead: it asks again when it has waited."""
         if origin == self._me:
             self._questions.answer(token, index)
-        else:
+        elif index is not None:
             self._links.send(origin, ConfirmAnswered(token, index))
 
     def _append(self, effect: Append) -> None:

@@ -1,8 +1,8 @@
 """What replicas say to each other: one PULL socket a replica, one PUSH socket to each peer.
 
-A message is a head frame (msgpack: cluster, sender, and a Raft message, a question about reading or its answer, or None)
-and payload frames: whole log records after an AppendEntries, one payload to be ordered after None. Sending never blocks and may lose: the protocol above
-expects it. What does not decode is counted and dropped.
+A message is a head frame (msgpack: cluster, sender, and a Raft message, a question about reading or its answer, or
+None) and payload frames: whole log records after an AppendEntries, one payload to be ordered after None. Sending never
+blocks and may lose: the protocol above expects it. What does not decode is counted and dropped.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class ConfirmAsked(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=3
 
 
 class ConfirmAnswered(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=33):
-    """The leader's answer; None from one that does not lead."""
+    """The leader's answer; one that does not lead gives none."""
 
     token: int
-    index: int | None
+    index: int
 
 
 Content = Message | ConfirmAsked | ConfirmAnswered
