@@ -15,12 +15,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from psmr.client.connecting import connect_blocking
 
 from apps.kv import IntegerKV
 from bench._digests import digests
 from bench._machine import machine
 from bench._measurement import Spread, percentile
+from psmr.client.connecting import connect_blocking
 from psmr.cluster.local import LocalCluster
 
 QUESTION = "what does replication cost?"
