@@ -119,14 +119,13 @@ def _drive(kv: Any, columns: list[tuple[Any, Any]], load: Load, seconds: float) 
 def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
     """Rows for people: the first is the heading."""
     rows: list[tuple[str, ...]] = [
-        ("commands", "at", "durability", "replicas", "commands/s, median (least … most)", "p50", "p99", "digests")
+        ("commands", "durability", "replicas", "commands/s, median (least … most)", "p50", "p99", "digests")
     ]
     for row in result["rows"]:
         latency = row["latency_us"]
         rows.append(
             (
-                row["commands"],
-                row["at"],
+                f"{row['commands']}, {row['at']}",
                 row["durability"],
                 str(row["replicas"]),
                 Spread(tuple(row["runs_per_s"])).text(""),
