@@ -1,8 +1,9 @@
 """What does replication cost, end to end? Commands a second and latency through the generated client proxy.
 
-One client sends columns of commands on integer keys, half gets, half puts, `window` columns in flight; three replicas order,
-store (`fdatasync` before a replica acknowledges) and execute each of them. Every run ends with the replicas' digests compared:
-a figure counts only if all executed the same.
+One client sends columns of commands on integer keys, `window` columns in flight. *mixed*: half gets, half puts, all in the log;
+three replicas order, store (`fdatasync` before a replica acknowledges) and execute each of them. *reads*: gets only, which
+need no entry, at the leader or at a follower. Every run ends with the replicas' digests compared: a figure counts only if all
+executed the same.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from psmr.client.connecting import connect_blocking
 
 from apps.kv import IntegerKV
 from bench._digests import digests
 from bench._machine import machine
 from bench._measurement import Spread, percentile
+from psmr.client.connecting import connect_blocking
 from psmr.cluster.local import LocalCluster
 
 QUESTION = "what does replication cost?"
@@ -38,12 +39,16 @@ class Load:
     warm_up_s: float = 1.0
     seconds: float = 4.0
     runs: int = 5
+    commands: str = "mixed"
+    at: str = "leader"
 
 
 def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
-    """Measure, durable and in memory; the durable figures stand at the top of the result."""
+    """Measure, durable and in memory, then reads; the durable figures stand at the top of the result."""
     load = Load(warm_up_s=0.2, seconds=0.5, runs=1) if quick else Load()
-    rows = [measure(replace(load, durability=durability), say) for durability in ("disk", "memory")]
+    loads = [replace(load, durability=durability) for durability in ("disk", "memory")]
+    loads += [replace(load, commands="reads", at=at) for at in ("leader", "follower")]
+    rows = [measure(one, say) for one in loads]
     return {"bench": "replicated", "question": QUESTION, "machine": machine(), **rows[0], "rows": rows}
 
 
@@ -54,14 +59,21 @@ def measure(load: Load, say: Callable[[str], None]) -> dict[str, Any]:
     with LocalCluster(
         IntegerKV, name="bench", replicas=load.replicas, workers=load.workers, durability=load.durability
     ) as cluster:
-        say(f"{load.durability}: starting {load.replicas} replicas")
-        cluster.wait_ready()
-        with connect_blocking(IntegerKV, cluster.addresses, window=load.window) as kv:
+        what = f"{load.durability}, {load.commands} at the {load.at}"
+        say(f"{what}: starting {load.replicas} replicas")
+        leader = cluster.wait_ready()
+        place = leader if load.at == "leader" else next(replica for replica in cluster.ids if replica != leader)
+        address = cluster.addresses[cluster.ids.index(place)]
+        with connect_blocking(
+            IntegerKV, address, window=load.window, prefer_leader=False, reads_in_log=load.commands == "mixed"
+        ) as kv:
             columns = _columns(load)
+            for keys, values in columns:
+                kv.put.many(keys, values)
             _drive(kv, columns, load, load.warm_up_s)
             for number in range(load.runs):
                 commands_per_s, taken = _drive(kv, columns, load, load.seconds)
-                say(f"{load.durability}, run {number + 1} of {load.runs}: {commands_per_s:,.0f} commands/s")
+                say(f"{what}, run {number + 1} of {load.runs}: {commands_per_s:,.0f} commands/s")
                 throughput.append(commands_per_s)
                 latencies_us += taken
         taken_digests = digests(cluster)
@@ -93,7 +105,8 @@ def _drive(kv: Any, columns: list[tuple[Any, Any]], load: Load, seconds: float) 
         if now - started < seconds and len(flying) < load.window:
             keys, values = columns[sent % len(columns)]
             # Half of the commands read: every row of a column is the same command, so columns alternate.
-            pending = kv.get.submit(keys) if sent % 2 else kv.put.submit(keys, values)
+            is_read = load.commands == "reads" or sent % 2
+            pending = kv.get.submit(keys) if is_read else kv.put.submit(keys, values)
             flying.append((now, pending))
             sent += 1
             continue
@@ -106,12 +119,13 @@ def _drive(kv: Any, columns: list[tuple[Any, Any]], load: Load, seconds: float) 
 def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
     """Rows for people: the first is the heading."""
     rows: list[tuple[str, ...]] = [
-        ("durability", "replicas", "commands/s, median (least … most)", "p50", "p99", "digests")
+        ("commands", "durability", "replicas", "commands/s, median (least … most)", "p50", "p99", "digests")
     ]
     for row in result["rows"]:
         latency = row["latency_us"]
         rows.append(
             (
+                f"{row['commands']}, {row['at']}",
                 row["durability"],
                 str(row["replicas"]),
                 Spread(tuple(row["runs_per_s"])).text(""),

@@ -8,7 +8,7 @@
     │   └── ConfigurationError     a file, option, service module or data folder that cannot be used as it is
     ├── Refused                nothing was executed; the same call may be made again
     ├── OutcomeUnknown         the call may or may not have been executed, now or later
-    ├── ClusterUnavailable     no replica took the call within its time; nothing is known to be lost
+    ├── ClusterUnavailable     no replica took the call (or answered one that only reads) within its time
     └── Violation              something that cannot happen has happened: the replica stops rather than answer wrongly
         ├── LogDamaged             bytes below what was committed do not match their checksum
         └── DiskFailed             the disk refused a write or a sync (full, read-only, broken)
@@ -50,7 +50,7 @@ class OutcomeUnknown(PsmrError):
 
 
 class ClusterUnavailable(PsmrError):
-    """No replica took the call within its time."""
+    """No replica took the call within its time, or answered it where it only reads."""
 
 
 class Violation(PsmrError):

@@ -27,8 +27,14 @@ class BaseAsyncDriver(Protocol):
     def submit(self, records: bytes, count: int, blob: bytes) -> Awaitable[memoryview]:
         """Have a batch executed; the bytes of its reply."""
 
+    def read(self, records: bytes, count: int, blob: bytes) -> Awaitable[memoryview]:
+        """As `submit`, for commands that only read."""
+
     def call(self, record: bytes, blob: bytes, rebase: Rebase) -> Awaitable[CallResult]:
         """Have one command executed, in a batch with others; its reply record and the blob it points into."""
+
+    def call_read(self, record: bytes, blob: bytes, rebase: Rebase) -> Awaitable[CallResult]:
+        """As `call`, for a command that only reads."""
 
     def close(self) -> None:
         """Hang up."""
@@ -44,7 +50,9 @@ class BaseAsyncCommand(Command, Generic[ValueT, ColumnT]):
 
     def _call(self, *arguments: object) -> Answer[ValueT]:
         call = self.proxy.one(arguments)
-        return self._value(self._driver.call(call.records, call.blob, self.proxy.rebase))
+        driver = self._driver
+        send = driver.call_read if self.proxy.reads else driver.call
+        return self._value(send(call.records, call.blob, self.proxy.rebase))
 
     async def _value(self, answer: Awaitable[CallResult]) -> ValueT:
         value: ValueT = self.proxy.value(*await answer)
@@ -52,7 +60,8 @@ class BaseAsyncCommand(Command, Generic[ValueT, ColumnT]):
 
     def _many(self, *columns: object) -> Answer[Replies[ValueT, ColumnT]]:
         calls = self.proxy.many(columns)
-        answer = self._driver.submit(calls.records, calls.count, calls.blob) if calls.count else None
+        send = self._driver.read if self.proxy.reads else self._driver.submit
+        answer = send(calls.records, calls.count, calls.blob) if calls.count else None
         return self._replies(answer, calls.count)
 
     async def _replies(self, answer: Awaitable[memoryview] | None, count: int) -> Replies[ValueT, ColumnT]:
@@ -69,7 +78,8 @@ class BaseAsyncBatch(BatchBuilder):
     def send(self) -> Answer[list[Replies[Any, Any]]]:
         """Have the batch executed, once; the replies of each call that was added, in that order."""
         rows = self._take()
-        return self._answer(self._driver.submit(rows.records, rows.count, rows.blob) if rows.count else None)
+        send = self._driver.read if self._reads else self._driver.submit
+        return self._answer(send(rows.records, rows.count, rows.blob) if rows.count else None)
 
     async def _answer(self, answer: Awaitable[memoryview] | None) -> list[Replies[Any, Any]]:
         return self._replies(None if answer is None else parse_reply(await answer))
@@ -92,13 +102,14 @@ class BaseAsyncClient:
         connect_timeout_s: float = 5.0,
         window: int = 16,
         prefer_leader: bool = True,
+        reads_in_log: bool = False,
     ) -> Connecting[Self]:
         """A session with the cluster that any of `addresses` ("host:port") belongs to: `async with`, or `await`, it.
 
         A call has `timeout_s` to be answered; `window` batches may be unanswered at a time. Raises `ServiceMismatch`
         when the cluster runs another service, `ClusterUnavailable` when no replica said welcome in time.
         """
-        settings = settings_of(timeout_s, connect_timeout_s, window, prefer_leader)
+        settings = settings_of(timeout_s, connect_timeout_s, window, prefer_leader, reads_in_log)
         chosen = addresses_of(addresses)
 
         async def open_client() -> Self:

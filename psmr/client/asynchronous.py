@@ -54,6 +54,7 @@ class AsyncConnection:
         self._watched: int | None = None
         self._conversation = Conversation(self, service, addresses, settings, lambda: secrets.randbits(64))
         self._coalescer = Coalescer(settings.queue_calls)
+        self._reads = Coalescer(settings.queue_calls)
         self._flush_scheduled = False
         self._drain_scheduled = False
         self._timer: asyncio.TimerHandle | None = None
@@ -79,11 +80,23 @@ class AsyncConnection:
         The future gets the bytes of the reply. It fails with `Refused` when too much is queued (see `room`),
         `ClusterUnavailable`, `OutcomeUnknown`. Raises `InvalidCall` for what fits no batch.
         """
+        return self._submit(Parts(bytes(records), count, blob), timeout_us, is_read=False)
+
+    def read(
+        self, records: bytes | bytearray | memoryview, count: int, blob: bytes = b"", timeout_us: int | None = None
+    ) -> asyncio.Future[memoryview]:
+        """As `submit`, for commands that only read: after what was submitted before, maybe after what comes later.
+
+        The future never fails with `OutcomeUnknown`: a read changes nothing.
+        """
+        return self._submit(Parts(bytes(records), count, blob), timeout_us, is_read=True)
+
+    def _submit(self, parts: Parts, timeout_us: int | None, *, is_read: bool) -> asyncio.Future[memoryview]:
         future: asyncio.Future[memoryview] = self._loop.create_future()
         now_us = _now_us()
         deadline_us = now_us + (self._settings.timeout_us if timeout_us is None else timeout_us)
         self._flush_calls(now_us, hold=False)  # single calls made earlier keep their place
-        self._conversation.submit(_FutureTicket(future), Parts(bytes(records), count, blob), deadline_us, now_us)
+        self._conversation.submit(_FutureTicket(future), parts, deadline_us, now_us, is_read=is_read)
         self._after()
         return future
 
@@ -99,12 +112,21 @@ class AsyncConnection:
         offsets to where its blob comes to lie. The future gets the reply record and the blob it points into, or fails
         as that of `submit`.
         """
+        return self._call(self._coalescer, record, blob, rebase)
+
+    def call_read(self, record: bytes, blob: bytes = b"", rebase: Rebase | None = None) -> asyncio.Future[CallResult]:
+        """As `call`, for a command that only reads: after what was called before, maybe after what comes later."""
+        return self._call(self._coalescer if self._settings.reads_in_log else self._reads, record, blob, rebase)
+
+    def _call(
+        self, coalescer: Coalescer, record: bytes, blob: bytes, rebase: Rebase | None
+    ) -> asyncio.Future[CallResult]:
         if len(record) != self._service.stride:
             raise InvalidCall(f"expected a record of {self._service.stride} bytes, found {len(record)}")
         if len(record) + len(blob) > self._conversation.batch_bytes_max - OVERHEAD_BYTES:
             raise InvalidCall(f"expected a call that fits a batch, found a blob of {len(blob)} bytes")
         future: asyncio.Future[CallResult] = self._loop.create_future()
-        self._coalescer.add(record, blob, rebase, future, _now_us() + self._settings.timeout_us)
+        coalescer.add(record, blob, rebase, future, _now_us() + self._settings.timeout_us)
         if not self._flush_scheduled:
             self._flush_scheduled = True
             self._loop.call_soon(self._flush)
@@ -115,7 +137,8 @@ class AsyncConnection:
         if self._conversation.phase is Phase.ENDED:
             return
         self._conversation.close()
-        self._coalescer.fail_all("the connection was closed before the call was sent")
+        for coalescer in (self._coalescer, self._reads):
+            coalescer.fail_all("the connection was closed before the call was sent")
         self._unwatch()
         self._dealer.hang_up()
         if self._timer is not None:
@@ -177,7 +200,8 @@ class AsyncConnection:
             return  # more than a turn's worth; `_readable` is scheduled, and the timer is armed again
         now_us = _now_us()
         self._conversation.pass_time(now_us)
-        self._coalescer.expire(now_us, f"no replica took it before its deadline; {self._conversation.account()}")
+        for coalescer in (self._coalescer, self._reads):
+            coalescer.expire(now_us, f"no replica took it before its deadline; {self._conversation.account()}")
         self._flush_calls(now_us, hold=True)
         self._after()
 
@@ -186,13 +210,18 @@ class AsyncConnection:
         while self._coalescer and (self._conversation.window_has_room or not hold):
             ticket, parts, deadline_us = self._coalescer.take(self._conversation.batch_bytes_max)
             self._conversation.submit(ticket, parts, deadline_us, now_us)
+        # Reads come after the calls made before them, so none goes while such a call is held.
+        while self._reads and not self._coalescer and (self._conversation.read_window_has_room or not hold):
+            ticket, parts, deadline_us = self._reads.take(self._conversation.batch_bytes_max)
+            self._conversation.submit(ticket, parts, deadline_us, now_us, is_read=True)
 
     def _after(self) -> None:
         """After every use of the socket or the conversation: see to unread input, the timer and those who wait."""
         if not self._drain_scheduled and self._dealer.has_input():
             self._drain_scheduled = True
             self._loop.call_soon(self._readable)
-        at_us = _earliest(self._conversation.next_timer_us, self._coalescer.deadline_us)
+        at_us = _earliest(self._coalescer.deadline_us, self._reads.deadline_us)
+        at_us = _earliest(self._conversation.next_timer_us, at_us)
         if at_us is not None and (self._timer is None or at_us < self._timer_at_us):
             if self._timer is not None:
                 self._timer.cancel()

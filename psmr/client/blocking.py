@@ -82,13 +82,23 @@ class BlockingConnection:
         Returns without waiting for the reply, so batches can be pipelined; waits for room when too much is queued.
         Raises `InvalidCall` for what fits no batch.
         """
+        return self._submit(Parts(bytes(records), count, blob), timeout_us, is_read=False)
+
+    def read(
+        self, records: bytes | bytearray | memoryview, count: int, blob: bytes = b"", timeout_us: int | None = None
+    ) -> Pending:
+        """As `submit`, for commands that only read: after what was submitted before, maybe after what comes later."""
+        return self._submit(Parts(bytes(records), count, blob), timeout_us, is_read=True)
+
+    def _submit(self, parts: Parts, timeout_us: int | None, *, is_read: bool) -> Pending:
         pending = Pending(self)
         deadline_us = _now_us() + (self._settings.timeout_us if timeout_us is None else timeout_us)
-        if not self._conversation.window_has_room:
+        conversation = self._conversation
+        if not (conversation.read_window_has_room if is_read else conversation.window_has_room):
             self.advance(0)
-        while not self._conversation.has_room and _now_us() < deadline_us:
+        while not conversation.has_room and _now_us() < deadline_us:
             self.advance(deadline_us - _now_us())
-        self._conversation.submit(pending, Parts(bytes(records), count, blob), deadline_us, _now_us())
+        conversation.submit(pending, parts, deadline_us, _now_us(), is_read=is_read)
         return pending
 
     def advance(self, wait_us: int) -> None:

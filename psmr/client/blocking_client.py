@@ -29,6 +29,9 @@ class BaseBlockingDriver(Protocol):
     def submit(self, records: bytes, count: int, blob: bytes) -> Result:
         """Have a batch executed."""
 
+    def read(self, records: bytes, count: int, blob: bytes) -> Result:
+        """As `submit`, for commands that only read."""
+
     def close(self) -> None:
         """Hang up."""
 
@@ -60,13 +63,15 @@ class BaseBlockingCommand(Command, Generic[ValueT, ColumnT]):
 
     def _call(self, *arguments: object) -> ValueT:
         call = self.proxy.one(arguments)
-        reply = parse_reply(self._driver.submit(call.records, 1, call.blob).result())
+        send = self._driver.read if self.proxy.reads else self._driver.submit
+        reply = parse_reply(send(call.records, 1, call.blob).result())
         value: ValueT = self.proxy.value(reply.records, reply.blob)
         return value
 
     def _submit(self, *columns: object) -> PendingReplies[ValueT, ColumnT]:
         calls = self.proxy.many(columns)
-        pending = self._driver.submit(calls.records, calls.count, calls.blob) if calls.count else None
+        send = self._driver.read if self.proxy.reads else self._driver.submit
+        pending = send(calls.records, calls.count, calls.blob) if calls.count else None
         return PendingReplies(self.proxy, pending, calls.count)
 
 
@@ -92,7 +97,8 @@ class BaseBlockingBatch(BatchBuilder):
     def submit(self) -> PendingBatch:
         """Have the batch executed, once, without waiting for it."""
         rows = self._take()
-        return PendingBatch(self, self._driver.submit(rows.records, rows.count, rows.blob) if rows.count else None)
+        send = self._driver.read if self._reads else self._driver.submit
+        return PendingBatch(self, send(rows.records, rows.count, rows.blob) if rows.count else None)
 
     def send(self) -> list[Replies[Any, Any]]:
         """Have the batch executed, once; the replies of each call that was added, in that order."""
@@ -116,9 +122,10 @@ class BaseBlockingClient:
         connect_timeout_s: float = 5.0,
         window: int = 16,
         prefer_leader: bool = True,
+        reads_in_log: bool = False,
     ) -> Self:
         """As `BaseAsyncClient.connect`, but connected when it returns; `with` closes it in the end."""
-        settings = settings_of(timeout_s, connect_timeout_s, window, prefer_leader)
+        settings = settings_of(timeout_s, connect_timeout_s, window, prefer_leader, reads_in_log)
         return cls(connect_blocking(addresses_of(addresses), identity_of(cls.service.service), settings))
 
     def close(self) -> None:

@@ -47,6 +47,11 @@ class BatchBuilder:
         self._blobs.append(encoded.blob)
         self._rows, self._records_bytes, self._blob_bytes = rows, records_bytes, blob_bytes
 
+    @property
+    def _reads(self) -> bool:
+        """Whether every call in it only reads."""
+        return all(proxy.reads for proxy, _ in self._calls)
+
     def _take(self) -> Encoded:
         """All rows, to be sent; once."""
         if self._taken:

@@ -20,10 +20,11 @@ PAYLOAD_BYTES_MAX: Final = BATCH_BYTES_MAX - HEADER_BYTES - ALIGNMENT
 class CommandProxy:
     """One command: everything about it that needs no connection. Raises InvalidCall for what does not fit it."""
 
-    __slots__ = ("_decoder", "_encoder", "_reply_stride", "name", "rebase")
+    __slots__ = ("_decoder", "_encoder", "_reply_stride", "name", "reads", "rebase")
 
     def __init__(self, service: Service, layout: CommandLayout) -> None:
         self.name = f"{service.name}.{layout.command.name}"
+        self.reads = layout.command.access == "read"
         self._reply_stride = layout_of(service).reply_stride
         self._encoder = CommandEncoder(service, layout)
         self._decoder = ReplyDecoder(layout, self._reply_stride)

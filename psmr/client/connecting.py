@@ -25,11 +25,16 @@ def connect(
     connect_timeout_s: float = 5.0,
     window: int = 16,
     prefer_leader: bool = True,
+    reads_in_log: bool = False,
 ) -> Connecting[AnyAsyncClient]:
     """An asynchronous client of a service: `async with connect(KV, "127.0.0.1:7201") as kv: await kv.get(b"key")`.
 
     A call has `timeout_s` to be answered; `window` batches may be unanswered at a time. Raises `ServiceMismatch` when
     the cluster runs another service, `ClusterUnavailable` when no replica said welcome within `connect_timeout_s`.
+
+    Commands declared with `access="read"` are executed by the replica that takes them in, without an entry in the log,
+    and are linearizable all the same; `prefer_leader=False` spreads them over the replicas. `reads_in_log` orders them
+    like the others: then a batch of them stands in the log, and later calls cannot overtake it.
     """
     client: type[BaseAsyncClient] = getattr(client_module(owner), f"Async{owner.__name__}")
     connecting = client.connect(
@@ -38,6 +43,7 @@ def connect(
         connect_timeout_s=connect_timeout_s,
         window=window,
         prefer_leader=prefer_leader,
+        reads_in_log=reads_in_log,
     )
     return cast("Connecting[AnyAsyncClient]", connecting)
 
@@ -50,6 +56,7 @@ def connect_blocking(
     connect_timeout_s: float = 5.0,
     window: int = 16,
     prefer_leader: bool = True,
+    reads_in_log: bool = False,
 ) -> AnyBlockingClient:
     """A blocking client of a service, connected: `with connect_blocking(KV, "127.0.0.1:7201") as kv: kv.get(b"key")`.
 
@@ -62,5 +69,6 @@ def connect_blocking(
         connect_timeout_s=connect_timeout_s,
         window=window,
         prefer_leader=prefer_leader,
+        reads_in_log=reads_in_log,
     )
     return cast(AnyBlockingClient, connected)

@@ -33,7 +33,9 @@ from psmr.core.submission_events import (
     Rotate,
     SendBatch,
     SendOpen,
+    SendRead,
     Submit,
+    SubmitRead,
     TimePassed,
 )
 from psmr.transport import client_protocol as protocol
@@ -103,6 +105,11 @@ class Conversation:
         return self._submission.window_has_room
 
     @property
+    def read_window_has_room(self) -> bool:
+        """Whether a read submitted now would wait neither for the window of reads nor behind another."""
+        return self._submission.read_window_has_room
+
+    @property
     def has_room(self) -> bool:
         """Whether a batch submitted now would be taken rather than refused."""
         return self._submission.has_room
@@ -123,14 +130,18 @@ class Conversation:
         """Look for a replica."""
         self._dial(self._rotation.current, now_us)
 
-    def submit(self, ticket: Ticket, parts: Parts, deadline_us: int, now_us: int) -> None:
-        """Have `parts` executed; the ticket is told by `deadline_us`. Raises `InvalidCall` for what fits no batch."""
+    def submit(self, ticket: Ticket, parts: Parts, deadline_us: int, now_us: int, *, is_read: bool = False) -> None:
+        """Have `parts` executed; the ticket is told by `deadline_us`. Raises `InvalidCall` for what fits no batch.
+
+        `is_read`: every command of them only reads; they go beside the log unless the settings say otherwise.
+        """
         records_bytes, blob_bytes = len(parts.records), len(parts.blob)
         batch.check_parts(self._service.stride, records_bytes, parts.count, blob_bytes, self.batch_bytes_max)
         if self.phase is Phase.ENDED:
             ticket.fail(Failure(FailureKind.UNAVAILABLE, "the connection is closed: open another one"))
             return
-        self._perform(self._submission.handle(Submit(ticket, parts, deadline_us, now_us)), now_us)
+        kind = SubmitRead if is_read and not self._settings.reads_in_log else Submit
+        self._perform(self._submission.handle(kind(ticket, parts, deadline_us, now_us)), now_us)
 
     def receive(self, frames: Sequence[bytes], now_us: int) -> None:
         """Take in one message of the replica dialled last."""
@@ -199,7 +210,7 @@ class Conversation:
         self._perform(self._submission.handle(Connected(welcome.window_batches, now_us)), now_us)
 
     def _take_answer(self, reply: Reply, now_us: int) -> None:
-        if reply.status is BatchStatus.REFUSED:
+        if reply.status in (BatchStatus.REFUSED, BatchStatus.READ_REFUSED):
             self._refusal = reply.text()
             self._rotation.record(f"refused ({self._refusal})")
         elif self._refusal:
@@ -236,7 +247,7 @@ class Conversation:
 
     def _perform(self, effects: list[Effect[Ticket]], now_us: int) -> None:
         for effect in effects:
-            if isinstance(effect, SendBatch):
+            if isinstance(effect, SendBatch | SendRead):
                 self._wire.transmit(self._encode(effect))
             elif isinstance(effect, Resolve):
                 effect.ticket.resolve(effect.reply)
@@ -249,14 +260,14 @@ class Conversation:
                 because = f", refused ({self._refusal})" if self._refusal else ""
                 self._abandon(f"no progress for {effect.silent_us / 1000:g} ms{because}", now_us)
 
-    def _encode(self, send: SendBatch) -> list[bytes]:
+    def _encode(self, send: SendBatch | SendRead) -> list[bytes]:
         parts, service = send.parts, self._service
         encoded = batch.encode(
-            batch.KIND_COMMANDS,
+            batch.KIND_READ if isinstance(send, SendRead) else batch.KIND_COMMANDS,
             service.fingerprint,
             send.session,
             send.sequence,
-            send.answered,
+            send.number if isinstance(send, SendRead) else send.answered,
             service.stride,
             parts.records,
             parts.count,

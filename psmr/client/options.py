@@ -10,7 +10,9 @@ from psmr.client.settings import ClientSettings, ServiceIdentity
 from psmr.errors import ConfigurationError
 
 
-def settings_of(timeout_s: float, connect_timeout_s: float, window: int, prefer_leader: bool) -> ClientSettings:
+def settings_of(
+    timeout_s: float, connect_timeout_s: float, window: int, prefer_leader: bool, reads_in_log: bool
+) -> ClientSettings:
     """The settings; raises ConfigurationError for what makes none."""
     for name, value in (("timeout_s", timeout_s), ("connect_timeout_s", connect_timeout_s)):
         if not 0 < value < 1e6:
@@ -20,6 +22,7 @@ def settings_of(timeout_s: float, connect_timeout_s: float, window: int, prefer_
         timeout_us=round(timeout_s * 1e6),
         connect_timeout_us=round(connect_timeout_s * 1e6),
         prefer_leader=prefer_leader,
+        reads_in_log=reads_in_log,
     )
     settings.limits()  # refuses a window that no session has
     return settings

@@ -24,7 +24,8 @@ class ClientSettings:
     `timeout_us` is the time a call has to be answered, `connect_timeout_us` the time to find a replica. A replica that
     makes no progress for `retry_us` is left for the next one; doubled while none does, up to `retry_us_max`. At most
     `window_batches` are sent but unanswered; at most `queue_batches` of `queue_bytes` together wait to be sent, and
-    `queue_calls` single calls to be packed. After a refusal nothing is sent for `pause_us`, doubled up to `retry_us`.
+    `queue_calls` single calls to be packed; reads have as much again. After a refusal nothing is sent for `pause_us`,
+    doubled up to `retry_us`. With `reads_in_log` what only reads is ordered through the log like everything else.
     """
 
     window_batches: int = 16
@@ -37,6 +38,7 @@ class ClientSettings:
     retry_us_max: int = 8_000_000
     pause_us: int = 5_000
     prefer_leader: bool = True
+    reads_in_log: bool = False
 
     def limits(self) -> Limits:
         """What the submission core needs of it."""

@@ -1,4 +1,4 @@
-"""The batch: what a client sends, the log orders and workers execute in place.
+"""The batch: what a client sends, the log orders (unless it only reads) and workers execute in place.
 
     0        4    5    6        8             16        24         32         40      44      48         56
     ┌────────┬────┬────┬────────┬─────────────┬─────────┬──────────┬──────────┬───────┬───────┬──────────┬──────────┐
@@ -9,6 +9,9 @@
 Little endian. The checksum is xxh3-64 of records and blob, seeded with xxh3-64 of header bytes 0–55: damage anywhere
 but in the padding shows in it, and the padding must be zero. A batch is always padded, so a log entry is a plain
 concatenation of batches and every record array in it is aligned to 8.
+
+A batch that only reads never enters the log. In it `sequence` is that of the session's batch that must have been executed
+before (0: none of them need be, and `session` may be 0), `answered` the number by which its client knows the reply.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ MAGIC: Final = 0x424D5350
 VERSION: Final = 1
 KIND_COMMANDS: Final = 0
 KIND_OPEN: Final = 1
+KIND_READ: Final = 2
 HEADER: Final = struct.Struct("<IBBHQQQQIIQQ")
 HEADER_BYTES: Final = HEADER.size
 CHECKED_HEADER: Final = struct.Struct("<IBBHQQQQIIQ")
@@ -88,7 +92,7 @@ class Batch:
         self.size_bytes = len(raw)
 
     def __repr__(self) -> str:
-        kind = "open" if self.kind == KIND_OPEN else "commands"
+        kind = {KIND_OPEN: "open", KIND_READ: "read"}.get(self.kind, "commands")
         return f"Batch({kind}, session={self.session}, sequence={self.sequence}, count={self.count})"
 
 
@@ -202,10 +206,10 @@ def _shape_problem(
         return f"at most {BATCH_BYTES_MAX} bytes", f"{size_bytes} bytes"
     if stride % ALIGNMENT or stride > 0xFFFF:
         return f"a stride that is a multiple of {ALIGNMENT} and fits 16 bits", str(stride)
-    if kind == KIND_COMMANDS:
+    if kind in (KIND_COMMANDS, KIND_READ):
         if not (0 < count <= RECORDS_MAX) or stride == 0:
             return f"1 to {RECORDS_MAX} records of at least {ALIGNMENT} bytes", f"{count} records of {stride} bytes"
-        if not 0 <= answered < sequence:
+        if kind == KIND_COMMANDS and not 0 <= answered < sequence:
             return "a sequence from 1, above what was answered", f"sequence {sequence}, answered {answered}"
         return None
     if kind == KIND_OPEN:
@@ -213,7 +217,7 @@ def _shape_problem(
             found = f"sequence {sequence}, answered {answered}, {count} records, blob of {blob_bytes} bytes"
             return "an open with nothing in it", found
         return None
-    return f"kind {KIND_COMMANDS} (commands) or {KIND_OPEN} (open)", str(kind)
+    return f"kind {KIND_COMMANDS} (commands), {KIND_OPEN} (open) or {KIND_READ} (read)", str(kind)
 
 
 def _preamble_error(magic: int, version: int, reserved: int, offset: int) -> MalformedBatch:

@@ -1,4 +1,4 @@
-"""The reply to a batch, as it travels to the client and as the session keeps it.
+"""The reply to a batch, as it travels to the client and, unless the batch only read, as the session keeps it.
 
     0         8          16       18       20      24           28       32
     ┌─────────┬──────────┬────────┬────────┬───────┬────────────┬────────┬─────────────────────────┬──────┐
@@ -15,6 +15,9 @@ What `session`, `sequence` and `detail` say depends on the status:
 | `OUT_OF_ORDER` | of the batch | the sequence expected | 0 | empty |
 | `UNKNOWN_SESSION` | of the batch | of the batch | 0 | empty |
 | `MALFORMED` | of the batch | of the batch | `SEQUENCE_UNUSED` or `SEQUENCE_CONSUMED` | what is wrong, UTF-8 |
+| `READ` | of the batch | the read's number | 0 | of the reply records |
+| `READ_REFUSED` | of the batch | the read's number | 0 | the reason, UTF-8 |
+| `READ_MALFORMED` | of the batch | the read's number | 0 | what is wrong, UTF-8 |
 """
 
 from __future__ import annotations
@@ -43,6 +46,9 @@ class BatchStatus(enum.IntEnum):
     OUT_OF_ORDER = 3
     UNKNOWN_SESSION = 4
     MALFORMED = 5
+    READ = 6
+    READ_REFUSED = 7
+    READ_MALFORMED = 8
 
 
 _STATUSES: Final = tuple(BatchStatus)

@@ -140,6 +140,11 @@ class Sessions:
     def __contains__(self, session: int) -> bool:
         return session in self._sessions
 
+    def last(self, session: int) -> int | None:
+        """Every sequence up to this one was delivered for execution; None for a session that is not known."""
+        found = self._sessions.get(session)
+        return None if found is None else found.last
+
     def handle(self, event: Event) -> Decision:
         """What to do about `event`. Opens and submits come in log order, each `Executed` any time after its submit."""
         if isinstance(event, Submit):

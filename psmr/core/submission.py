@@ -20,6 +20,8 @@ Refusals are counted against attempts, so a transport must not deliver one refus
 
 **A session that is gone** (evicted, or a malformed batch left a hole in it) cannot tell what it executed: tickets that
 were sent are UNKNOWN, those never sent or refused at every attempt move to a new session, unnoticed.
+
+**Reads** go beside all this, in a window of their own: see `psmr.core.submission_reads`.
 """
 
 from __future__ import annotations
@@ -46,9 +48,11 @@ from psmr.core.submission_events import (
     SendBatch,
     SendOpen,
     Submit,
+    SubmitRead,
     TicketT,
     TimePassed,
 )
+from psmr.core.submission_reads import STATUSES, ReadWindow
 from psmr.errors import ConfigurationError, Violation
 
 _NEVER_US: Final = 1 << 62
@@ -79,6 +83,7 @@ class _Entry(Generic[TicketT]):
     ticket: TicketT
     parts: Parts
     deadline_us: int
+    number: int  # of batches submitted so far, this one included
     attempts: int = 0
     refusals: int = 0  # never above `attempts`; equal: nobody has it, nobody will execute it
     given_up: bool = False  # its owner was told UNKNOWN
@@ -101,6 +106,8 @@ class Submission(Generic[TicketT]):
         self._open_sent = False
         self._queue: deque[_Entry[TicketT]] = deque()  # no sequence yet
         self._queued_bytes = 0
+        self._submitted = 0
+        self._reads: ReadWindow[TicketT] = ReadWindow(limits)
         self._in_flight: dict[int, _Entry[TicketT]] = {}  # by sequence, ascending
         self._next_sequence = 1
         self._cursor = 1  # in-flight sequences from here on were not sent since we last went back
@@ -113,7 +120,11 @@ class Submission(Generic[TicketT]):
 
     @property
     def has_room(self) -> bool:
-        """Whether a `Submit` would be taken rather than refused."""
+        """Whether a `Submit` or a `SubmitRead` would be taken rather than refused."""
+        return self._queue_has_room and self._reads.has_room
+
+    @property
+    def _queue_has_room(self) -> bool:
         return len(self._queue) < self._limits.queue_batches and self._queued_bytes < self._limits.queue_bytes
 
     @property
@@ -122,16 +133,22 @@ class Submission(Generic[TicketT]):
         return not self._queue and self._next_sequence - self._lowest_unanswered() < self._window
 
     @property
+    def read_window_has_room(self) -> bool:
+        """Whether a `SubmitRead` would wait neither for the window nor behind another one."""
+        return self._reads.window_has_room
+
+    @property
     def pending(self) -> int:
         """Tickets that are neither resolved nor failed."""
-        return len(self._queue) + sum(not entry.given_up for entry in self._in_flight.values())
+        return len(self._reads) + len(self._queue) + sum(not entry.given_up for entry in self._in_flight.values())
 
     @property
     def next_timer_us(self) -> int | None:
         """When `TimePassed` is due next; None while nothing waits for time."""
-        at_us = min(self._deadline_us, self._retry_at_us)
-        if self._connected and 0 < self._resume_at_us < at_us:
-            at_us = self._resume_at_us
+        at_us = min(self._deadline_us, self._retry_at_us, self._reads.deadline_us, self._reads.retry_at_us)
+        for resume_at_us in (self._resume_at_us, self._reads.resume_at_us):
+            if self._connected and 0 < resume_at_us < at_us:
+                at_us = resume_at_us
         return at_us if at_us < _NEVER_US else None
 
     def handle(self, event: Event[TicketT]) -> list[Effect[TicketT]]:
@@ -139,6 +156,9 @@ class Submission(Generic[TicketT]):
         effects: list[Effect[TicketT]] = []
         if isinstance(event, Submit):
             self._submit(event, effects)
+            self._send(event.now_us, effects)
+        elif isinstance(event, SubmitRead):
+            self._reads.submit(event, self._submitted, effects)
             self._send(event.now_us, effects)
         elif isinstance(event, ReplyReceived):
             self._take_reply(event.reply, event.now_us, effects)
@@ -174,15 +194,17 @@ class Submission(Generic[TicketT]):
             raise Violation("expected the queue's size to be that of its batches")
         if any(entry.certainly_not_executed is False for entry in self._queue):
             raise Violation("expected nothing in the queue that may have been executed")
+        self._reads.validate()
 
     # --- events -------------------------------------------------------------------------------------------------------
 
     def _submit(self, event: Submit[TicketT], effects: list[Effect[TicketT]]) -> None:
-        if not self.has_room:
+        if not self._queue_has_room:
             text = f"{len(self._queue)} batches of {self._queued_bytes} bytes are queued already: wait for earlier ones"
             effects.append(Fail(event.ticket, FailureKind.REFUSED, text))
             return
-        self._queue.append(_Entry(event.ticket, event.parts, event.deadline_us))
+        self._submitted += 1
+        self._queue.append(_Entry(event.ticket, event.parts, event.deadline_us, self._submitted))
         self._queued_bytes += event.parts.size_bytes
         self._deadline_us = min(self._deadline_us, event.deadline_us)
 
@@ -191,6 +213,7 @@ class Submission(Generic[TicketT]):
         self._connected = True
         self._window = max(1, min(self._limits.window_batches, event.window))
         self._cursor = self._lowest_unanswered()
+        self._reads.connect(self._window)
 
     def _disconnect(self) -> None:
         self._connected = False
@@ -198,13 +221,16 @@ class Submission(Generic[TicketT]):
         self._went_back_to = 0
         self._resume_at_us = 0
         self._retry_at_us = _NEVER_US
+        self._reads.disconnect()
 
     def _pass_time(self, now_us: int, effects: list[Effect[TicketT]]) -> None:
         if now_us >= self._deadline_us:
             self._expire(now_us, effects)
-        if self._connected and now_us >= self._retry_at_us:
-            effects.append(Rotate(self._retry_us))
+        self._reads.expire(now_us, effects)
+        if self._connected and now_us >= min(self._retry_at_us, self._reads.retry_at_us):
+            effects.append(Rotate(self._retry_us if now_us >= self._retry_at_us else self._reads.retry_us))
             self._retry_us = min(2 * self._retry_us, self._limits.retry_us_max)
+            self._reads.retry_us = min(2 * self._reads.retry_us, self._limits.retry_us_max)
             self._disconnect()
 
     def _close(self, effects: list[Effect[TicketT]]) -> None:
@@ -213,12 +239,15 @@ class Submission(Generic[TicketT]):
         for entry in self._queue:
             effects.append(Fail(entry.ticket, FailureKind.UNAVAILABLE, "the connection was closed before it was sent"))
         self._clear_queue()
+        self._reads.close(effects)
         self._deadline_us = _NEVER_US
 
     # --- replies ------------------------------------------------------------------------------------------------------
 
     def _take_reply(self, reply: Reply, now_us: int, effects: list[Effect[TicketT]]) -> None:
-        if not self._session:
+        if reply.status in STATUSES:
+            self._reads.take_reply(reply, now_us, effects)
+        elif not self._session:
             self._take_reply_to_open(reply, now_us, effects)
         elif reply.session != self._session:
             return  # of an earlier session, whose tickets were told
@@ -348,7 +377,21 @@ class Submission(Generic[TicketT]):
 
     def _send(self, now_us: int, effects: list[Effect[TicketT]]) -> None:
         """Send whatever may be sent now, oldest first."""
-        if not self._connected or now_us < self._resume_at_us:
+        if self._connected:
+            self._send_batches(now_us, effects)
+            self._reads.send(now_us, self._session, self._place_of_read, effects)
+
+    def _place_of_read(self, behind: int) -> int | None:
+        """The newest unanswered sequence among the first `behind` batches, 0 if there is none; None: one is unsent."""
+        if self._queue and self._queue[0].number <= behind:
+            return None
+        for sequence, entry in reversed(self._in_flight.items()):
+            if entry.number <= behind and not entry.given_up:
+                return sequence
+        return 0
+
+    def _send_batches(self, now_us: int, effects: list[Effect[TicketT]]) -> None:
+        if now_us < self._resume_at_us:
             return
         self._resume_at_us = 0
         if not self._session:

@@ -46,6 +46,16 @@ class Submit(Generic[TicketT]):
 
 
 @dataclass(frozen=True, slots=True)
+class SubmitRead(Generic[TicketT]):
+    """As `Submit`, of parts whose commands only read: they may be executed again, and need no place in the log."""
+
+    ticket: TicketT
+    parts: Parts
+    deadline_us: int
+    now_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Connected:
     """A replica said welcome; nothing has been sent to it yet. It takes `window` batches in flight."""
 
@@ -78,7 +88,7 @@ class Closed:
     """The caller is done: every ticket fails."""
 
 
-Event = Submit[TicketT] | Connected | Disconnected | ReplyReceived | TimePassed | Closed
+Event = Submit[TicketT] | SubmitRead[TicketT] | Connected | Disconnected | ReplyReceived | TimePassed | Closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +105,16 @@ class SendBatch:
     session: int
     sequence: int
     answered: int
+    parts: Parts
+
+
+@dataclass(frozen=True, slots=True)
+class SendRead:
+    """Send the connected replica a batch that only reads, to be executed after `sequence` (0: any) of the session."""
+
+    session: int
+    sequence: int
+    number: int
     parts: Parts
 
 
@@ -122,4 +142,4 @@ class Rotate:
     silent_us: int
 
 
-Effect = SendOpen | SendBatch | Resolve[TicketT] | Fail[TicketT] | Rotate
+Effect = SendOpen | SendBatch | SendRead | Resolve[TicketT] | Fail[TicketT] | Rotate

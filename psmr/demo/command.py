@@ -75,6 +75,7 @@ def _result(options: DemoOptions, scenario: Scenario, findings: Findings) -> Dem
         worker_shares=tuple(round(share, 4) for share in shares(first.get("workers"))),
         unavailable_ms=round(longest_gap_ms(traffic.acknowledged_at_us, course.killed_us, course.ended_us), 1),
         acknowledged=traffic.commands,
+        read_beside_log=traffic.reads,
         unknown=traffic.unknown,
         lost=findings.lost,
         duplicated=findings.duplicated,
@@ -108,8 +109,9 @@ def _rows(result: DemoResult) -> list[tuple[str, str, str]]:
         (
             "commands",
             f"{result.commands:,}",
-            f"{result.commands_per_s:,.0f} a second, on disks before they were answered",
+            f"{result.commands_per_s:,.0f} a second; what writes was on disks before it was answered",
         ),
+        ("read beside log", f"{result.read_beside_log:,}", "of them: by the replica asked, at a confirmed log index"),
         (
             "synchronous",
             f"{result.synchronous_commands:,}",

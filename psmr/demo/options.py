@@ -36,6 +36,7 @@ class DemoResult:
     worker_shares: tuple[float, ...]
     unavailable_ms: float
     acknowledged: int
+    read_beside_log: int
     unknown: int
     lost: int
     duplicated: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol
@@ -25,6 +25,9 @@ class Submitting(Protocol):
     def submit(self, records: bytes, count: int, blob: bytes = b"") -> Awaitable[memoryview]:
         """The whole reply to a batch."""
 
+    def read(self, records: bytes, count: int, blob: bytes = b"") -> Awaitable[memoryview]:
+        """The whole reply to a batch whose commands only read."""
+
 
 class BatchEncoder:
     """Segments of a workload as the records and the blob of one batch."""
@@ -32,6 +35,16 @@ class BatchEncoder:
     def __init__(self, service: Service) -> None:
         layout = layout_of(service)
         self._encoders = {c.command.name: CommandEncoder(service, c) for c in layout.commands}
+
+    def only_reads(self, segments: Sequence[Segment]) -> bool:
+        """Whether every command of them is declared as reading."""
+        return all(self._encoders[segment.command].command.access == "read" for segment in segments)
+
+    def apart(self, segments: Sequence[Segment]) -> Iterator[Sequence[Segment]]:
+        """What may write, then what only reads; neither if it is empty."""
+        writes = [segment for segment in segments if not self.only_reads([segment])]
+        reads = [segment for segment in segments if self.only_reads([segment])]
+        yield from (part for part in (writes, reads) if part)
 
     def encode(self, segments: Sequence[Segment]) -> tuple[bytes, int, bytes]:
         """(records, count, blob)."""
@@ -57,23 +70,28 @@ class Traffic:
     records: list[BatchRecord] = field(default_factory=list)
     acknowledged_at_us: list[int] = field(default_factory=list)
     commands: int = 0
+    reads: int = 0
     unknown: int = 0
     failures: int = 0
 
     async def run_client(
         self, client: int, connection: Submitting, encoder: BatchEncoder, workload: Workload, rate: float, until_us: int
     ) -> None:
-        """Send batches at up to `rate` commands a second until the time or the workload is over."""
+        """Send batches at up to `rate` commands a second until the time or the workload is over.
+
+        Every second batch goes in two parts, of which the one that only reads needs no place in the log.
+        """
         session = -1 - client
         next_us = self.clock_us()
-        for segments in workload.batches(client):
+        for number, segments in enumerate(workload.batches(client)):
             now_us = self.clock_us()
             if now_us >= until_us:
                 return
             if next_us > now_us:
                 await asyncio.sleep((next_us - now_us) / 1e6)
-            records, count, blob = encoder.encode(segments)
-            session = await self._send(session, connection, records, count, blob)
+            count = sum(segment.count for segment in segments)
+            for part in encoder.apart(segments) if number % 2 else (segments,):
+                session = await self._send(session, connection, encoder, part)
             # What a stall made late is not made up for: the offered rate is a bound, not a debt.
             next_us = max(next_us, self.clock_us() - 100_000) + int(count / rate * 1e6)
 
@@ -81,13 +99,18 @@ class Traffic:
         """Send the batches that come before the run; they count as commands of a client of their own."""
         session = -1000
         for segments in workload.preload():
-            session = await self._send(session, connection, *encoder.encode(segments))
+            session = await self._send(session, connection, encoder, segments)
 
-    async def _send(self, session: int, connection: Submitting, records: bytes, count: int, blob: bytes) -> int:
+    async def _send(
+        self, session: int, connection: Submitting, encoder: BatchEncoder, segments: Sequence[Segment]
+    ) -> int:
         """Send one batch and write down what became of it; the session it went through, as far as it is known."""
+        records, count, blob = encoder.encode(segments)
+        is_read = encoder.only_reads(segments)
+        send = connection.read if is_read else connection.submit
         invoked_us = self.clock_us()
         try:
-            reply = bytes(await connection.submit(records, count, blob))
+            reply = bytes(await send(records, count, blob))
         except (Refused, ClusterUnavailable):
             # Executed by nobody: there is nothing to check.
             self.failures += 1
@@ -98,8 +121,9 @@ class Traffic:
             self.records.append(BatchRecord(session, invoked_us, None, records, blob, count, None))
             return session
         returned_us = self.clock_us()
-        session = parse_reply(reply).session
+        session = parse_reply(reply).session or session
         self.commands += count
+        self.reads += count if is_read else 0
         self.acknowledged_at_us.append(returned_us)
         self.records.append(BatchRecord(session, invoked_us, returned_us, records, blob, count, reply))
         return session

@@ -94,13 +94,18 @@ def _replay(replay: Replay, evidence: Evidence) -> dict[tuple[int, int], bytes]:
 
 
 def _account(records: Iterable[BatchRecord], executed: dict[tuple[int, int], bytes]) -> tuple[int, int]:
-    """Commands that were acknowledged and are not in the log with that very reply; commands acknowledged twice."""
+    """Commands that were acknowledged and are not in the log with that very reply; commands acknowledged twice.
+
+    What was read beside the log is not in it: the check for linearizability judges that.
+    """
     lost = duplicated = 0
     seen: Counter[tuple[int, int]] = Counter()
     for record in records:
         if record.reply is None:
             continue
         reply = parse_reply(record.reply)
+        if reply.status is BatchStatus.READ:
+            continue
         place = (reply.session, reply.sequence)
         seen[place] += 1
         if seen[place] > 1:

@@ -44,11 +44,12 @@ _LOOK_S = 0.0005
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """A batch's reply: `reply` is the whole of it, header included."""
+    """A batch's reply: `reply` is the whole of it, header included; `is_read` as the batch was offered."""
 
     session: int
     sequence: int
     reply: bytes
+    is_read: bool = False
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ class _Slot:
     count: int
     synchronous: int
     alone: bool
+    is_read: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,21 +178,42 @@ class Engine:
         """Batches published and not yet collected."""
         return self._published - self._collected
 
-    def offer(self, session: int, sequence: int, stride: int, count: int, records: Any, blob: Any, now_us: int) -> bool:
+    def offer(
+        self,
+        session: int,
+        sequence: int,
+        stride: int,
+        count: int,
+        records: Any,
+        blob: Any,
+        now_us: int,
+        *,
+        is_read: bool = False,
+    ) -> bool:
         """Publish a batch for execution; False while there is no room for it.
 
         As `prepare`, then `publish`.
         """
-        if not self.prepare(session, sequence, stride, count, records, blob, now_us):
+        if not self.prepare(session, sequence, stride, count, records, blob, now_us, is_read=is_read):
             return False
         self.publish()
         return True
 
     def prepare(
-        self, session: int, sequence: int, stride: int, count: int, records: Any, blob: Any, now_us: int
+        self,
+        session: int,
+        sequence: int,
+        stride: int,
+        count: int,
+        records: Any,
+        blob: Any,
+        now_us: int,
+        *,
+        is_read: bool = False,
     ) -> bool:
         """Put a batch in place, checked and routed, for the next `publish`; False while there is no room for it.
 
+        `is_read`: the batch is no part of the log; its commands only read, and its reply says `READ`.
         Raises MalformedBatch for one that no replica may execute: alike on all, for it depends on the batch alone.
         """
         if stride != self.layout.stride:
@@ -217,7 +240,7 @@ class Engine:
         self._synchronous += synchronous
         alone = self.workers > 1 and self._choose(synchronous, count) == 1
         self._write_slot(start, start + blob_place, count, owners, now_us, reply_bytes, alone)
-        self._slots.append(_Slot(session, sequence, count, synchronous, alone))
+        self._slots.append(_Slot(session, sequence, count, synchronous, alone, is_read))
         self._published += 1
         return True
 
@@ -282,7 +305,7 @@ class Engine:
         executed: list[Executed] = []
         while self._collected < done:
             slot = self._slots.popleft()
-            executed.append(Executed(slot.session, slot.sequence, self._reply(slot)))
+            executed.append(Executed(slot.session, slot.sequence, self._reply(slot), slot.is_read))
             self._ring.give_back()
             self._collected += 1
         store(self.memory.control + at.COLLECTED, self._collected)
@@ -306,7 +329,7 @@ class Engine:
             merged = np.empty(slot.count * stride + blob, np.uint8)
             replies.merge(starts, slot.count, stride, merged.ctypes.data, np.empty(slot.count, np.int64))
             body = merged.data
-        status = BatchStatus.EXECUTED
+        status = BatchStatus.READ if slot.is_read else BatchStatus.EXECUTED
         return b"".join((REPLY_HEADER.pack(slot.session, slot.sequence, status, stride, slot.count, blob, 0), body))
 
     def _reply_start(self, worker: int) -> int:

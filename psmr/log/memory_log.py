@@ -16,6 +16,7 @@ class MemoryLog:
     def __init__(self, clock_us: Callable[[], int]) -> None:
         self._clock_us = clock_us
         self._entries: list[Entry] = []
+        self._confirmed: list[tuple[int, int | None]] = []
 
     @property
     def committed(self) -> int:
@@ -23,6 +24,13 @@ class MemoryLog:
 
     def append(self, payload: bytes) -> None:
         self._entries.append(Entry(len(self._entries) + 1, self._clock_us(), memoryview(payload)))
+
+    def confirm(self, token: int) -> None:
+        self._confirmed.append((token, len(self._entries)))
+
+    def take_confirmed(self) -> list[tuple[int, int | None]]:
+        confirmed, self._confirmed = self._confirmed, []
+        return confirmed
 
     def read(self, first: int, max_bytes: int) -> Sequence[Entry]:
         found: list[Entry] = []

@@ -8,6 +8,8 @@ among crashing members or lying ones.
 - `committed` is the index up to which every replica reads the same entries for good. It never falls.
 - Entries are numbered from 1 without gaps, and their stamps never go back. An entry holds any number of payloads, also
   none, each whole and unaltered, one behind the other: a payload must say itself where it ends.
+- `confirm` asks where the log stands, and `take_confirmed` tells: whoever has everything up to that index has all that
+  any member had called committed before the question was asked. It costs no entry.
 - Nothing in an entry may be trusted: whoever delivers it checks it, alike on every replica.
 """
 
@@ -54,6 +56,15 @@ class OrderedLog(Protocol):
 
         Raises Refused when it cannot be taken now, InvalidCall when it is too large for an entry; nothing was done then.
         """
+
+    def confirm(self, token: int) -> None:
+        """Ask how far the log is committed now, wherever; the answer comes, with `token`, through `take_confirmed`.
+
+        Raises Refused when nobody can be asked now.
+        """
+
+    def take_confirmed(self) -> list[tuple[int, int | None]]:
+        """Answers since the last call: (token, index), or (token, None) when it got lost and must be asked again."""
 
     def read(self, first: int, max_bytes: int) -> Sequence[Entry]:
         """Committed entries from `first` on, whole, at least one if there is any, about `max_bytes` together."""

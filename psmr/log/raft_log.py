@@ -3,7 +3,10 @@
 peers ──► Receive ─┐                      ┌─► SaveHardState, Append, Truncate ──► disk
 clock ──► Tick ────┼─► Raft.handle(event) ┼─► Send, SendEntries ──► peers
 disk ───► Synced ──┤                      ├─► Commit ──► `committed`
-append ─► Propose ─┘                      └─► Rejected ──► forwarded to the leader, if one is known
+append ─► Propose ─┤                      ├─► ReadConfirmed ──► `take_confirmed`, or the peer that asked
+confirm ► Confirm ─┘                      └─► Rejected ──► dropped: its client sends it again
+
+What a follower takes in it forwards to the leader, payloads and questions alike.
 """
 
 from __future__ import annotations
@@ -21,12 +24,15 @@ from psmr.core.raft import (
     AppendEntries,
     AppendRejected,
     Commit,
+    ConfirmRead,
     Effect,
     HardState,
     LogTerms,
     Message,
     Propose,
     Raft,
+    ReadConfirmed,
+    ReadRejected,
     Receive,
     RoleChanged,
     SaveHardState,
@@ -41,10 +47,11 @@ from psmr.core.raft import (
 from psmr.errors import InvalidCall, LogDamaged, Refused
 from psmr.log.in_flight import InFlight
 from psmr.log.port import Entry, LogStatus
+from psmr.log.questions import Questions
 from psmr.storage import HardState as HardStateFile
 from psmr.storage import LogStore, Record, decode, decode_unchecked, encode
 from psmr.storage.record import MAX_PAYLOAD_BYTES
-from psmr.transport.peers import PeerLinks, PeerMessage
+from psmr.transport.peers import ConfirmAnswered, ConfirmAsked, PeerLinks, PeerMessage
 
 ENTRY_BYTES = 1 << 18
 """Payloads handed in between two steps share an entry up to this size."""
@@ -83,11 +90,14 @@ class RaftLog:
         self._wall_clock_us = wall_clock_us
         term, voted_for = hard_state.load()
         terms = LogTerms(store.term_runs(), store.last_index)
-        self._raft = Raft(me, members, seed, HardState(term, voted_for), terms, settings or Settings())
+        settings = settings or Settings()
+        self._raft = Raft(me, members, seed, HardState(term, voted_for), terms, settings)
+        self._questions = Questions(seed, 2 * settings.heartbeat_us)
         self._me = me
         self._committed = 0
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
+        self._to_confirm: list[tuple[int, int]] = []
         self._uncommitted: deque[tuple[int, int]] = deque()
         self._uncommitted_bytes = 0
         self._in_flight = InFlight(IN_FLIGHT_BYTES_MAX)
@@ -116,6 +126,22 @@ class RaftLog:
         elif not self._links.send(leader, None, [payload]):
             raise Refused(f"the leader, replica {leader}, cannot be reached from here; try again")
 
+    def confirm(self, token: int) -> None:
+        """Ask for a read index: of this member with the next step, or of the leader; lost ones come back as None."""
+        leader = self._raft.leader
+        if leader is None:
+            raise Refused("no leader is known: a majority of replicas must be running; try again")
+        asked = self._questions.ask(token)
+        if leader != self._me and not self._links.send(leader, ConfirmAsked(asked)):
+            self._questions.drop(asked)
+            raise Refused(f"the leader, replica {leader}, cannot be reached from here; try again")
+        if leader == self._me:
+            self._to_confirm.append((asked, self._me))
+
+    def take_confirmed(self) -> list[tuple[int, int | None]]:
+        """Read indexes confirmed, and questions that got lost, since the last call."""
+        return self._questions.take()
+
     @property
     def _backlog_bytes(self) -> int:
         return self._uncommitted_bytes + self._waiting_bytes
@@ -137,19 +163,24 @@ class RaftLog:
         """Take in time, writes, messages and payloads, in this order."""
         self._perform(self._raft.handle(Tick(now_us)))
         self._take_synced()
+        more = False
         for _ in range(_MESSAGES_PER_STEP):
             message = self._links.receive()
             if message is None:
                 break
             self._take(message)
         else:
-            now_us = -1
+            more = True
         self._take_synced()
         if self._waiting:
             self._propose()
         while self._store.has_synced:
             self._take_synced()
-        return self._raft.next_deadline_us if now_us >= 0 else 0
+        to_confirm, self._to_confirm = self._to_confirm, []
+        for token, origin in to_confirm:
+            self._perform(self._raft.handle(ConfirmRead(token, origin)))
+        expiry_us = self._questions.expire(now_us)
+        return 0 if more else min(self._raft.next_deadline_us, expiry_us)
 
     def _take_synced(self) -> None:
         synced = self._store.take_synced()
@@ -159,6 +190,12 @@ class RaftLog:
     def _take(self, message: PeerMessage) -> None:
         if message.message is None:
             self._take_forwarded(message.payloads)
+            return
+        if isinstance(message.message, ConfirmAsked):
+            self._to_confirm.append((message.message.token, message.sender))
+            return
+        if isinstance(message.message, ConfirmAnswered):
+            self._questions.answer(message.message.token, message.message.index)
             return
         payloads: tuple[object, ...] = ()
         if isinstance(message.message, AppendEntries):
@@ -219,9 +256,20 @@ class RaftLog:
                 self._hard_state.save(effect.term, effect.voted_for)
             elif isinstance(effect, Truncate):
                 self._truncate(effect.from_index)
+            elif isinstance(effect, ReadConfirmed):
+                self._answer(effect.token, effect.origin, effect.index)
+            elif isinstance(effect, ReadRejected):
+                self._answer(effect.token, effect.origin, None)
             elif isinstance(effect, RoleChanged):
                 self._in_flight.clear()
                 self.role_changes.append(effect)
+
+    def _answer(self, token: int, origin: int, index: int | None) -> None:
+        """Tell whoever asked. A peer is not told that this member does not lead: it asks again when it has waited."""
+        if origin == self._me:
+            self._questions.answer(token, index)
+        elif index is not None:
+            self._links.send(origin, ConfirmAnswered(token, index))
 
     def _append(self, effect: Append) -> None:
         records: list[Record] = []

@@ -1,7 +1,11 @@
 """Delivery: from committed entries to executed batches and replies. The one path of normal work, recovery and replay.
 
+    entries ──► sessions ──► engine ──► replies, kept by the sessions ──► answers
+    reads ─────────────────► engine ──► replies ────────────────────────► answers
+
 Every decision here is made from the log alone, so every replica makes the same: what is malformed, repeated, out of order or
-of an unknown session is answered, and executed by nobody.
+of an unknown session is answered, and executed by nobody. Batches that only read come from beside the log, take their place
+behind what was delivered, and leave no trace: neither sessions nor state know of them.
 """
 
 from __future__ import annotations
@@ -11,20 +15,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from psmr.core import sessions as at
-from psmr.core.batch import KIND_OPEN, Batch, MalformedBatch, split
+from psmr.core.batch import KIND_OPEN, KIND_READ, Batch, MalformedBatch, split
 from psmr.core.reply import SEQUENCE_CONSUMED, BatchStatus, encode_reply
 from psmr.core.sessions import Sessions
 from psmr.errors import Violation
 from psmr.execution.engine import Engine
 from psmr.log.port import Entry
+from psmr.replica.reads import Read
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A reply for whoever waits for it: `to` is a session, or the nonce of an open."""
+    """A reply for whoever waits for it: `to` is a session, or the nonce of an open, or it goes straight to a connection."""
 
     to: int
     reply: bytes
+    connection: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -37,6 +43,14 @@ class _Delivered:
     decided: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A read that waits for room, or executes; `now_us` is the stamp of the entry before it."""
+
+    read: Read
+    now_us: int
+
+
 @dataclass(slots=True)
 class DeliveryCounts:
     """What was delivered since the start."""
@@ -44,6 +58,7 @@ class DeliveryCounts:
     entries: int = 0
     batches: int = 0
     commands: int = 0
+    reads: int = 0
     duplicates: int = 0
     malformed: int = 0
 
@@ -56,7 +71,9 @@ class Delivery:
     engine: Engine
     delivered: int = 0
     counts: DeliveryCounts = field(default_factory=DeliveryCounts)
-    _waiting: deque[_Delivered] = field(default_factory=deque)
+    _now_us: int = 0
+    _waiting: deque[_Delivered | _Reading] = field(default_factory=deque)
+    _reading: deque[_Reading] = field(default_factory=deque)
     _ready: deque[Answer] = field(default_factory=deque)
 
     @property
@@ -70,6 +87,7 @@ class Delivery:
             if entry.index != self.delivered + 1:
                 raise Violation(f"delivery: expected entry {self.delivered + 1}, found {entry.index}")
             self.delivered = entry.index
+            self._now_us = entry.time_us
             self.counts.entries += 1
             try:
                 batches = split(entry.payload)
@@ -78,6 +96,11 @@ class Delivery:
                 self.counts.malformed += 1
                 continue
             self._waiting.extend(_Delivered(entry, ordinal, batch) for ordinal, batch in enumerate(batches))
+        self.push()
+
+    def read(self, read: Read) -> None:
+        """Execute a batch that only reads, behind everything taken in so far."""
+        self._waiting.append(_Reading(read, self._now_us))
         self.push()
 
     @property
@@ -93,19 +116,29 @@ class Delivery:
     def collect(self) -> Iterator[Answer]:
         """Answers that are ready: executed batches', and those that needed no execution."""
         for executed in self.engine.collect():
+            if executed.is_read:
+                read = self._reading.popleft().read
+                self._ready.append(Answer(executed.session, executed.reply, read.connection))
+                continue
             self.sessions.handle(at.Executed(executed.session, executed.sequence, executed.reply))
             self._ready.append(Answer(executed.session, executed.reply))
         self.push()
         while self._ready:
             yield self._ready.popleft()
 
-    def _process(self, item: _Delivered) -> bool:
+    def _process(self, item: _Delivered | _Reading) -> bool:
         """Whether the batch is dealt with; False to try again when there is room."""
+        if isinstance(item, _Reading):
+            return self._execute_read(item)
         batch = item.batch
         if not item.decided:
             self.counts.batches += 1
             if batch.kind == KIND_OPEN:
                 self._open(item)
+                return True
+            if batch.kind == KIND_READ:
+                # Its place is not here, and its client waits for no answer from here: only a bad peer orders it.
+                self.counts.malformed += 1
                 return True
             decision = self.sessions.handle(at.Submit(batch.session, batch.sequence, batch.answered))
             if not isinstance(decision, at.Execute):
@@ -134,6 +167,22 @@ class Delivery:
             return True
         if taken:
             self.counts.commands += batch.count
+        return taken
+
+    def _execute_read(self, item: _Reading) -> bool:
+        batch, number = item.read.batch, item.read.number
+        try:
+            taken = self.engine.offer(
+                batch.session, number, batch.stride, batch.count, batch.records, batch.blob, item.now_us, is_read=True
+            )
+        except MalformedBatch as error:
+            self.counts.malformed += 1
+            reply = encode_reply(batch.session, number, BatchStatus.READ_MALFORMED, blob=str(error).encode())
+            self._ready.append(Answer(batch.session, reply, item.read.connection))
+            return True
+        if taken:
+            self.counts.reads += batch.count
+            self._reading.append(item)
         return taken
 
     def _consume_malformed(self, batch: Batch, error: MalformedBatch) -> None:

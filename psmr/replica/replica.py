@@ -3,6 +3,8 @@
     clients ──SUBMIT──► ingress checks ──► OrderedLog.append
                                               │ committed
     clients ◄──REPLY── routes ◄── Delivery ◄──┘ sessions, engine, workers
+                                     ▲
+    clients ──READ──► Reads ─────────┘ once OrderedLog.confirm has said up to where
 
 One thread, one loop: do everything that is ready, then sleep until a socket, a finished write, a worker or the clock wakes it.
 Whoever ordered a batch, the replica that its client last spoke to answers it.
@@ -17,13 +19,14 @@ from typing import Any
 
 import zmq
 
-from psmr.core.batch import KIND_OPEN, MalformedBatch, parse_whole
+from psmr.core.batch import KIND_OPEN, KIND_READ, Batch, MalformedBatch, parse_whole
 from psmr.core.reply import SEQUENCE_UNUSED, BatchStatus, encode_reply
 from psmr.core.sessions import Sessions
 from psmr.errors import Refused
 from psmr.execution.engine import Engine
 from psmr.log.port import OrderedLog
 from psmr.replica.delivery import Delivery
+from psmr.replica.reads import PATIENCE_US, Read, ReadCheck, Reads
 from psmr.replica.routes import Routes
 from psmr.transport.client_port import ClientPort, StatusAsked, Submitted
 
@@ -57,6 +60,8 @@ class Replica:
         self._clock_us = clock_us
         self._routes = Routes()
         self._delivery = Delivery(Sessions(), engine)
+        self._reads = Reads()
+        self._read_check = ReadCheck(engine.service, engine.layout.stride)
         self._digest_asked: list[bytes] = []
         self._stopping = False
         self._started_us = clock_us()
@@ -89,13 +94,17 @@ class Replica:
     def _turn(self) -> int:
         """Everything that is ready, once; when to take the next turn at the latest."""
         more = self._take_requests()
-        deadline_us = self._log.step(self._clock_us())
+        self._ask_for_reads()
+        deadline_us = min(self._log.step(self._clock_us()), self._reads.next_due_us)
+        self._take_confirmed()
         self._answer()
+        self._start_reads()
         more |= self._deliver()
+        self._start_reads()
         self._answer()
         if self._digest_asked and self._delivery.idle:
             self._answer_digests()
-        return 0 if more else deadline_us
+        return 0 if more or self._reads.wants_confirmation else deadline_us
 
     def _take_requests(self) -> bool:
         for _ in range(REQUESTS_PER_TURN):
@@ -121,6 +130,9 @@ class Replica:
             self._port.malformed += 1
             self._port.error(request.connection, str(error))
             return
+        if batch.kind == KIND_READ:
+            self._take_read(request, batch)
+            return
         self._routes.learn(batch.session, request.connection)
         if batch.kind != KIND_OPEN and batch.fingerprint != self._engine.service.fingerprint:
             text = f"batch of service {batch.fingerprint:#018x}; this cluster runs {self._engine.service.fingerprint:#018x}"
@@ -130,6 +142,47 @@ class Replica:
             self._log.append(request.batch)
         except Refused as refused:
             self._refuse(request, batch.session, batch.sequence, BatchStatus.REFUSED, str(refused))
+
+    def _take_read(self, request: Submitted, batch: Batch) -> None:
+        read = Read(request.connection, batch, self._clock_us() + PATIENCE_US)
+        try:
+            self._read_check.check(batch)
+            self._reads.take(read)
+        except MalformedBatch as error:
+            self._port.malformed += 1
+            self._end_read(read, BatchStatus.READ_MALFORMED, str(error))
+        except Refused as refused:
+            self._end_read(read, BatchStatus.READ_REFUSED, str(refused))
+
+    def _end_read(self, read: Read, status: BatchStatus, text: str) -> None:
+        self._port.reply(read.connection, encode_reply(read.batch.session, read.number, status, blob=text.encode()))
+
+    def _ask_for_reads(self) -> None:
+        """One question for all the reads that came since the last."""
+        if not self._reads.wants_confirmation:
+            return
+        token = self._reads.ask()
+        try:
+            self._log.confirm(token)
+        except Refused as refused:
+            self._reads.confirm(token, None)
+            for read in self._reads.refuse_new():
+                self._end_read(read, BatchStatus.READ_REFUSED, str(refused))
+
+    def _take_confirmed(self) -> None:
+        for token, index in self._log.take_confirmed():
+            self._reads.confirm(token, index)
+        for read in self._reads.overdue(self._clock_us()):
+            text = (
+                f"it was not known within {PATIENCE_US / 1000:g} ms up to where this replica must have come; try again"
+            )
+            self._end_read(read, BatchStatus.READ_REFUSED, text)
+
+    def _start_reads(self) -> None:
+        """Hand reads to delivery that have waited for enough; all delivered so far must have been decided for that."""
+        if self._delivery.wants_entries and not self._digest_asked:
+            for read in self._reads.ready(self._delivery.delivered, self._delivery.sessions):
+                self._delivery.read(read)
 
     def _refuse(self, request: Submitted, session: int, sequence: int, status: BatchStatus, text: str) -> None:
         reply = encode_reply(session, sequence, status, blob=text.encode(), detail=SEQUENCE_UNUSED)
@@ -145,7 +198,7 @@ class Replica:
 
     def _answer(self) -> None:
         for answer in self._delivery.collect():
-            connection = self._routes.find(answer.to)
+            connection = answer.connection or self._routes.find(answer.to)
             if connection is not None:
                 self._port.reply(connection, answer.reply)
 
@@ -181,6 +234,8 @@ class Replica:
             "executed": sum(counters.commands),
             "commands": counts.commands,
             "batches": counts.batches,
+            "reads": counts.reads,
+            "confirmations": self._reads.confirmations,
             "duplicates": counts.duplicates,
             "malformed": counts.malformed + self._port.malformed + log.malformed,
             "synchronous_commands": counters.synchronous_commands,

@@ -38,6 +38,7 @@ class Conditions:
     network: Delay
     sync: Delay
     propose: Delay
+    read: Delay
     fault: Delay
     downtime: Delay
     hunt: Delay | None
@@ -62,6 +63,7 @@ class Conditions:
             network=Delay(200, random.choice((1_000, 4_000)), random.choice((4_000, 60_000))),
             sync=Delay(100, random.choice((1_000, 1_000, 6_000, 90_000)), 120_000),
             propose=Delay(1_000, random.choice((10_000, 40_000)), 80_000),
+            read=Delay(500, 20_000, 60_000),
             fault=Delay(5_000, random.choice((60_000, 150_000, 300_000)), 400_000),
             downtime=Delay(1_000, random.choice((10_000, 100_000)), 300_000),
             hunt=random.choice((None, None, Delay(0, 1_500, 30_000), Delay(0, 12_000, 60_000))),

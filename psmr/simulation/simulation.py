@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from psmr.core.raft import Message, Propose, Raft
+from psmr.core.raft import ConfirmRead, Message, Propose, Raft
 from psmr.simulation.adversary import Adversary
 from psmr.simulation.conditions import Conditions
 from psmr.simulation.invariants import InvariantViolated, Watch
@@ -30,6 +30,7 @@ class SimulationResult:
     proposed: int
     committed: int
     elections: int
+    reads: int
     crashes: int
     digest: str
 
@@ -53,8 +54,11 @@ class Simulation:
         self._replicas: list[SimulatedReplica] = []
         self._watch = Watch(self._replicas)
         self._proposed = 0
+        self._reads_asked = 0
+        self._reads_random = Random(f"{seed}/{replicas}/reads")
         self._is_peaceful = False
         self._first_marker = 0
+        self._reads_in_chaos = 0
         self._marker_due_us = 0
         around = Surroundings(
             self._scheduler,
@@ -75,10 +79,12 @@ class Simulation:
             scheduler, conditions = self._scheduler, self._conditions
             adversary = Adversary(scheduler, self._random, conditions, self._network, self._replicas, self._trace)
             scheduler.after(conditions.propose.draw_us(self._random), self._propose)
+            scheduler.after(conditions.read.draw_us(self._reads_random), self._read)
             scheduler.run_until(conditions.chaos_us)
             adversary.stop()
             self._is_peaceful = True
             self._first_marker = self._proposed
+            self._reads_in_chaos = self._watch.reads
             if not scheduler.run_until(conditions.chaos_us + conditions.recovery_us, self._has_converged):
                 self._fail_liveness()
             self._watch.check_all()
@@ -90,6 +96,7 @@ class Simulation:
             proposed=self._proposed,
             committed=self._replicas[0].applied,
             elections=self._watch.elections,
+            reads=self._watch.reads,
             crashes=adversary.crashes,
             digest=self._trace.digest,
         )
@@ -109,8 +116,20 @@ class Simulation:
         target.step(Propose(tuple(range(self._proposed, self._proposed + count))))
         self._proposed += count
 
+    def _read(self) -> None:
+        """Ask someone who claims to lead, or now and then anyone, up to which index to read."""
+        random = self._reads_random
+        self._scheduler.after(self._conditions.read.draw_us(random), self._read)
+        leaders = [replica for replica in self._replicas if replica.leads]
+        target = random.choice(leaders if leaders and random.random() < 0.9 else self._replicas)
+        self._watch.read_asked(self._reads_asked)
+        target.step(ConfirmRead(self._reads_asked, target.me))
+        self._reads_asked += 1
+
     def _has_converged(self) -> bool:
-        """Whether every replica has delivered the same log, which ends in something proposed in peace."""
+        """Whether all delivered the same log, which ends in something proposed in peace, and a read was confirmed then."""
+        if self._watch.reads == self._reads_in_chaos:
+            return False
         first = self._replicas[0]
         applied = first.applied
         for replica in self._replicas:
@@ -123,8 +142,8 @@ class Simulation:
         states = [f"replica {replica.me}: {replica.node and replica.node.describe()}" for replica in self._replicas]
         raise InvariantViolated(
             "liveness",
-            f"expected all replicas to commit a new entry within {self._conditions.recovery_us} µs of peace, found:\n  "
-            + "\n  ".join(states),
+            "expected all replicas to commit a new entry, and a read to be confirmed, within "
+            f"{self._conditions.recovery_us} µs of peace, found:\n  " + "\n  ".join(states),
         )
 
 

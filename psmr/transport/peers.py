@@ -1,8 +1,8 @@
 """What replicas say to each other: one PULL socket a replica, one PUSH socket to each peer.
 
-A message is a head frame (msgpack: cluster, sender, and a Raft message or None) and payload frames: whole log records
-after an AppendEntries, one payload to be ordered after None. Sending never blocks and may lose: the protocol above
-expects it. What does not decode is counted and dropped.
+A message is a head frame (msgpack: cluster, sender, and a Raft message, a question about reading or its answer, or
+None) and payload frames: whole log records after an AppendEntries, one payload to be ordered after None. Sending never
+blocks and may lose: the protocol above expects it. What does not decode is counted and dropped.
 """
 
 from __future__ import annotations
@@ -21,10 +21,26 @@ FRAME_BYTES_MAX = 288 << 20
 _QUEUE_MESSAGES = 512
 
 
+class ConfirmAsked(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=32):
+    """To the leader: up to which index must I have delivered to read what is committed now?"""
+
+    token: int
+
+
+class ConfirmAnswered(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=33):
+    """The leader's answer; one that does not lead gives none."""
+
+    token: int
+    index: int
+
+
+Content = Message | ConfirmAsked | ConfirmAnswered
+
+
 class _Head(msgspec.Struct, array_like=True, gc=False):
     cluster: int
     sender: int
-    message: Message | None
+    message: Content | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +48,7 @@ class PeerMessage:
     """One received message: `message` None means a payload to be ordered."""
 
     sender: int
-    message: Message | None
+    message: Content | None
     payloads: list[bytes]
 
 
@@ -62,7 +78,7 @@ class PeerLinks:
         outbox.connect(address)
         return outbox
 
-    def send(self, peer: int, message: Message | None, payloads: Sequence[Any] = ()) -> bool:
+    def send(self, peer: int, message: Content | None, payloads: Sequence[Any] = ()) -> bool:
         """Send if the peer is there and keeps up; whether it was queued."""
         head = self._encoder.encode(_Head(self._cluster_id, self.me, message))
         try:

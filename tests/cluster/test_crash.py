@@ -63,9 +63,10 @@ def cluster() -> Iterator[LocalCluster]:
 
 @pytest.fixture
 def client(cluster: LocalCluster) -> Iterator[AnyBlockingClient]:
-    """A client that is patient enough for any election, of an empty store."""
+    """A client that is patient enough for any election, of an empty store; all that it calls counts in the log."""
     cluster.wait_ready(PATIENCE_S)
-    with connect_blocking(IntegerKV, cluster.addresses, timeout_s=PATIENCE_S, connect_timeout_s=PATIENCE_S) as kv:
+    options = {"timeout_s": PATIENCE_S, "connect_timeout_s": PATIENCE_S, "reads_in_log": True}
+    with connect_blocking(IntegerKV, cluster.addresses, **options) as kv:
         kv.clear()
         yield kv
 

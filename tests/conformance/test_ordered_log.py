@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from log_groups import Group, framed, memory_group, raft_group
+
+from psmr.errors import Refused
 
 ADAPTERS = ("memory", "one member", "three members")
 
@@ -92,3 +95,50 @@ def test_the_status_tells_where_the_log_stands(group: Group) -> None:
         assert status.last_index >= status.committed > 0
         assert status.role
         assert status.malformed == 0
+
+
+def confirmed(group: Group, member: int, token: int) -> int:
+    """The index that a member gives for a question, asked again while it is refused or lost."""
+    log = group.logs[member]
+    found: list[int] = []
+    asked = False
+
+    def answered() -> bool:
+        nonlocal asked
+        for returned, index in log.take_confirmed():
+            assert returned == token, "answers come with the token of their question"
+            asked = False
+            found.extend([] if index is None else [index])
+        if not asked and not found:
+            with suppress(Refused):
+                log.confirm(token)
+                asked = True
+        return bool(found)
+
+    group.drive_until(answered, f"member {member} to be told how far the log is committed")
+    (index,) = found
+    return index
+
+
+def test_what_is_confirmed_covers_all_that_was_committed_anywhere(group: Group) -> None:
+    for number in range(12):
+        group.order([framed(number)])
+        for member in group.logs:
+            before = max(log.committed for log in group.logs.values())
+            assert confirmed(group, member, 100 * number + member) >= before
+
+
+def test_confirming_adds_nothing_to_the_log(group: Group) -> None:
+    group.order([framed(1)])
+    ends = {log.status().last_index for log in group.logs.values()}
+    for member in group.logs:
+        for token in range(10):
+            assert confirmed(group, member, token) <= max(ends)
+    assert {log.status().last_index for log in group.logs.values()} == ends
+
+
+def test_an_answer_is_given_once(group: Group) -> None:
+    group.order([framed(1)])
+    for member, log in group.logs.items():
+        confirmed(group, member, 5)
+        assert log.take_confirmed() == []

@@ -16,7 +16,7 @@ from psmr.errors import InvalidCall, Refused
 from psmr.log import raft_log
 from psmr.replica.clocks import monotonic_us
 from psmr.storage import encode
-from psmr.transport.peers import PeerLinks
+from psmr.transport.peers import ConfirmAnswered, PeerLinks
 
 
 @pytest.fixture
@@ -196,6 +196,38 @@ def test_what_no_entry_can_hold_is_the_callers_fault(single: Group, monkeypatch:
     with pytest.raises(InvalidCall, match="a payload of at most 1000 bytes, found 1001"):
         single.logs[1].append(bytes(1001))
     single.append(bytes(1000))
+
+
+# Reading
+
+
+def test_without_a_leader_nothing_is_confirmed(trio: Group) -> None:
+    with pytest.raises(Refused, match="no leader is known"):
+        trio.logs[1].confirm(1)
+
+
+def test_a_question_that_gets_lost_is_given_back(trio: Group) -> None:
+    leader = trio.wait_leader()
+    follower = trio.logs[next(member for member in trio.ids if member != leader)]
+    follower.confirm(7)
+    trio.close(leader)
+    answers: list[tuple[int, int | None]] = []
+
+    def answered() -> bool:
+        answers.extend(follower.take_confirmed())
+        return bool(answers)
+
+    trio.drive_until(answered, "the question to end")
+    assert answers == [(7, None)]
+
+
+def test_an_answer_to_no_question_of_this_start_is_dropped(trio: Group) -> None:
+    leader = trio.wait_leader()
+    with stranger(trio, leader) as links:
+        trio.drive_until(lambda: links.send(leader, ConfirmAnswered(1, 99), []), "the stranger to be connected")
+        links.send(leader, AppendEntries(1, 1, 0, 0, (1,), 0), [])
+        trio.drive_until(lambda: trio.logs[leader].status().malformed == 1, "what was sent after it to be counted")
+    assert trio.logs[leader].take_confirmed() == []
 
 
 # Bytes from outside

@@ -9,11 +9,13 @@ from psmr.core.raft import (
     AppendAccepted,
     AppendEntries,
     AppendRejected,
+    ConfirmRead,
     Effect,
     Event,
     Message,
     PreVoteRequest,
     Raft,
+    ReadConfirmed,
     Receive,
     Role,
     SaveHardState,
@@ -138,3 +140,28 @@ class LeaderTakesOverwrites(Raft):
         super()._on_append_rejected(sender, message)
         if self.role is Role.LEADER and self.commit < message.hint_index < self.last_index - 1:
             self._append(self.last_index, (self.term,), ("overwritten",))
+
+
+class ReadsWithoutConfirming(Raft):
+    """A leader answers for reading at once: it may have been deposed and not know it."""
+
+    def _on_confirm_read(self, event: ConfirmRead) -> None:
+        if self.role is Role.LEADER:
+            self._effects.append(ReadConfirmed(event.token, event.origin, self.commit))
+
+
+class ReadsBeforeItKnowsWhatIsCommitted(Raft):
+    """A new leader answers for reading with the commit index it had as a follower."""
+
+    def _knows_commit(self) -> bool:
+        return True
+
+
+class ReadsAtARoundUnderWay(Raft):
+    """A leader lets a round that began before the question answer it."""
+
+    def _on_confirm_read(self, event: ConfirmRead) -> None:
+        if self._leadership is not None and self._knows_commit():
+            self._reads.hold(event.token, event.origin)
+            self._reads.round_begins(self._leadership.majority_round(), self.commit)
+            self._serve_reads(self._leadership)

@@ -14,6 +14,9 @@ from raft_faults import (
     LeaderCountsItselfBeforeSync,
     LeaderTakesOverwrites,
     NeverGoesBack,
+    ReadsAtARoundUnderWay,
+    ReadsBeforeItKnowsWhatIsCommitted,
+    ReadsWithoutConfirming,
     TakesAnyPreviousEntry,
     TakesWrittenForDurable,
     VotesForAShorterLog,
@@ -37,6 +40,7 @@ def run_seeds(start: int, replicas: int) -> list[SimulationResult]:
 def test_three_replicas_keep_every_invariant(start: int) -> None:
     results = run_seeds(start, replicas=3)
     assert all(result.committed > 0 and result.elections > 0 for result in results)
+    assert all(result.reads > 0 for result in results)
     assert sum(result.crashes for result in results) > SEEDS_AT_A_TIME, "the adversary slept"
 
 
@@ -75,6 +79,9 @@ def test_a_seed_decides_everything() -> None:
         (TakesAnyPreviousEntry, 3, "log matching"),
         (BelievesOldSyncs, 5, "node validity"),
         (NeverGoesBack, 3, "liveness"),
+        (ReadsWithoutConfirming, 3, "confirmed reads are fresh"),
+        (ReadsBeforeItKnowsWhatIsCommitted, 3, "confirmed reads are fresh"),
+        (ReadsAtARoundUnderWay, 3, "confirmed reads are fresh"),
     ],
 )
 def test_a_planted_fault_is_found_and_says_how_to_replay_it(fault: type[Raft], replicas: int, invariant: str) -> None:

@@ -50,6 +50,7 @@ class Loopback:
         self.layout = layout_of(service_of(Ledger))
         self.balances: dict[bytes, int] = {}
         self.batches: list[list[tuple[Any, ...]]] = []
+        self.reads = 0
         self.closed = 0
 
     def execute(self, records: bytes, count: int, blob: bytes) -> memoryview:
@@ -124,6 +125,14 @@ class AsyncLoopback(Loopback):
         future.set_result(self.execute(records, count, blob))
         return future
 
+    def read(self, records: bytes, count: int, blob: bytes) -> asyncio.Future[memoryview]:
+        self.reads += 1
+        return self.submit(records, count, blob)
+
+    def call_read(self, record: bytes, blob: bytes, rebase: Callable[[bytes, int], bytes]) -> asyncio.Future[Any]:
+        self.reads += 1
+        return self.call(record, blob, rebase)
+
     def call(self, record: bytes, blob: bytes, rebase: Callable[[bytes, int], bytes]) -> asyncio.Future[Any]:
         # As if a call with a blob of 3 bytes were packed before this one.
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -135,6 +144,10 @@ class AsyncLoopback(Loopback):
 class BlockingLoopback(Loopback):
     def submit(self, records: bytes, count: int, blob: bytes) -> Done:
         return Done(self.execute(records, count, blob))
+
+    def read(self, records: bytes, count: int, blob: bytes) -> Done:
+        self.reads += 1
+        return self.submit(records, count, blob)
 
 
 class Done:

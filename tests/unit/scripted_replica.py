@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import zmq
 
 from psmr.core import sessions as log
-from psmr.core.batch import KIND_OPEN, Batch, parse_whole
+from psmr.core.batch import KIND_OPEN, KIND_READ, Batch, parse_whole
 from psmr.core.reply import BatchStatus, encode_reply
 from psmr.transport import client_protocol as protocol
 
@@ -79,6 +79,7 @@ class ScriptedReplica:
         self.copies = 1
         self.garbage: list[list[bytes]] = []
         self.hellos = 0
+        self.reads: list[tuple[int, int, int]] = []  # (session, sequence to wait for, count) of every read received
         self.batches: list[tuple[int, int]] = []  # (sequence, count) of every batch of commands received
         self.received = threading.Semaphore(0)  # released once for every batch of commands received
         self._shared = shared
@@ -155,6 +156,9 @@ class ScriptedReplica:
             self._take_batch(client, parse_whole(request.batch))
 
     def _take_batch(self, client: bytes, batch: Batch) -> None:
+        if batch.kind == KIND_READ:
+            self._take_read(client, batch)
+            return
         if batch.kind != KIND_OPEN:
             self.batches.append((batch.sequence, batch.count))
             self.received.release()
@@ -170,6 +174,21 @@ class ScriptedReplica:
                 self._waiting.append((client, batch))
                 return
         self._answer(client, batch)
+
+    def _take_read(self, client: bytes, batch: Batch) -> None:
+        """Reads are echoed, whatever they wait for; scripted like everything else."""
+        self.reads.append((batch.session, batch.sequence, batch.count))
+        self.received.release()
+        if self.lose_submits:
+            self.lose_submits -= 1
+            return
+        status, body = BatchStatus.READ, (batch.stride, batch.records, batch.count, batch.blob)
+        if self.refuse:
+            self.refuse -= 1
+            status, body = BatchStatus.READ_REFUSED, (0, b"", 0, b"busy")
+        reply = encode_reply(batch.session, batch.answered, status, *body)
+        for _ in range(self.copies):
+            self._send(client, protocol.encode_reply_message(reply))
 
     def _answer(self, client: bytes, batch: Batch) -> None:
         reply = self._shared.deliver(batch)

@@ -113,7 +113,7 @@ def test_garbage_is_malformed_and_nothing_worse(garbage: bytes) -> None:
     [
         (0, "<I", 0x424D5351, "magic 0x424d5350"),
         (4, "<B", 2, "version 1"),
-        (5, "<B", 2, "kind 0"),
+        (5, "<B", 3, "kind 0"),
         (6, "<H", 12, "multiple of 8"),
         (6, "<H", 0, "records of at least 8 bytes"),
         (24, "<Q", 2, "above what was answered"),

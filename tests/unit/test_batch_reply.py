@@ -37,8 +37,8 @@ def test_the_layout_is_the_one_written_down() -> None:
 
 
 def test_a_status_nobody_knows_is_malformed() -> None:
-    with pytest.raises(MalformedReply, match="status below 6, found 6"):
-        parse_reply(struct.pack("<QQHHIII", 1, 2, 6, 0, 0, 0, 0))
+    with pytest.raises(MalformedReply, match="status below 9, found 9"):
+        parse_reply(struct.pack("<QQHHIII", 1, 2, 9, 0, 0, 0, 0))
 
 
 def test_records_must_be_as_many_as_said() -> None:

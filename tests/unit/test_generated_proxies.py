@@ -105,6 +105,55 @@ def test_a_batch_is_one_batch_in_order(clients: ModuleType) -> None:
         batch.clear()
 
 
+def test_commands_that_read_are_sent_as_reads(clients: ModuleType) -> None:
+    driver = BlockingLoopback()
+    ledger = clients.BlockingLedger(driver)
+    for call in (
+        lambda: ledger.balance(b"ann"),
+        lambda: ledger.balance.many([b"ann", b"bob"]),
+        lambda: ledger.balance.submit([b"ann"]).result(),
+        lambda: ledger.total(),
+    ):
+        before = driver.reads
+        call()
+        assert driver.reads == before + 1
+    before = driver.reads
+    ledger.add(b"ann", 1)
+    ledger.add.many([b"bob"], [2])
+    ledger.echo(b"x")
+    ledger.clear()
+    assert driver.reads == before
+
+
+def test_commands_that_read_are_sent_as_reads_asynchronously(clients: ModuleType) -> None:
+    async def session() -> None:
+        driver = AsyncLoopback()
+        ledger = clients.AsyncLedger(driver)
+        await ledger.balance(b"ann")
+        await ledger.balance.many([b"ann", b"bob"])
+        assert driver.reads == 2
+        await ledger.add(b"ann", 1)
+        await ledger.add.many([b"bob"], [2])
+        assert driver.reads == 2
+
+    asyncio.run(session())
+
+
+def test_a_batch_is_a_read_if_everything_in_it_reads(clients: ModuleType) -> None:
+    driver = BlockingLoopback()
+    ledger = clients.BlockingLedger(driver)
+    batch = ledger.batch()
+    batch.balance([b"ann", b"bob"])
+    batch.total()
+    batch.send()
+    assert driver.reads == 1
+    mixed = ledger.batch()
+    mixed.balance(b"ann")
+    mixed.add(b"ann", 1)
+    mixed.send()
+    assert driver.reads == 1
+
+
 def test_an_asynchronous_batch(clients: ModuleType) -> None:
     async def session() -> None:
         ledger = clients.AsyncLedger(AsyncLoopback())

@@ -9,6 +9,8 @@ from psmr.core.raft.effects import (
     Append,
     Commit,
     Effect,
+    ReadConfirmed,
+    ReadRejected,
     Rejected,
     RoleChanged,
     SaveHardState,
@@ -16,7 +18,7 @@ from psmr.core.raft.effects import (
     SendEntries,
     Truncate,
 )
-from psmr.core.raft.events import Event, Propose, Receive, Synced, Tick, Unreachable
+from psmr.core.raft.events import ConfirmRead, Event, Propose, Receive, Synced, Tick, Unreachable
 from psmr.core.raft.log_terms import LogTerms
 from psmr.core.raft.messages import (
     AppendAccepted,
@@ -38,6 +40,7 @@ __all__ = [
     "AppendEntries",
     "AppendRejected",
     "Commit",
+    "ConfirmRead",
     "Effect",
     "Event",
     "HardState",
@@ -47,6 +50,8 @@ __all__ = [
     "PreVoteRequest",
     "Propose",
     "Raft",
+    "ReadConfirmed",
+    "ReadRejected",
     "Receive",
     "Rejected",
     "Role",

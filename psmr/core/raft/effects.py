@@ -78,4 +78,32 @@ class Rejected:
     leader_hint: int | None
 
 
-Effect = SaveHardState | Append | Truncate | Send | SendEntries | Commit | RoleChanged | Rejected
+@dataclass(frozen=True, slots=True)
+class ReadConfirmed:
+    """A replica that has delivered up to `index` has everything that was committed when `token` was asked for."""
+
+    token: int
+    origin: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRejected:
+    """This node does not lead, or no longer: ask the leader."""
+
+    token: int
+    origin: int
+
+
+Effect = (
+    SaveHardState
+    | Append
+    | Truncate
+    | Send
+    | SendEntries
+    | Commit
+    | RoleChanged
+    | Rejected
+    | ReadConfirmed
+    | ReadRejected
+)

@@ -26,6 +26,18 @@ class Propose:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmRead:
+    """Up to which index must a replica have delivered to read what is committed now?
+
+    Answered by `ReadConfirmed` or `ReadRejected`, at once or later, with `token` and `origin` as they are here: they
+    mean something to the runtime only.
+    """
+
+    token: int
+    origin: int
+
+
+@dataclass(frozen=True, slots=True)
 class Receive:
     """A message from another member; `payloads` are those of an `AppendEntries`, one for each of its entry terms."""
 
@@ -55,4 +67,4 @@ class Unreachable:
     peer: int
 
 
-Event = Tick | Propose | Receive | Synced | Unreachable
+Event = Tick | Propose | ConfirmRead | Receive | Synced | Unreachable

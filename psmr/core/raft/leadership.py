@@ -51,6 +51,7 @@ class Leadership:
         """Take an acceptance of this term."""
         progress = self._progress[peer]
         progress.heard = True
+        progress.round = max(progress.round, message.round)
         if message.verified_index <= self._log.last_index:
             progress.accept(message.durable_index, message.verified_index)
 
@@ -62,6 +63,7 @@ class Leadership:
         """
         progress = self._progress[peer]
         progress.heard = True
+        progress.round = max(progress.round, message.round)
         if not progress.match_index < message.prev_index < progress.next_index:
             return
         if progress.probing and message.prev_index != progress.next_index - 1:
@@ -79,6 +81,11 @@ class Leadership:
         """The greatest index that is on a majority's disks, this node's own included."""
         matches = sorted([own_durable_index, *[progress.match_index for progress in self._progress.values()]])
         return matches[-self._majority]
+
+    def majority_round(self) -> int:
+        """The latest heartbeat round that a majority has answered, this node included."""
+        rounds = sorted([self.round, *[progress.round for progress in self._progress.values()]])
+        return rounds[-self._majority]
 
     def take_quorum(self) -> bool:
         """Whether a majority, this node included, was heard since the last call."""

@@ -8,6 +8,7 @@ from psmr.core.raft.following import Following
 from psmr.core.raft.leadership import Leadership
 from psmr.core.raft.log_terms import LogTerms
 from psmr.core.raft.messages import PreVoteRequest, VoteRequest
+from psmr.core.raft.reads import ReadRequests
 from psmr.core.raft.settings import HardState, Role, Settings
 from psmr.errors import ConfigurationError, Violation
 
@@ -39,6 +40,7 @@ class Member:
         self._votes: set[int] = set()
         self._following = Following()
         self._leadership: Leadership | None = None
+        self._reads = ReadRequests()
         self._commit = 0
         self._durable_index = self._log.last_index
         self._truncations = 0
@@ -117,6 +119,7 @@ class Member:
             ("a leader, and no other, holds a leadership", (self._leadership is not None) == leads),
             ("a leader, and no other, is its own leader", (self._leader == self._me) == leads),
             ("a leader's last entry is of its term", not leads or self._log.last_term == self._term),
+            ("a leader, and no other, holds requests to read", leads or not len(self._reads)),
             ("a candidate or leader voted for itself", self._voted_for == self._me or not self._is_elected_or_stands()),
             ("term and vote are saved", (self._saved.term, self._saved.voted_for) == (self._term, self._voted_for)),
         )
@@ -140,6 +143,7 @@ class Member:
             self._voted_for = None
         if self._role is Role.LEADER:
             self._timer.restart(self._now_us)
+            self._effects.extend(self._reads.reject())
         self._role = Role.FOLLOWER
         self._leader = leader
         self._leadership = None

@@ -11,11 +11,12 @@ from psmr.core.raft.effects import (
     NOOP,
     Append,
     Effect,
+    ReadRejected,
     Rejected,
     Send,
     SendEntries,
 )
-from psmr.core.raft.events import Event, Propose, Receive, Synced, Tick
+from psmr.core.raft.events import ConfirmRead, Event, Propose, Receive, Synced, Tick
 from psmr.core.raft.following import Following, entries_held, rejection
 from psmr.core.raft.leadership import Leadership
 from psmr.core.raft.member import Member
@@ -52,6 +53,8 @@ class Raft(Member):
             self._on_propose(event.payloads)
         elif isinstance(event, Synced):
             self._on_synced(event)
+        elif isinstance(event, ConfirmRead):
+            self._on_confirm_read(event)
         elif self._leadership is not None and event.peer in self._peers:
             self._leadership.unreachable(event.peer)
         self._report_changes(effects)
@@ -222,8 +225,30 @@ class Raft(Member):
     def _beat(self, leadership: Leadership) -> None:
         leadership.round += 1
         leadership.heartbeat_due_us = self._now_us + self._settings.heartbeat_us
+        if self._knows_commit():
+            self._reads.round_begins(leadership.round, self._commit)
         for peer in self._peers:
             self._effects.append(Send(peer, leadership.heartbeat(peer, self._commit)))
+
+    def _on_confirm_read(self, event: ConfirmRead) -> None:
+        if self._leadership is None:
+            self._effects.append(ReadRejected(event.token, event.origin))
+            return
+        self._reads.hold(event.token, event.origin)
+        self._serve_reads(self._leadership)
+
+    def _knows_commit(self) -> bool:
+        """Until an entry of its own term is committed a leader may lag behind what its predecessor committed."""
+        return self._log.term_at(self._commit) == self._term
+
+    def _serve_reads(self, leadership: Leadership) -> None:
+        """Confirm what a majority's answers allow; begin a round for what still has none."""
+        if not len(self._reads):
+            return
+        self._effects.extend(self._reads.confirm(leadership.majority_round()))
+        if self._reads.wants_round and self._knows_commit():
+            self._beat(leadership)
+            self._effects.extend(self._reads.confirm(leadership.majority_round()))
 
     def _on_append_accepted(self, sender: int, message: AppendAccepted) -> None:
         leadership = self._leadership
@@ -232,12 +257,14 @@ class Raft(Member):
         leadership.accepted(sender, message)
         if not self._commit_by_counting(leadership):
             self._replicate(leadership, sender)
+        self._serve_reads(leadership)
 
     def _on_append_rejected(self, sender: int, message: AppendRejected) -> None:
         leadership = self._leadership
         if leadership is not None and message.term == self._term:
             leadership.rejected(sender, message)
             self._replicate(leadership, sender)
+            self._serve_reads(leadership)
 
     def _commit_by_counting(self, leadership: Leadership) -> bool:
         """Commit what a majority has on disk and tell the followers; whether there was anything."""
@@ -262,5 +289,6 @@ class Raft(Member):
         self._durable_index = event.index
         if self._leadership is not None:
             self._commit_by_counting(self._leadership)
+            self._serve_reads(self._leadership)
         elif self._leader is not None and self._following.has_news(self._durable_index):
             self._acknowledge(self._leader)

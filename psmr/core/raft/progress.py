@@ -9,10 +9,10 @@ class Progress:
     `match_index`: on the follower's disk and equal to the leader's log. `next_index`: the first entry to send.
     While `probing`, `next_index` is a guess and one message at a time asks whether it is right (`paused` while the
     answer is out); otherwise entries are sent ahead of the answers and `next_index` advances as they go.
-    `heard`: whether it answered since the quorum was last checked.
+    `heard`: whether it answered since the quorum was last checked. `round`: the latest heartbeat round it answered.
     """
 
-    __slots__ = ("heard", "match_index", "next_index", "paused", "probing")
+    __slots__ = ("heard", "match_index", "next_index", "paused", "probing", "round")
 
     def __init__(self, next_index: int) -> None:
         self.match_index = 0
@@ -20,6 +20,7 @@ class Progress:
         self.probing = True
         self.paused = False
         self.heard = False
+        self.round = 0
 
     def accept(self, durable_index: int, verified_index: int) -> None:
         """The follower agrees up to `verified_index`, and up to `durable_index` on disk.

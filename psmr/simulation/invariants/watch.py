@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from psmr.core.raft import Effect
 from psmr.simulation.invariants.committed_never_lost import CommittedNeverLost
+from psmr.simulation.invariants.confirmed_reads import ConfirmedReads
 from psmr.simulation.invariants.election_safety import ElectionSafety
 from psmr.simulation.invariants.invariant import Invariant, Observed
 from psmr.simulation.invariants.leader_append_only import LeaderAppendOnly
@@ -21,6 +22,7 @@ class Watch:
     def __init__(self, replicas: Sequence[Observed]) -> None:
         self._elections = ElectionSafety(replicas)
         self._validity = NodeValidity(replicas)
+        self._reads = ConfirmedReads(replicas)
         self._invariants: tuple[Invariant, ...] = (
             self._elections,
             LeaderAppendOnly(replicas),
@@ -28,6 +30,7 @@ class Watch:
             LeaderCompleteness(replicas),
             StateMachineSafety(replicas),
             CommittedNeverLost(replicas),
+            self._reads,
             self._validity,
         )
         self._checks: dict[type[Effect], list[Callable[[Observed, Effect], None]]] = {}
@@ -39,6 +42,15 @@ class Watch:
     def elections(self) -> int:
         """How many leaders were elected so far."""
         return self._elections.count
+
+    @property
+    def reads(self) -> int:
+        """How many reads were confirmed so far."""
+        return self._reads.count
+
+    def read_asked(self, token: int) -> None:
+        """A read index is about to be asked for."""
+        self._reads.asked(token)
 
     def check(self, replica: Observed, effect: Effect) -> None:
         """Check what an effect, about to be performed, can break."""
