@@ -1,10 +1,9 @@
 """What does parallel execution win, and where does it collapse? One prepared log, no network, no disk.
 
-The same batches are executed by one worker without masks and barriers (single-threaded SMR), by several
-workers with a barrier a synchronous
-command (`look_ahead = 0`, as in the paper), and by several workers whose barriers combine and whose width is chosen by what has been measured. Batches are in place and routed before the
-clock runs; runs alternate between the three. The state afterwards and every reply must be the same: a figure
-counts only then.
+The same batches are executed by one worker without masks and barriers (single-threaded SMR), by several workers with a barrier
+a synchronous command (`look_ahead = 0`, as in the paper), and by several workers whose barriers combine and whose width is
+chosen by what has been measured. Batches are in place and routed before the clock runs; runs alternate between the three. The
+state afterwards and every reply must be the same: a figure counts only then.
 
 Amdahl's bound for a share d of dependent commands on k workers is 1 / (d + (1 - d) / k).
 """

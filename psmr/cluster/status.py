@@ -102,7 +102,7 @@ def _ask_all(addresses: list[str], digest: bool, timeout_s: float) -> list[dict[
 @contextmanager
 def _sockets(addresses: list[str]) -> Iterator[list[zmq.Socket[bytes]]]:
     # Of the process's one context: to end a context of its own would be to wait for ever for a socket that Ctrl-C lost.
-    context = zmq.Context.instance()
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
     sockets: list[zmq.Socket[bytes]] = []
     try:
         for address in addresses:
