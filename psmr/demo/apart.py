@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
@@ -23,7 +23,8 @@ def run_apart(function: Callable[[Any], Result], argument: Any) -> Result:
     context = get_context("spawn")
     receiving, sending = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(sending, os.getpid(), function, argument))
-    # The mask is inherited, from the process's first moment on.
+    # The mask is inherited, from the process's first moment on. Starting the tracker, which a process needs, lifts it again.
+    resource_tracker.ensure_running()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         process.start()
