@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from psmr.errors import PsmrError
@@ -23,15 +24,9 @@ def run_apart(function: Callable[[Any], Result], argument: Any) -> Result:
     context = get_context("spawn")
     receiving, sending = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(sending, os.getpid(), function, argument))
-    # The mask is inherited, from the process's first moment on. Starting the tracker, which a process needs, lifts it again.
-    resource_tracker.ensure_running()
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        process.start()
-    finally:
+        _start(process)
         sending.close()
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    try:
         answer = receiving.recv()
     except EOFError:
         process.join()
@@ -39,13 +34,32 @@ def run_apart(function: Callable[[Any], Result], argument: Any) -> Result:
             f"{function.__name__} in process {process.pid}: expected an answer, found exit code {process.exitcode}"
         ) from None
     finally:
-        process.kill()
-        process.join()
+        if process.pid is not None:
+            process.kill()
+            process.join()
+        sending.close()
         receiving.close()
     if isinstance(answer, PsmrError):
         raise answer
     result: Result = answer
     return result
+
+
+def _start(process: BaseProcess) -> None:
+    """Start it deaf to Ctrl-C, and without Ctrl-C cutting the start short: half a start leaves a process that says so."""
+    interrupts: list[int] = []
+    # Starting the tracker, which a process needs, would lift the mask again.
+    resource_tracker.ensure_running()
+    # Any thread may be sent the signal, so a mask does not spare this one; but the new process inherits it.
+    handler = signal.signal(signal.SIGINT, lambda number, frame: interrupts.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+    if interrupts:
+        raise KeyboardInterrupt
 
 
 def _answer(sending: Connection, parent: int, function: Callable[[Any], Any], argument: Any) -> None:
