@@ -68,7 +68,9 @@ class _CodeCache(FunctionCache):
 
 def compiled(function: F) -> F:
     """Compile `function` on first call, keep the machine code on disk if possible, and raise where Python would raise."""
-    dispatcher = numba.njit(error_model="python", nogil=True)(function)
+    # Said explicitly, because a function that is compiled on behalf of an inlined one inherits this: its machine code, which is
+    # kept, would depend on who called it first.
+    dispatcher = numba.njit(error_model="python", nogil=True, forceinline=False)(function)
     with suppress(RuntimeError):
         # Numba keeps it beside the source or in the user's cache; where both are read-only, every process compiles anew.
         dispatcher._cache = _CodeCache(function)
@@ -77,7 +79,8 @@ def compiled(function: F) -> F:
 
 def inlined(function: F) -> F:
     """As `compiled`, for small leaves: always merged into the compiled function that calls them."""
-    return cast(F, numba.njit(error_model="python", nogil=True, forceinline=True)(function))
+    # What only C would call is left out: it takes a tenth of the time that compiling a leaf takes.
+    return cast(F, numba.njit(error_model="python", nogil=True, forceinline=True, no_cfunc_wrapper=True)(function))
 
 
 def _load(name: str, numba_type: Any) -> Any:

@@ -55,8 +55,12 @@ ALL_GROUPS = 64
 
 
 def handler(method: Callable[..., Any]) -> Any:
-    """A handler, or what calls one, compiled from its own source. A call of its own: merged into one function they run slower."""
-    return numba.njit(error_model="python", nogil=True)(method)
+    """A handler, or what calls one, compiled from its own source and merged into the worker's loop: a call would cost 5 ns.
+
+    Only compiled code may call it: what Python or C would call is left out, for it takes long to compile.
+    """
+    options = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return numba.njit(error_model="python", nogil=True, **options)(method)
 
 
 @intrinsic

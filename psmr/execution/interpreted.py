@@ -41,7 +41,11 @@ class InterpretedMachine:
         ]
 
     def execute(self, row: int) -> None:
-        """Execute the command of a row of the open slot: decode, call, reply; undo and reply the error if it raises."""
+        """Execute the command of a row of the open slot: decode, call, reply; undo and reply the error if it raises.
+
+        A command whose compiled form has raised, and is undone, is executed here once more: for the text, and because the two
+        forms do not raise at the same (0.0 / 0.0 raises in compiled code, and is a NaN here). This form decides, on every replica.
+        """
         reply = open_reply_slowly(self._frame, row)
         word = self._memory.get
         record = word(self._frame + at.FRAME_RECORDS) + row * self._stride - self._origin
@@ -56,24 +60,6 @@ class InterpretedMachine:
             undo(self._frame)
             value, content = _raised(error)
         self._write_reply(reply - self._origin, value, content)
-
-    def raised(self, row: int) -> None:
-        """Reply for a command whose compiled form raised: the text comes from the interpreted form, the changes from neither."""
-        reply = open_reply_slowly(self._frame, row)
-        word = self._memory.get
-        record = word(self._frame + at.FRAME_RECORDS) + row * self._stride - self._origin
-        blob = word(self._frame + at.FRAME_BLOB) - self._origin
-        handler, decode, encode = self._commands[int.from_bytes(self._view[record : record + 2], "little")]
-        self.machine.now_us = word(self._frame + NOW_US)
-        for scratch in self._scratches:
-            scratch.forget()
-        try:
-            encode(handler(*decode(self._view, record, blob)))
-            failure: Exception = RuntimeError("the compiled handler raised, the interpreted one does not")
-        except Exception as error:  # noqa: BLE001 - as above
-            failure = error
-        undo(self._frame)
-        self._write_reply(reply - self._origin, *_raised(failure))
 
     def _write_reply(self, place: int, value: bytes, content: bytes | None) -> None:
         if content is not None:

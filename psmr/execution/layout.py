@@ -1,7 +1,6 @@
 """The shared memory of one replica's execution: every offset, who writes it, and why a reader may trust it.
 
-    | control | slots | frames, one a worker | undo notes, arena, staging, replies of each worker | delivery
-ring | state |
+    | control | slots | frames, one a worker | undo notes, arena, staging, replies of each worker | delivery ring | state |
 
 **Control.** Each item is alone on its 128 bytes (`LINE_BYTES`), so writers never share a line.
 
@@ -16,21 +15,18 @@ ring | state |
       REACHED         the worker      position at which it waits for a barrier; a release, after all its effects before
       RESUME          an executor     position from which the worker may go on; a release, after the executor's effects
       ASLEEP          the worker      1: about to sleep on ALARM (the sleep protocol is in `waiting`)
-      ALARM           who wakes it    the word that futex(2) sleeps on
+      ALARM           who wakes it    the word that futex(2) sleeps on; several may, so they add to it atomically
 
 A *position* is `slot << 32 | row + 1`; positions only grow, so "at least" is all that anyone waits for.
 
-**Slots.** `SLOTS` descriptors of 128 bytes, slot s at `s % SLOTS`: the batch as published (`SLOT_…`), written
-by the replica before
-PUBLISHED passes it, and not written again before every worker has completed it and its replies were collected.
-A slot is executed
-by all workers together, or by one alone: its EXECUTOR, once the others have completed the slots before AFTER
-(the last that were executed
-together). The others pass it when it is completed, which may be late: the replica waits for nobody but the executor.
+**Slots.** `SLOTS` descriptors of 128 bytes, slot s at `s % SLOTS`: the batch as published (`SLOT_…`), written by the replica
+before PUBLISHED passes it, and not written again before every worker has completed it and its replies were collected. A slot
+is executed by all workers together, or by one alone: its EXECUTOR, once the others have completed the slots before AFTER (the
+last that were executed together). The others pass it when it is completed, which may be late: the replica waits for nobody
+but the executor, and for the others only when all slots are in use.
 
-**Frames.** A worker's private words: first those of `psmr.state.frame`, then `FRAME_…` below. The replica
-reads them only to say
-where a worker stands.
+**Frames.** A worker's private words: first those of `psmr.state.frame`, then `FRAME_…` below. The replica reads them only to
+say where a worker stands.
 """
 
 from __future__ import annotations

@@ -63,10 +63,10 @@ def _run_compiled(frame: int, memory: Memory, run: Run, machine: InterpretedMach
     while True:
         try:
             run(frame, memory.bases)
-        except Exception:  # noqa: BLE001 - a handler raised: `raised` finds out what, undoes it and replies
+        except Exception:  # noqa: BLE001 - a handler raised: its interpreted form finds out what, and replies
             row = memory.get(frame + at.FRAME_ROW)
             undo(frame)
-            machine.raised(row)
+            machine.execute(row)
             memory.set(frame + at.FRAME_ROW, row + 1)
         else:
             return

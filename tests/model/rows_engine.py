@@ -114,7 +114,7 @@ class _Raising:
     def __init__(self, frame: int) -> None:
         self._frame = frame
 
-    def raised(self, row: int) -> None:
+    def execute(self, row: int) -> None:
         _raised(self._frame, row)
 
 

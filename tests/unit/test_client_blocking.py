@@ -47,8 +47,10 @@ def test_results_may_be_asked_for_in_any_order_and_again() -> None:
         scripted_cluster(1) as (_, replicas),
         connect_blocking([replicas[0].address], SERVICE, UNHURRIED) as connection,
     ):
+        replicas[0].held = True
         first, second = connection.submit(record(1), 1), connection.submit(record(2), 1)
         assert not first.done
+        replicas[0].release()
         assert bytes(parse_reply(second.result()).records) == record(2)
         assert first.done
         assert first.result() is first.result()
