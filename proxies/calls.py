@@ -23,16 +23,16 @@ class Raised(NamedTuple):
     text: str
 
 
-def calls_of(layout: ServiceLayout, records: Buffer, blob: Buffer) -> list[CommandCall]:
-    """The calls of a batch, in order."""
-    count = len(records) // layout.stride
+def calls_of(layout: ServiceLayout, records: Buffer, count: int, blob: Buffer) -> list[CommandCall]:
+    """The calls of a batch of `count` records, in order."""
+    stride = len(records) // count
     content = bytes(blob)
-    ops = np.frombuffer(records, "u1").reshape(count, layout.stride)[:, :2].copy().view("<u2").ravel()
+    ops = np.frombuffer(records, "u1").reshape(count, stride)[:, :2].copy().view("<u2").ravel()
     calls: list[CommandCall | None] = [None] * count
     for op in np.unique(ops).tolist():
         command = layout.commands[op]
         places = np.flatnonzero(ops == op)
-        rows = np.frombuffer(records, command.dtype(layout.stride))[places]
+        rows = np.frombuffer(records, command.dtype(stride))[places]
         columns = [_values(rows[field.name], field, content) for field in command.fields]
         name = command.command.name
         arguments = zip(*columns, strict=True) if columns else iter([()] * len(places))

@@ -24,25 +24,33 @@ BLOB_BYTES_MAX = (1 << 32) - 1
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Calls as part of a batch: `count` records of the service's stride, and the blob that they point into."""
+    """Calls as part of a batch: `count` records of one stride, and the blob that they point into.
+
+    Columns have their command's stride. Single calls have the service's, so that calls of different commands share a batch.
+    """
 
     records: bytes
     count: int
     blob: bytes
 
+    @property
+    def stride(self) -> int:
+        """Bytes of a record; 0 of none."""
+        return len(self.records) // self.count if self.count else 0
+
 
 class CommandEncoder:
     """Encodes calls of one command."""
 
-    __slots__ = ("_dtype", "_fields", "_head", "_packed", "_slices", "_struct", "command", "service")
+    __slots__ = ("_dtype", "_fields", "_head", "_layout", "_packed", "_slices", "_struct", "command", "service")
 
     def __init__(self, service: Service, layout: CommandLayout) -> None:
-        stride = layout_of(service).stride
         self.service = service
         self.command = layout.command
         self._fields = layout.fields
-        self._dtype = layout.dtype(stride)
-        self._struct = _packing(layout, stride)
+        self._layout = layout
+        self._dtype = layout.dtype(layout.stride)
+        self._struct = _packing(layout, layout_of(service).stride)
         # In the order of their offsets, as `struct` wants them: (place among the arguments, field).
         self._packed = tuple(sorted(enumerate(layout.fields), key=lambda placed: placed[1].offset))
         self._slices = tuple(field.offset for field in layout.fields if field.type.kind == "bytes")
@@ -104,7 +112,7 @@ class CommandEncoder:
 
     def masks(self, encoded: Encoded, first_position: int = 0) -> NDArray[np.uint64]:
         """C-G of encoded calls that stand one after another from a position on: 64 bits of groups a row."""
-        rows = np.frombuffer(encoded.records, self._dtype)
+        rows = np.frombuffer(encoded.records, self._layout.dtype(encoded.stride or self._layout.stride))
         blob = np.frombuffer(encoded.blob, np.uint8)
         columns: Mapping[str, cdep.Column] = {f.name: _key_column(f.type, rows[f.name], blob) for f in self._fields}
         positions = np.arange(first_position, first_position + encoded.count)
@@ -142,6 +150,16 @@ class CommandEncoder:
             if found is not None:
                 return self._misplaced(field, MisfitError(expected(field.type), found))
         return CallError(f"{self._name}: expected numbers that fit 64 bits, found {arguments!r}")
+
+
+def widened(records: bytes, count: int, stride: int) -> bytes:
+    """The same records with a wider stride."""
+    narrow = len(records) // count
+    if narrow == stride:
+        return records
+    wide = np.zeros((count, stride), np.uint8)
+    wide[:, :narrow] = np.frombuffer(records, np.uint8).reshape(count, narrow)
+    return wide.tobytes()
 
 
 def _write(records: NDArray[np.void], field: Field, values: Any, blob: list[bytes], base: int) -> int:

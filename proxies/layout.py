@@ -1,7 +1,8 @@
 """How a service's commands and replies lie in memory: what both proxies, the log and the workers read.
 
 Record: `op: u16` at 0; 8-byte fields, `Size(n)` and the two words of `Max(n)` from offset 8 on; narrow fields in bytes 2–7
-while they fit, then at the end. Every record of a service has the same stride, that of its widest command.
+while they fit, then at the end. All records of a batch have one stride: at least that of the widest command in it, at most
+that of the service's widest.
 
 Reply: `status: u16` at 0, `in_blob: u8` at 2 (1 when the value, or a raised command's text, lies in the reply's blob),
 a value of up to 4 bytes at 4, any other at 8.
@@ -42,8 +43,13 @@ class CommandLayout:
     record_bytes: int
     reply_offset: int
 
+    @property
+    def stride(self) -> int:
+        """The narrowest stride of a batch that has this command in it."""
+        return _round_up(self.record_bytes, 8)
+
     def dtype(self, stride: int) -> np.dtype[Any]:
-        """The record as a NumPy structured dtype of the service's stride."""
+        """The record as a NumPy structured dtype of a batch's stride."""
         return np.dtype(
             {
                 "names": ["op", *(field.name for field in self.fields)],
@@ -65,7 +71,7 @@ class CommandLayout:
 
 @dataclass(frozen=True, slots=True)
 class ServiceLayout:
-    """All layouts of a service and the two strides."""
+    """All layouts of a service, the stride of its widest command, and that of every reply."""
 
     service: Service
     commands: tuple[CommandLayout, ...]
@@ -81,8 +87,8 @@ class ServiceLayout:
 def layout_of(service: Service) -> ServiceLayout:
     """The layouts of a service; the same service gives the same layouts in every process and version of NumPy."""
     commands = tuple(_command_layout(command) for command in service.commands)
-    stride = max(_round_up(command.record_bytes, 8) for command in commands)
     replies = (_reply_bytes(command) for command in service.commands)
+    stride = max(command.stride for command in commands)
     return ServiceLayout(service, commands, stride, max(_round_up(size, 8) for size in replies))
 
 

@@ -15,6 +15,7 @@ _SUPPORT = (
     "FRAME_OWNERS",
     "FRAME_RECORDS",
     "FRAME_ROW",
+    "FRAME_STRIDE",
     "begin",
     "blob_argument",
     "blob_fits",
@@ -49,7 +50,7 @@ _SUPPORT = (
 
 _HEADER = '''"""Server proxy of {name}. Generated from {module}:{qualname}; do not edit, the next generation overwrites it.
 
-Fingerprint {fingerprint:016x}. Records of {stride} bytes, replies of {reply_stride}.
+Fingerprint {fingerprint:016x}. Records of up to {stride} bytes, replies of {reply_stride}.
 
     admit(…)            check every record of a batch, and say which workers own each row
     run(frame, bases)   what a worker does until its replica ends: decode, execute, reply, meet others where rows ask for it
@@ -58,7 +59,6 @@ Fingerprint {fingerprint:016x}. Records of {stride} bytes, replies of {reply_str
 {imports}
 
 FINGERPRINT = 0x{fingerprint:016X}
-STRIDE = {stride}
 REPLY_STRIDE = {reply_stride}
 
 _layouts = layout_of(service_of({qualname})).commands
@@ -68,7 +68,7 @@ _machine = constructor({qualname})
 _ADMIT = '''
 
 @compiled
-def admit(records, count, blob, blob_bytes, table, owners, totals):
+def admit(records, stride, count, blob, blob_bytes, table, owners, totals):
     """The first row that no replica may execute, or -1.
 
     `table` (0: one worker, nothing to route) holds the owners of each group and, last, all workers; `owners` takes those of
@@ -77,7 +77,7 @@ def admit(records, count, blob, blob_bytes, table, owners, totals):
     reply_bytes = 0
     synchronous = 0
     for row in range(count):
-        record = records + STRIDE * row
+        record = records + stride * row
         op = load_u16(record)
         owner = 0
 {cases}
@@ -95,8 +95,7 @@ def admit(records, count, blob, blob_bytes, table, owners, totals):
 _RUN = '''
 
 @inlined
-def _execute(machine, frame, records, blob, row):
-    record = records + STRIDE * row
+def _execute(machine, frame, record, blob, row):
     reply = open_reply(frame, row, REPLY_STRIDE)
     op = load_u16(record)
 {cases}
@@ -114,15 +113,16 @@ def run(frame, bases):
         row = load_i64(frame + FRAME_ROW)
         count = load_i64(frame + FRAME_COUNT)
         records = load_i64(frame + FRAME_RECORDS)
+        stride = load_i64(frame + FRAME_STRIDE)
         blob = load_i64(frame + FRAME_BLOB)
         if load_i64(frame + FRAME_OWNERS) == 0:
             while row < count:
-                _execute(machine, frame, records, blob, row)
+                _execute(machine, frame, records + stride * row, blob, row)
                 row += 1
         else:
             row = seek(frame, row)
             while row >= 0:
-                _execute(machine, frame, records, blob, row)
+                _execute(machine, frame, records + stride * row, blob, row)
                 row = seek(frame, row + 1)
             if row < -1:
                 return
@@ -201,7 +201,8 @@ def _dispatch(command: CommandLayout) -> str:
 
 
 def _admission(service: Service, command: CommandLayout) -> str:
-    checks = [check for field in command.fields for check in _checks(field)]
+    checks = [f"if stride < {command.stride}:", "    return row"] if command.stride > 8 else []
+    checks += [check for field in command.fields for check in _checks(field)]
     reply = command.command.reply
     most = max(RAISED_TEXT_LIMIT, reply.limit if reply is not None and reply.kind == "bytes" else 0)
     routing = ["if table != 0:", f"    owner = {_owner(service, command)}"]

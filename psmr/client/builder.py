@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxies.encoding import Encoded
+from proxies.encoding import Encoded, widened
 from psmr.client.commands import CommandProxy, check_size
 from psmr.client.replies import Replies
 from psmr.core.reply import Reply
@@ -16,10 +16,9 @@ class BatchBuilder:
 
     def __init__(self) -> None:
         self._calls: list[tuple[CommandProxy, int]] = []
-        self._records: list[bytes] = []
-        self._blobs: list[bytes] = []
+        self._encoded: list[Encoded] = []
         self._rows = 0
-        self._records_bytes = 0
+        self._stride = 0
         self._blob_bytes = 0
         self._taken = False
 
@@ -39,13 +38,12 @@ class BatchBuilder:
         if self._taken:
             raise InvalidCall("expected a batch that was not sent yet, found a sent one; make another with batch()")
         rows = self._rows + encoded.count
-        records_bytes = self._records_bytes + len(encoded.records)
+        stride = max(self._stride, encoded.stride)
         blob_bytes = self._blob_bytes + len(encoded.blob)
-        check_size(f"batch with {proxy.name}", rows, records_bytes + blob_bytes)
+        check_size(f"batch with {proxy.name}", rows, rows * stride + blob_bytes)
         self._calls.append((proxy, encoded.count))
-        self._records.append(encoded.records)
-        self._blobs.append(encoded.blob)
-        self._rows, self._records_bytes, self._blob_bytes = rows, records_bytes, blob_bytes
+        self._encoded.append(encoded)
+        self._rows, self._stride, self._blob_bytes = rows, stride, blob_bytes
 
     @property
     def _reads(self) -> bool:
@@ -57,7 +55,9 @@ class BatchBuilder:
         if self._taken:
             raise InvalidCall("expected a batch that was not sent yet, found a sent one; make another with batch()")
         self._taken = True
-        return Encoded(b"".join(self._records), self._rows, b"".join(self._blobs))
+        parts = [encoded for encoded in self._encoded if encoded.count]
+        records = b"".join(widened(encoded.records, encoded.count, self._stride) for encoded in parts)
+        return Encoded(records, self._rows, b"".join(encoded.blob for encoded in parts))
 
     def _replies(self, reply: Reply | None) -> list[Replies[Any, Any]]:
         """The replies by call; `reply` is None where there was no row to send."""

@@ -38,6 +38,7 @@ from psmr.core.submission_events import (
     SubmitRead,
     TimePassed,
 )
+from psmr.errors import InvalidCall
 from psmr.transport import client_protocol as protocol
 
 _REST_US: Final = 20_000
@@ -136,7 +137,9 @@ class Conversation:
         `is_read`: every command of them only reads; they go beside the log unless the settings say otherwise.
         """
         records_bytes, blob_bytes = len(parts.records), len(parts.blob)
-        batch.check_parts(self._service.stride, records_bytes, parts.count, blob_bytes, self.batch_bytes_max)
+        if parts.stride > self._service.stride:
+            raise InvalidCall(f"expected records of at most {self._service.stride} bytes, found {parts.stride}")
+        batch.check_parts(parts.stride, records_bytes, parts.count, blob_bytes, self.batch_bytes_max)
         if self.phase is Phase.ENDED:
             ticket.fail(Failure(FailureKind.UNAVAILABLE, "the connection is closed: open another one"))
             return
@@ -268,7 +271,7 @@ class Conversation:
             send.session,
             send.sequence,
             send.number if isinstance(send, SendRead) else send.answered,
-            service.stride,
+            parts.stride,
             parts.records,
             parts.count,
             parts.blob,

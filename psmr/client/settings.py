@@ -10,7 +10,7 @@ from psmr.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class ServiceIdentity:
-    """The service a client calls: `stride` is the size of its command records in bytes."""
+    """The service a client calls: `stride` is the size of its widest command record in bytes."""
 
     name: str
     fingerprint: int

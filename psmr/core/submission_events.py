@@ -21,6 +21,11 @@ class Parts:
     blob: bytes
 
     @property
+    def stride(self) -> int:
+        """Bytes of a record; 0 of none."""
+        return len(self.records) // self.count if self.count > 0 else 0
+
+    @property
     def size_bytes(self) -> int:
         """Bytes of records and blob."""
         return len(self.records) + len(self.blob)

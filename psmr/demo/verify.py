@@ -140,7 +140,7 @@ def _compare_with_model(
                     if batch.sequence > 1 and (batch.session, batch.sequence - 1) not in done:
                         continue
                     done.add(place)
-                    calls = calls_of(layout, batch.records, batch.blob)
+                    calls = calls_of(layout, batch.records, batch.count, batch.blob)
                     difference = _apply(model, layout, calls, parse_reply(executed[place]))
                     if difference:
                         return f"log index {record.index}: {difference}"
@@ -216,7 +216,7 @@ def operations(layout: ServiceLayout, records: Iterable[BatchRecord]) -> list[Op
     """The clients' history: the commands of a batch share its times, and follow each other in its session."""
     history: list[Operation] = []
     for record in records:
-        calls = calls_of(layout, record.records, record.blob)
+        calls = calls_of(layout, record.records, record.count, record.blob)
         replies: list[Any] = [None] * len(calls)
         if record.reply is not None:
             reply = parse_reply(record.reply)

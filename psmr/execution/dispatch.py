@@ -25,6 +25,7 @@ from psmr.execution.layout import (
     FRAME_REPLY_ROWS,
     FRAME_REPLY_STRIDE,
     FRAME_ROW,
+    FRAME_STRIDE,
 )
 from psmr.execution.schedule import begin, finish, seek
 from psmr.state import words
@@ -241,6 +242,7 @@ __all__ = [
     "FRAME_OWNERS",
     "FRAME_RECORDS",
     "FRAME_ROW",
+    "FRAME_STRIDE",
     "begin",
     "blob_argument",
     "blob_fits",

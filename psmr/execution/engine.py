@@ -142,7 +142,7 @@ class Engine:
         """
         memory, frame = self.memory, self.memory.frames[0]
         with compiling(self._module):
-            self._module.admit(memory.ring, 0, memory.ring, 0, self._table, memory.ring, memory.totals)
+            self._module.admit(memory.ring, 8, 0, memory.ring, 0, self._table, memory.ring, memory.totals)
             rouse(memory.control, 0)
             headers = np.zeros(0, np.int64)
             replies.blob_bytes(headers)
@@ -216,8 +216,8 @@ class Engine:
         `is_read`: the batch is no part of the log; its commands only read, and its reply says `READ`.
         Raises MalformedBatch for one that no replica may execute: alike on all, for it depends on the batch alone.
         """
-        if stride != self.layout.stride:
-            raise MalformedBatch(f"records of {self.layout.stride} bytes", f"{stride} bytes")
+        if stride > self.layout.stride:
+            raise MalformedBatch(f"records of at most {self.layout.stride} bytes", f"{stride} bytes")
         self._lacks_slots = not self._has_slot()
         if self._lacks_slots:
             return False
@@ -232,25 +232,25 @@ class Engine:
         view[:records_bytes] = records
         view[blob_place : blob_place + blob_bytes] = blob
         owners = start + owners_place
-        self._admit(start, count, start + blob_place, blob_bytes, owners)
+        self._admit(start, stride, count, start + blob_place, blob_bytes, owners)
         reply_bytes = at.REPLIES_HEADER_BYTES + count * (4 + self.layout.reply_stride) + 8
         reply_bytes += self.memory.get(self.memory.totals)
         self._check_replies(count, reply_bytes)
         synchronous = self.memory.get(self.memory.totals + 8)
         self._synchronous += synchronous
         alone = self.workers > 1 and self._choose(synchronous, count) == 1
-        self._write_slot(start, start + blob_place, count, owners, now_us, reply_bytes, alone)
+        self._write_slot(start, stride, start + blob_place, count, owners, now_us, reply_bytes, alone)
         self._slots.append(_Slot(session, sequence, count, synchronous, alone, is_read))
         self._published += 1
         return True
 
     def _write_slot(
-        self, records: int, blob: int, count: int, owners: int, now_us: int, reply_bytes: int, alone: bool
+        self, records: int, stride: int, blob: int, count: int, owners: int, now_us: int, reply_bytes: int, alone: bool
     ) -> None:
         executor = EXECUTOR if alone else at.TOGETHER
         owners = 0 if alone or not self._table else owners
         self.memory.write_slot(
-            self._published, records, blob, count, owners, now_us, reply_bytes, executor, self._together
+            self._published, records, blob, count, owners, now_us, reply_bytes, executor, self._together, stride
         )
         if not alone:
             self._together = self._published + 1
@@ -271,11 +271,11 @@ class Engine:
         """The slot before which no worker has anything left to read."""
         return min(load(at.worker_line(self.memory.control, worker) + at.COMPLETED) for worker in range(self.workers))
 
-    def _admit(self, records: int, count: int, blob: int, blob_bytes: int, owners: int) -> None:
-        bad = self._module.admit(records, count, blob, blob_bytes, self._table, owners, self.memory.totals)
+    def _admit(self, records: int, stride: int, count: int, blob: int, blob_bytes: int, owners: int) -> None:
+        bad = self._module.admit(records, stride, count, blob, blob_bytes, self._table, owners, self.memory.totals)
         if bad >= 0:
             self._ring.take_back()
-            record = bytes(self.memory.region.at(records + bad * self.layout.stride, self.layout.stride))
+            record = bytes(self.memory.region.at(records + bad * stride, stride))
             raise MalformedBatch(
                 f"a command of {self.service.name} with its arguments in range", f"row {bad}: {record.hex()}"
             )

@@ -30,7 +30,6 @@ class InterpretedMachine:
         self._view = memory.region.memory
         self._origin = memory.region.address
         self._frame = memory.frames[worker]
-        self._stride = layout.stride
         self.machine = object.__new__(owner)
         access = memory.access(worker)
         for (name, container), base in zip(memory.containers.items(), memory.bases, strict=True):
@@ -48,7 +47,7 @@ class InterpretedMachine:
         """
         reply = open_reply_slowly(self._frame, row)
         word = self._memory.get
-        record = word(self._frame + at.FRAME_RECORDS) + row * self._stride - self._origin
+        record = word(self._frame + at.FRAME_RECORDS) + row * word(self._frame + at.FRAME_STRIDE) - self._origin
         blob = word(self._frame + at.FRAME_BLOB) - self._origin
         handler, decode, encode = self._commands[int.from_bytes(self._view[record : record + 2], "little")]
         self.machine.now_us = word(self._frame + NOW_US)

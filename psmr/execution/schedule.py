@@ -48,6 +48,7 @@ from psmr.execution.layout import (
     FRAME_SLOTS,
     FRAME_STARTED_NS,
     FRAME_STOP_ROW,
+    FRAME_STRIDE,
     FRAME_WORKER,
     FRAME_WORKERS,
     PUBLISHED,
@@ -70,6 +71,7 @@ from psmr.execution.layout import (
     SLOT_OWNERS,
     SLOT_RECORDS,
     SLOT_REPLY_BYTES,
+    SLOT_STRIDE,
     SLOTS,
     SYNCHRONOUS,
     TOGETHER,
@@ -203,6 +205,7 @@ def begin(frame: int) -> bool:
         return False
     store_i64(frame + FRAME_COUNT, count)
     store_i64(frame + FRAME_RECORDS, load_i64(descriptor + SLOT_RECORDS))
+    store_i64(frame + FRAME_STRIDE, load_i64(descriptor + SLOT_STRIDE))
     store_i64(frame + FRAME_BLOB, load_i64(descriptor + SLOT_BLOB))
     store_i64(frame + FRAME_OWNERS, owners)
     store_i64(frame + NOW_US, load_i64(descriptor + SLOT_NOW_US))

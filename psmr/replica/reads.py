@@ -156,9 +156,9 @@ class ReadCheck:
         """Raises MalformedBatch for a batch of another service, or with a command that may write."""
         if batch.fingerprint != self._service.fingerprint:
             raise MalformedBatch(f"a batch of service {self._service.fingerprint:#018x}", f"{batch.fingerprint:#018x}")
-        if batch.stride != self._stride:
-            raise MalformedBatch(f"records of {self._stride} bytes", f"{batch.stride} bytes")
-        ops = np.frombuffer(batch.records, "<u2")[:: self._stride // 2]
+        if batch.stride > self._stride:
+            raise MalformedBatch(f"records of at most {self._stride} bytes", f"{batch.stride} bytes")
+        ops = np.frombuffer(batch.records, "<u2")[:: batch.stride // 2]
         if not self._reads[ops].all():
             row = int(np.flatnonzero(~self._reads[ops])[0])
             raise MalformedBatch('commands declared with access="read", as the batch only reads', f"row {row}: another")

@@ -146,7 +146,7 @@ class RowsEngine(Engine):
             process.start()
             self._processes.append(process)
 
-    def _admit(self, records: int, count: int, blob: int, blob_bytes: int, owners: int) -> None:
+    def _admit(self, records: int, stride: int, count: int, blob: int, blob_bytes: int, owners: int) -> None:
         """Take the owners from the rows themselves, and tell the workers the number of the first."""
         rows = np.frombuffer(self.memory.region.at(records, STRIDE * count), record_type)
         several = (rows["owners"] & (rows["owners"] - 1)) != 0

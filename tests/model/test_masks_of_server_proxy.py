@@ -133,14 +133,28 @@ def encoded(calls: list[Call]) -> tuple[bytes, bytes]:
 
 def admit(proxy: ModuleType, records: bytes, blob: bytes, table: list[int] | None) -> tuple[int, list[int], list[int]]:
     """(first row refused or -1, owners of each row, totals)."""
-    count = len(records) // LAYOUT.stride
+    return admit_records(proxy, records, LAYOUT.stride, blob, table)
+
+
+def admit_records(
+    proxy: ModuleType, records: bytes, stride: int, blob: bytes, table: list[int] | None
+) -> tuple[int, list[int], list[int]]:
+    """As `admit`, for records of any stride."""
+    count = len(records) // stride
     # One byte more, so that an empty blob has an address too.
     memory, content = np.frombuffer(records, np.uint8), np.frombuffer(blob + b"\0", np.uint8)
     owners, totals = np.zeros(count, np.uint16), np.zeros(2, np.int64)
     routes = np.array(table or [0], np.uint16)
     address = routes.ctypes.data if table is not None else 0
     row = proxy.admit(
-        memory.ctypes.data, count, content.ctypes.data, len(blob), address, owners.ctypes.data, totals.ctypes.data
+        memory.ctypes.data,
+        stride,
+        count,
+        content.ctypes.data,
+        len(blob),
+        address,
+        owners.ctypes.data,
+        totals.ctypes.data,
     )
     return int(row), owners.tolist(), totals.tolist()
 
@@ -226,3 +240,15 @@ def test_the_first_malformed_row_is_named(proxy: ModuleType, name: str, row: int
 @pytest.mark.parametrize("name", IN_RANGE)
 def test_what_just_fits_is_let_in(proxy: ModuleType, name: str) -> None:
     assert admit(proxy, IN_RANGE[name], bytes(BLOB), table_of(0))[0] == -1
+
+
+def test_a_record_narrower_than_its_command_is_malformed(proxy: ModuleType) -> None:
+    wide = LAYOUT.command("wide")
+    close = encoded([Call("close", {})])[0][:8]
+    record = encoded([Call("wide", {"key": 1, "amount": 0.5})])[0]
+    assert admit_records(proxy, close * 3, 8, b"", table_of(0))[0] == -1
+    assert (
+        admit_records(proxy, close.ljust(wide.stride, b"\0") + record[: wide.stride], wide.stride, b"", None)[0] == -1
+    )
+    narrow = close.ljust(wide.stride - 8, b"\0") + record[: wide.stride - 8]
+    assert admit_records(proxy, narrow, wide.stride - 8, b"", None)[0] == 1

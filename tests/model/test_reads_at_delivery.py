@@ -10,7 +10,7 @@ import pytest
 
 from apps.kv import IntegerKV
 from cdep import service_of
-from proxies.encoding import CommandEncoder
+from proxies.encoding import CommandEncoder, widened
 from proxies.layout import layout_of
 from psmr.core.batch import KIND_COMMANDS, KIND_READ, Batch, encode, encode_open, parse_whole
 from psmr.core.reply import BatchStatus, Reply, parse_reply
@@ -28,7 +28,8 @@ KEYS = np.arange(64, dtype=np.uint64)
 
 def rows(command: str, *columns: object) -> bytes:
     layout = next(layout for layout in LAYOUT.commands if layout.command.name == command)
-    return CommandEncoder(SERVICE, layout).columns(columns).records
+    encoded = CommandEncoder(SERVICE, layout).columns(columns)
+    return widened(encoded.records, encoded.count, LAYOUT.stride)
 
 
 def encoded(kind: int, sequence: int, answered: int, records: bytes) -> bytes:

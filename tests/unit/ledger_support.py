@@ -54,8 +54,9 @@ class Loopback:
         self.closed = 0
 
     def execute(self, records: bytes, count: int, blob: bytes) -> memoryview:
-        stride = self.layout.stride
+        stride = len(records) // count
         assert len(records) == count * stride
+        assert stride <= self.layout.stride
         rows = [self._decode(records[row * stride : (row + 1) * stride], blob) for row in range(count)]
         self.batches.append(rows)
         replies, content = b"", b""
@@ -69,7 +70,7 @@ class Loopback:
     def _decode(self, record: bytes, blob: bytes) -> tuple[Any, ...]:
         command = self.layout.commands[int.from_bytes(record[:2], "little")]
         values: list[Any] = [command.command.name]
-        row = np.frombuffer(record, command.dtype(self.layout.stride))[0]
+        row = np.frombuffer(record, command.dtype(len(record)))[0]
         for field in command.fields:
             value = row[field.name]
             is_slice = field.type.kind == "bytes"

@@ -96,7 +96,7 @@ def test_the_bytes_of_a_record() -> None:
 def test_the_bytes_of_columns() -> None:
     found = encoder("find").columns([[b"ab", b"", b"xyz"]], base=10)
     rows = [struct.pack("<H6xII", 2, start, length) for start, length in ((10, 2), (12, 0), (12, 3))]
-    assert found.records == b"".join(row.ljust(LAYOUT.stride, b"\0") for row in rows)
+    assert found.records == b"".join(rows)
     assert (found.count, found.blob) == (3, b"abxyz")
 
 
@@ -116,7 +116,7 @@ mixed_rows = st.tuples(
 @given(st.lists(mixed_rows, min_size=1, max_size=5))
 def test_what_was_encoded_lies_where_the_layout_says(rows: list[tuple[Any, ...]]) -> None:
     found = encoder("mix").columns(list(zip(*rows, strict=True)))
-    records = np.frombuffer(found.records, LAYOUT.command("mix").dtype(LAYOUT.stride))
+    records = np.frombuffer(found.records, LAYOUT.command("mix").dtype(found.stride))
     assert records["op"].tolist() == [1] * len(rows)
     names = [parameter.name for parameter in SERVICE.command("mix").parameters]
     for row, record in zip(rows, records, strict=True):
@@ -167,7 +167,7 @@ def test_every_form_of_an_integer_column_is_the_same(column: Any) -> None:
 def test_every_form_of_a_fixed_column_is_the_same(column: Any) -> None:
     rest = [[1, 2], [0.5, 1], [b"", b"n"], [1, 2], [3, 4]]
     found = encoder("mix").columns([[True, False], [b"", b"a"], rest[0], column, *rest[1:]])
-    records = np.frombuffer(found.records, LAYOUT.command("mix").dtype(LAYOUT.stride))
+    records = np.frombuffer(found.records, LAYOUT.command("mix").dtype(found.stride))
     assert records["code"].tobytes() == b"abcde\0\0\0\0\0"
 
 
@@ -178,7 +178,7 @@ def test_no_rows_are_no_records() -> None:
 
 def test_a_command_without_parameters_is_repeated() -> None:
     found = encoder("reset").repeat(3)
-    assert found.records == struct.pack("<H", 5).ljust(LAYOUT.stride, b"\0") * 3
+    assert found.records == struct.pack("<H6x", 5) * 3
     with pytest.raises(CallError, match=r"Kinds\.reset: expected how many calls, an int from 0 on, found -1"):
         encoder("reset").repeat(-1)
 

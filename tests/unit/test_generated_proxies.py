@@ -182,9 +182,9 @@ def test_a_batch_has_a_limit(clients: ModuleType) -> None:
     batch = clients.BlockingLedger(BlockingLoopback()).batch()
     batch.clear(400_000)
     with pytest.raises(
-        InvalidCall, match=r"batch with Ledger\.clear: expected at most .* found 800000 rows and 19200000 "
+        InvalidCall, match=r"batch with Ledger\.add: expected at most .* found 700000 rows and 18000000 "
     ):
-        batch.clear(400_000)
+        batch.add([b"name"] * 300_000, [1] * 300_000)
     assert len(batch) == 400_000
 
 
@@ -196,7 +196,7 @@ def test_nothing_is_sent_when_an_argument_does_not_fit(clients: ModuleType) -> N
         (lambda: ledger.add.many([b"a"], [1, 2]), "expected columns of one length, found name: 1, amount: 2"),
         (lambda: ledger.add.many([b"a"], [0.5]), "row 0: expected an int"),
         (lambda: ledger.clear.many(RECORDS_MAX + 1), f"expected at most {RECORDS_MAX} rows and 16777"),
-        (lambda: ledger.echo.many([b"12345678"] * 800_000), "found 800000 rows and 25600000 bytes; make several calls"),
+        (lambda: ledger.echo.many([b"12345678"] * 800_000), "found 800000 rows and 19200000 bytes; make several calls"),
         (lambda: ledger.clear.many("2"), "expected how many calls, an int, found '2'"),
     ]
     for call, words in refused:

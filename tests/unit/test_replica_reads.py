@@ -7,7 +7,7 @@ import pytest
 
 from apps.kv import IntegerKV
 from cdep import service_of
-from proxies.encoding import CommandEncoder
+from proxies.encoding import CommandEncoder, widened
 from proxies.layout import layout_of
 from psmr.core import sessions as at
 from psmr.core.batch import KIND_READ, Batch, MalformedBatch, encode, parse_whole
@@ -23,7 +23,8 @@ SESSION = 65_536
 
 def rows(command: str, *columns: object) -> bytes:
     layout = next(layout for layout in LAYOUT.commands if layout.command.name == command)
-    return CommandEncoder(SERVICE, layout).columns(columns).records
+    encoded = CommandEncoder(SERVICE, layout).columns(columns)
+    return widened(encoded.records, encoded.count, LAYOUT.stride)
 
 
 KEYS = np.arange(3, dtype=np.uint64)
@@ -147,6 +148,14 @@ def test_only_commands_that_are_declared_as_reading_are_reads() -> None:
         check.check(read_batch(1, records=b"\xff" * LAYOUT.stride))
 
 
+def test_a_read_may_be_as_narrow_as_its_commands() -> None:
+    layout = LAYOUT.command("get")
+    assert layout.stride < LAYOUT.stride
+    records = CommandEncoder(SERVICE, layout).columns((KEYS,)).records
+    narrow = encode(KIND_READ, SERVICE.fingerprint, 0, 0, 1, layout.stride, records, len(KEYS), b"")
+    ReadCheck(SERVICE, LAYOUT.stride).check(parse_whole(narrow))
+
+
 def test_a_read_of_another_service_is_malformed() -> None:
     records = rows("get", KEYS)
     other = parse_whole(encode(KIND_READ, 1, 0, 0, 1, LAYOUT.stride, records, 3, b""))
@@ -155,5 +164,5 @@ def test_a_read_of_another_service_is_malformed() -> None:
     wide = parse_whole(
         encode(KIND_READ, SERVICE.fingerprint, 0, 0, 1, LAYOUT.stride + 8, bytes(LAYOUT.stride + 8), 1, b"")
     )
-    with pytest.raises(MalformedBatch, match=f"records of {LAYOUT.stride} bytes"):
+    with pytest.raises(MalformedBatch, match=f"records of at most {LAYOUT.stride} bytes"):
         ReadCheck(SERVICE, LAYOUT.stride).check(wide)
