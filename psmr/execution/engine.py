@@ -31,7 +31,7 @@ from psmr.execution.interpreted import InterpretedMachine
 from psmr.execution.memory import Memory
 from psmr.execution.refusals import refusing_what_does_not_compile
 from psmr.execution.ring import Ring
-from psmr.execution.waiting import rouse
+from psmr.execution.waiting import rouse, rouse_for_room
 from psmr.execution.worker import work
 from psmr.state.synchronised import fence_now, load, store
 
@@ -144,6 +144,7 @@ class Engine:
         with compiling(self._module):
             self._module.admit(memory.ring, 8, 0, memory.ring, 0, self._table, memory.ring, memory.totals)
             rouse(memory.control, 0)
+            rouse_for_room(memory.control, 0)
             headers = np.zeros(0, np.int64)
             replies.blob_bytes(headers)
             replies.merge(headers, 0, 8, memory.ring, headers)
@@ -257,6 +258,8 @@ class Engine:
 
     def publish(self) -> None:
         """Let the workers execute everything that is prepared; wake those that have a part in it, and those far behind."""
+        if self._announced == self._published:
+            return
         store(self.memory.control + at.PUBLISHED, self._published)
         all_of_them = self._together > self._announced or self._published - self._slowest() > at.SLOTS // 2
         self._announced = self._published
@@ -310,7 +313,7 @@ class Engine:
             self._collected += 1
         store(self.memory.control + at.COLLECTED, self._collected)
         for worker in range(self.workers):
-            rouse(self.memory.control, worker)
+            rouse_for_room(self.memory.control, worker)
         return executed
 
     def _reply(self, slot: _Slot) -> bytes:

@@ -14,7 +14,7 @@
       COMPLETED       the worker      slots completed; a release, after the replies are in place. Then its counters
       REACHED         the worker      position at which it waits for a barrier; a release, after all its effects before
       RESUME          an executor     position from which the worker may go on; a release, after the executor's effects
-      ASLEEP          the worker      1: about to sleep on ALARM (the sleep protocol is in `waiting`)
+      ASLEEP          the worker      1 or 2: about to sleep on ALARM, for what (the sleep protocol is in `waiting`)
       ALARM           who wakes it    the word that futex(2) sleeps on; several may, so they add to it atomically
 
 A *position* is `slot << 32 | row + 1`; positions only grow, so "at least" is all that anyone waits for.

@@ -1,10 +1,12 @@
 """Waiting for a word to grow: spin briefly, then sleep; and waking who sleeps.
 
 Sleeper                            Waker
-    asleep = 1                         word = value   (release)
+    asleep = 1, or 2                   word = value   (release)
     fence                              fence
     if word >= wanted: do not sleep    if asleep: alarm += 1; futex_wake(alarm)
     futex_wait(alarm, as read before)
+
+It is 2 who sleeps until replies are collected: whoever collects wakes nobody else (`rouse_for_room`).
 
 Either the sleeper sees the word or the waker sees `asleep`; and if the wake comes before the wait, `alarm` has changed and
 the wait returns at once. Several may wake one worker at a time, so `alarm` is added to atomically: a waker that stored what
@@ -18,6 +20,7 @@ from cdep.compiled import compiled, inlined
 from psmr.execution.layout import (
     ALARM,
     ASLEEP,
+    COLLECTED,
     FRAME_CONTROL,
     FRAME_SPIN,
     FRAME_WORKER,
@@ -29,6 +32,8 @@ from psmr.state.atomics import add_atomic, fence, load_acquire, relax, sleep_whi
 from psmr.state.words import load_i64
 
 NAP_NS = 250_000_000
+_FOR_WORK = 1
+_FOR_ROOM = 2
 
 
 @inlined
@@ -46,9 +51,10 @@ def wait_until(frame: int, word: int, least: int) -> bool:
         relax()
     control = load_i64(frame + FRAME_CONTROL)
     mine = line_of(control, load_i64(frame + FRAME_WORKER))
+    kind = _FOR_ROOM if word == control + COLLECTED else _FOR_WORK
     while True:
         alarm = load_acquire(mine + ALARM)
-        store_release(mine + ASLEEP, 1)
+        store_release(mine + ASLEEP, kind)
         fence()
         ready = load_acquire(word) >= least
         stopping = load_acquire(control + STOPPING) != 0
@@ -67,5 +73,15 @@ def rouse(control: int, worker: int) -> None:
     fence()
     line = line_of(control, worker)
     if load_acquire(line + ASLEEP) != 0:
+        add_atomic(line + ALARM, 1)
+        wake(line + ALARM)
+
+
+@compiled
+def rouse_for_room(control: int, worker: int) -> None:
+    """As `rouse`, after COLLECTED was stored: a worker that sleeps for anything else sleeps on."""
+    fence()
+    line = line_of(control, worker)
+    if load_acquire(line + ASLEEP) == _FOR_ROOM:
         add_atomic(line + ALARM, 1)
         wake(line + ALARM)

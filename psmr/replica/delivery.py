@@ -98,9 +98,9 @@ class Delivery:
             self._waiting.extend(_Delivered(entry, ordinal, batch) for ordinal, batch in enumerate(batches))
         self.push()
 
-    def read(self, read: Read) -> None:
-        """Execute a batch that only reads, behind everything taken in so far."""
-        self._waiting.append(_Reading(read, self._now_us))
+    def read(self, *reads: Read) -> None:
+        """Execute batches that only read, behind everything taken in so far."""
+        self._waiting.extend(_Reading(read, self._now_us) for read in reads)
         self.push()
 
     @property
@@ -109,9 +109,10 @@ class Delivery:
         return not self._waiting
 
     def push(self) -> None:
-        """Hand waiting batches to the engine while it has room."""
+        """Hand waiting batches to the engine while it has room, then let the workers have them: one wake-up for all."""
         while self._waiting and self._process(self._waiting[0]):
             self._waiting.popleft()
+        self.engine.publish()
 
     def collect(self) -> Iterator[Answer]:
         """Answers that are ready: executed batches', and those that needed no execution."""
@@ -159,7 +160,7 @@ class Delivery:
         try:
             if batch.fingerprint != self.engine.service.fingerprint:
                 raise MalformedBatch(f"service {self.engine.service.fingerprint:#018x}", f"{batch.fingerprint:#018x}")
-            taken = self.engine.offer(
+            taken = self.engine.prepare(
                 batch.session, batch.sequence, batch.stride, batch.count, batch.records, batch.blob, item.entry.time_us
             )
         except MalformedBatch as error:
@@ -172,7 +173,7 @@ class Delivery:
     def _execute_read(self, item: _Reading) -> bool:
         batch, number = item.read.batch, item.read.number
         try:
-            taken = self.engine.offer(
+            taken = self.engine.prepare(
                 batch.session, number, batch.stride, batch.count, batch.records, batch.blob, item.now_us, is_read=True
             )
         except MalformedBatch as error:

@@ -181,8 +181,9 @@ class Replica:
     def _start_reads(self) -> None:
         """Hand reads to delivery that have waited for enough; all delivered so far must have been decided for that."""
         if self._delivery.wants_entries and not self._digest_asked:
-            for read in self._reads.ready(self._delivery.delivered, self._delivery.sessions):
-                self._delivery.read(read)
+            ready = self._reads.ready(self._delivery.delivered, self._delivery.sessions)
+            if ready:
+                self._delivery.read(*ready)
 
     def _refuse(self, request: Submitted, session: int, sequence: int, status: BatchStatus, text: str) -> None:
         reply = encode_reply(session, sequence, status, blob=text.encode(), detail=SEQUENCE_UNUSED)
