@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 import xxhash
+from msgspec import Struct
 
 from psmr.errors import Violation
 
@@ -34,16 +35,14 @@ _SESSION: Final = struct.Struct("<QQQ")
 _REPLY: Final = struct.Struct("<QBQ")
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(Struct, frozen=True, gc=False):
     """The batch numbered `ordinal` of the log entry at `index` opens a session."""
 
     index: int
     ordinal: int
 
 
-@dataclass(frozen=True, slots=True)
-class Submit:
+class Submit(Struct, frozen=True, gc=False):
     """A batch of commands was delivered."""
 
     session: int
@@ -51,8 +50,7 @@ class Submit:
     answered: int
 
 
-@dataclass(frozen=True, slots=True)
-class Executed:
+class Executed(Struct, frozen=True, gc=False):
     """A batch that was to `Execute` has been, with this reply."""
 
     session: int
@@ -63,21 +61,18 @@ class Executed:
 Event = Open | Submit | Executed
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True, gc=False):
     """A session exists from here on; `evicted` is the one that had to go for it."""
 
     session: int
     evicted: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Execute:
+class Execute(Struct, frozen=True, gc=False):
     """Execute the batch, then report it as `Executed`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Duplicate:
+class Duplicate(Struct, frozen=True, gc=False):
     """Already delivered: send `reply`, if any.
 
     None with `executing`: the reply follows. None without: the client itself said that it was answered.
@@ -87,27 +82,23 @@ class Duplicate:
     executing: bool
 
 
-@dataclass(frozen=True, slots=True)
-class OutOfOrder:
+class OutOfOrder(Struct, frozen=True, gc=False):
     """Not executed: the session expects this sequence first."""
 
     expected: int
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True, gc=False):
     """Not executed: no such session, or evicted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True, gc=False):
     """Not executed: the session is owed `owed` replies, no more are kept."""
 
     owed: int
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True, gc=False):
     """The reply of an executed batch is kept for duplicates, unless it is already answered or its session is gone."""
 
     kept: bool

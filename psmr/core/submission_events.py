@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from psmr.core.reply import Reply
 
@@ -12,8 +13,7 @@ TicketT = TypeVar("TicketT")
 """Whatever the caller tells one submission from another by."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """What a batch is encoded from, apart from its place in a session. Never changed once submitted."""
 
     records: bytes
@@ -40,8 +40,7 @@ class FailureKind(enum.Enum):
     INVALID = "invalid"  # the caller's fault; not executed
 
 
-@dataclass(frozen=True, slots=True)
-class Submit(Generic[TicketT]):
+class Submit(Struct, Generic[TicketT], frozen=True):
     """The caller wants `parts` executed once, and wants an answer by `deadline_us`."""
 
     ticket: TicketT
@@ -50,8 +49,7 @@ class Submit(Generic[TicketT]):
     now_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitRead(Generic[TicketT]):
+class SubmitRead(Struct, Generic[TicketT], frozen=True):
     """As `Submit`, of parts whose commands only read: they may be executed again, and need no place in the log."""
 
     ticket: TicketT
@@ -60,51 +58,44 @@ class SubmitRead(Generic[TicketT]):
     now_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Connected:
+class Connected(Struct, frozen=True):
     """A replica said welcome; nothing has been sent to it yet. It takes `window` batches in flight."""
 
     window: int
     now_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Disconnected:
+class Disconnected(Struct, frozen=True):
     """The replica is no longer talked to."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyReceived:
+class ReplyReceived(Struct, frozen=True):
     """A reply arrived, of this session or of an earlier one."""
 
     reply: Reply
     now_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class TimePassed:
+class TimePassed(Struct, frozen=True):
     """It is `now_us`."""
 
     now_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(Struct, frozen=True):
     """The caller is done: every ticket fails."""
 
 
 Event = Submit[TicketT] | SubmitRead[TicketT] | Connected | Disconnected | ReplyReceived | TimePassed | Closed
 
 
-@dataclass(frozen=True, slots=True)
-class SendOpen:
+class SendOpen(Struct, frozen=True):
     """Ask the connected replica for a session."""
 
     nonce: int
 
 
-@dataclass(frozen=True, slots=True)
-class SendBatch:
+class SendBatch(Struct, frozen=True):
     """Send the connected replica a batch."""
 
     session: int
@@ -113,8 +104,7 @@ class SendBatch:
     parts: Parts
 
 
-@dataclass(frozen=True, slots=True)
-class SendRead:
+class SendRead(Struct, frozen=True):
     """Send the connected replica a batch that only reads, to be executed after `sequence` (0: any) of the session."""
 
     session: int
@@ -123,16 +113,14 @@ class SendRead:
     parts: Parts
 
 
-@dataclass(frozen=True, slots=True)
-class Resolve(Generic[TicketT]):
+class Resolve(Struct, Generic[TicketT], frozen=True):
     """The ticket's batch was executed, once, and this is its reply."""
 
     ticket: TicketT
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True)
-class Fail(Generic[TicketT]):
+class Fail(Struct, Generic[TicketT], frozen=True):
     """The ticket will not be answered."""
 
     ticket: TicketT
@@ -140,8 +128,7 @@ class Fail(Generic[TicketT]):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rotate:
+class Rotate(Struct, frozen=True):
     """The replica made no progress for `silent_us`: connect to the next one. Nothing is sent until `Connected`."""
 
     silent_us: int

@@ -18,6 +18,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from cdep import StateMachine, service_of
 from proxies.layout import layout_of
@@ -42,8 +43,7 @@ EXECUTOR = 0
 _LOOK_S = 0.0005
 
 
-@dataclass(frozen=True, slots=True)
-class Executed:
+class Executed(Struct, frozen=True, gc=False):
     """A batch's reply: `reply` is the whole of it, header included; `is_read` as the batch was offered."""
 
     session: int
@@ -62,8 +62,7 @@ class _Slot:
     is_read: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
+class Counters(Struct, frozen=True, gc=False):
     """What the workers have done since they started; one entry a worker."""
 
     commands: tuple[int, ...]

@@ -16,12 +16,12 @@ among crashing members or lying ones.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+
+class Entry(Struct, frozen=True, gc=False):
     """One committed entry: its place, the stamp it was ordered with (microseconds since 1970), and its bytes."""
 
     index: int
@@ -29,8 +29,7 @@ class Entry:
     payload: memoryview
 
 
-@dataclass(frozen=True, slots=True)
-class LogStatus:
+class LogStatus(Struct, frozen=True, gc=False):
     """Where a log stands, for people: `leader` is None where there is none, or none is known.
 
     `malformed` counts messages that no member of the log sends and that were dropped.

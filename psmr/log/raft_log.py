@@ -13,10 +13,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from psmr.core.raft import (
     Append,
@@ -62,8 +61,7 @@ _MESSAGES_PER_STEP = 64
 _READ_BYTES = 4 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Payload:
+class _Payload(Struct, frozen=True, gc=False):
     """Payloads that will share an entry, not yet encoded: the leader gives them index, term and time."""
 
     parts: tuple[bytes, ...]

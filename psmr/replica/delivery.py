@@ -14,6 +14,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from psmr.core import sessions as at
 from psmr.core.batch import KIND_OPEN, KIND_READ, Batch, MalformedBatch, split
 from psmr.core.reply import SEQUENCE_CONSUMED, BatchStatus, encode_reply
@@ -24,8 +26,7 @@ from psmr.log.port import Entry
 from psmr.replica.reads import Read
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True, gc=False):
     """A reply for whoever waits for it: `to` is a session, or the nonce of an open, or it goes straight to a connection."""
 
     to: int
@@ -43,8 +44,7 @@ class _Delivered:
     decided: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(Struct, frozen=True, gc=False):
     """A read that waits for room, or executes; `now_us` is the stamp of the entry before it."""
 
     read: Read

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 
 from cdep import Service
 from psmr.core.batch import Batch, MalformedBatch
@@ -28,8 +28,7 @@ HELD_BYTES_MAX: Final = 64 << 20
 _NEVER_US: Final = 1 << 62
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Struct, frozen=True, gc=False):
     """A batch that only reads, who waits for its reply, and until when it may be held."""
 
     connection: bytes

@@ -14,10 +14,11 @@ import os
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
+
+from msgspec import Struct
 
 from psmr.errors import DiskFailed, Violation
 from psmr.storage.commit_mark import CommitMark
@@ -28,8 +29,7 @@ from psmr.storage.segments import Segments
 MARK_PERIOD_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Synced:
+class Synced(Struct, frozen=True, gc=False):
     """Everything up to `index` is written (and synced); `epoch` counts the cuts made before."""
 
     epoch: int
@@ -37,16 +37,14 @@ class Synced:
     term: int
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(Struct, frozen=True, gc=False):
     """Discard from `from_index`; when that is done, `synced` is so."""
 
     from_index: int
     synced: Synced
 
 
-@dataclass(frozen=True, slots=True)
-class _Stop:
+class _Stop(Struct, frozen=True, gc=False):
     """Write what was queued before this, then end."""
 
 

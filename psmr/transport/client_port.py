@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import zmq
+from msgspec import Struct
 
 from cdep import Service
 from psmr.transport import client_protocol as protocol
@@ -15,23 +15,20 @@ from psmr.transport.peers import bind
 _QUEUE_MESSAGES = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Greeted:
+class Greeted(Struct, frozen=True, gc=False):
     """A client of this very service says hello."""
 
     connection: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
+class Submitted(Struct, frozen=True, gc=False):
     """A client sent what begins like a batch."""
 
     connection: bytes
     batch: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StatusAsked:
+class StatusAsked(Struct, frozen=True, gc=False):
     """Somebody asks where the replica stands."""
 
     connection: bytes

@@ -8,11 +8,11 @@ blocks and may lose: the protocol above expects it. What does not decode is coun
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import zmq
+from msgspec import Struct
 
 from psmr.core.raft import Message
 from psmr.errors import ConfigurationError
@@ -43,8 +43,7 @@ class _Head(msgspec.Struct, array_like=True, gc=False):
     message: Content | None
 
 
-@dataclass(frozen=True, slots=True)
-class PeerMessage:
+class PeerMessage(Struct, frozen=True, gc=False):
     """One received message: `message` None means a payload to be ordered."""
 
     sender: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from psmr.core.raft.messages import AppendEntries, Message
 from psmr.core.raft.settings import Role
@@ -11,16 +11,14 @@ NOOP = b""
 """The payload of the entry that opens a leader's term: nothing to execute."""
 
 
-@dataclass(frozen=True, slots=True)
-class SaveHardState:
+class SaveHardState(Struct, frozen=True, gc=False):
     """Make term and vote durable before performing anything after it."""
 
     term: int
     voted_for: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(Struct, frozen=True, gc=False):
     """Write entries from `first_index` on; a sync may come later and is reported by `Synced`."""
 
     first_index: int
@@ -28,8 +26,7 @@ class Append:
     payloads: tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Truncate:
+class Truncate(Struct, frozen=True, gc=False):
     """Drop every entry from `from_index` on; never a committed one.
 
     It need not be durable at once, but after a crash a dropped entry must not stand behind one appended later.
@@ -38,31 +35,27 @@ class Truncate:
     from_index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True, gc=False):
     """Send a message without payloads. It may be lost, repeated or overtaken."""
 
     to: int
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class SendEntries:
+class SendEntries(Struct, frozen=True, gc=False):
     """Send this header followed by the payloads of `message.first_index` to `message.last_index`, from the log."""
 
     to: int
     message: AppendEntries
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(Struct, frozen=True, gc=False):
     """Every entry up to `index` is committed: it may be delivered, and stays for good."""
 
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class RoleChanged:
+class RoleChanged(Struct, frozen=True, gc=False):
     """Role, term or known leader changed; `leader` is None while none is known."""
 
     role: Role
@@ -70,16 +63,14 @@ class RoleChanged:
     leader: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True, gc=False):
     """The last `Propose`, of `count` payloads, was refused: this node does not lead. Nothing was appended."""
 
     count: int
     leader_hint: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ReadConfirmed:
+class ReadConfirmed(Struct, frozen=True, gc=False):
     """A replica that has delivered up to `index` has everything that was committed when `token` was asked for."""
 
     token: int
@@ -87,8 +78,7 @@ class ReadConfirmed:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReadRejected:
+class ReadRejected(Struct, frozen=True, gc=False):
     """This node does not lead, or no longer: ask the leader."""
 
     token: int

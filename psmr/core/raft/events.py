@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from psmr.core.raft.messages import Message
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True, gc=False):
     """The time is `now_us` on a clock that never goes back.
 
     The node knows no other time, so the runtime gives a tick before the other events of each wake-up, and at
@@ -18,15 +17,13 @@ class Tick:
     now_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Propose:
+class Propose(Struct, frozen=True, gc=False):
     """Append these payloads, in this order, if this node leads; otherwise `Rejected`."""
 
     payloads: tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ConfirmRead:
+class ConfirmRead(Struct, frozen=True, gc=False):
     """Up to which index must a replica have delivered to read what is committed now?
 
     Answered by `ReadConfirmed` or `ReadRejected`, at once or later, with `token` and `origin` as they are here: they
@@ -37,8 +34,7 @@ class ConfirmRead:
     origin: int
 
 
-@dataclass(frozen=True, slots=True)
-class Receive:
+class Receive(Struct, frozen=True, gc=False):
     """A message from another member; `payloads` are those of an `AppendEntries`, one for each of its entry terms."""
 
     sender: int
@@ -46,8 +42,7 @@ class Receive:
     payloads: tuple[object, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Synced:
+class Synced(Struct, frozen=True, gc=False):
     """The log is on disk up to `index`, whose entry had `term` when it was written.
 
     `truncations` is `Raft.truncations` as it was when the sync began. A notice from before the last truncation is
@@ -60,8 +55,7 @@ class Synced:
     truncations: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Unreachable:
+class Unreachable(Struct, frozen=True, gc=False):
     """Messages to `peer` were lost: send no entries ahead of its answers until the next one. A hint; optional."""
 
     peer: int

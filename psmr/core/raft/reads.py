@@ -8,7 +8,8 @@ later leader can have committed anything before the round began. One round serve
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from psmr.core.raft.effects import ReadConfirmed, ReadRejected
 
@@ -16,8 +17,7 @@ Request = tuple[int, int]
 """(token, origin), both the runtime's."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Struct, frozen=True, gc=False):
     """Requests that wait for a majority to answer `round`; `index` is what was committed when it began."""
 
     round: int
