@@ -30,6 +30,7 @@ from psmr.execution import replies
 from psmr.execution.generated import compiling, server_module
 from psmr.execution.interpreted import InterpretedMachine
 from psmr.execution.memory import Memory
+from psmr.execution.progress import EXECUTOR, completed, slowest
 from psmr.execution.refusals import refusing_what_does_not_compile
 from psmr.execution.ring import Ring
 from psmr.execution.waiting import rouse, rouse_for_room
@@ -38,8 +39,6 @@ from psmr.state.synchronised import fence_now, load, store
 
 RING_BYTES = 64 << 20
 RING_SOFT_BYTES = 4 << 20
-EXECUTOR = 0
-"""The worker that executes what is not worth meeting for."""
 _LOOK_S = 0.0005
 
 
@@ -106,6 +105,7 @@ class Engine:
         self._announced = 0
         self._synchronous = 0
         self._lacks_slots = False
+        self._free_before = 0
         self._width = Width(workers)
         self._choose = choose or self._width.choose
         self._processes: list[BaseProcess] = []
@@ -145,6 +145,7 @@ class Engine:
             rouse(memory.control, 0)
             rouse_for_room(memory.control, 0)
             headers = np.zeros(0, np.int64)
+            completed(memory.control, memory.slots, self.workers, 0)
             replies.blob_bytes(headers)
             replies.merge(headers, 0, 8, memory.ring, headers)
             store(memory.control + at.STOPPING, 1)
@@ -218,9 +219,10 @@ class Engine:
         """
         if stride > self.layout.stride:
             raise MalformedBatch(f"records of at most {self.layout.stride} bytes", f"{stride} bytes")
-        self._lacks_slots = not self._has_slot()
-        if self._lacks_slots:
+        if self._published - self._free_before >= at.SLOTS and not self._has_slot():
+            self._lacks_slots = True
             return False
+        self._lacks_slots = False
         records_bytes, blob_bytes = count * stride, len(blob)
         blob_place = records_bytes
         owners_place = (blob_place + blob_bytes + 7) & ~7
@@ -228,15 +230,16 @@ class Engine:
         if place is None:
             return False
         start = self.memory.ring + place
-        view = self.memory.region.at(start, owners_place)
-        view[:records_bytes] = records
-        view[blob_place : blob_place + blob_bytes] = blob
         owners = start + owners_place
+        view = self.memory.region.at(start, blob_place + blob_bytes)
+        view[:records_bytes] = records
+        if blob_bytes:
+            view[blob_place:] = blob
         self._admit(start, stride, count, start + blob_place, blob_bytes, owners)
-        reply_bytes = at.REPLIES_HEADER_BYTES + count * (4 + self.layout.reply_stride) + 8
-        reply_bytes += self.memory.get(self.memory.totals)
-        self._check_replies(count, reply_bytes)
-        synchronous = self.memory.get(self.memory.totals + 8)
+        reply_blob_bytes, synchronous = self.memory.words(self.memory.totals, 2)
+        reply_bytes = at.REPLIES_HEADER_BYTES + count * (4 + self.layout.reply_stride) + 8 + reply_blob_bytes
+        if reply_bytes > at.REPLY_RING_BYTES // 2:
+            raise self._too_long_replies(count, reply_bytes)
         self._synchronous += synchronous
         alone = self.workers > 1 and self._choose(synchronous, count) == 1
         self._write_slot(start, stride, start + blob_place, count, owners, now_us, reply_bytes, alone)
@@ -260,18 +263,18 @@ class Engine:
         if self._announced == self._published:
             return
         store(self.memory.control + at.PUBLISHED, self._published)
-        all_of_them = self._together > self._announced or self._published - self._slowest() > at.SLOTS // 2
+        all_of_them = (
+            self._together > self._announced
+            or self._published - slowest(self.memory.control, self.workers) > at.SLOTS // 2
+        )
         self._announced = self._published
         for worker in range(self.workers) if all_of_them else (EXECUTOR,):
             rouse(self.memory.control, worker)
 
     def _has_slot(self) -> bool:
         """Whether a descriptor is free: its batch's replies are collected, and no worker has it still to read."""
-        return self._published - min(self._collected, self._slowest()) < at.SLOTS
-
-    def _slowest(self) -> int:
-        """The slot before which no worker has anything left to read."""
-        return min(load(at.worker_line(self.memory.control, worker) + at.COMPLETED) for worker in range(self.workers))
+        self._free_before = min(self._collected, slowest(self.memory.control, self.workers))
+        return self._published - self._free_before < at.SLOTS
 
     def _admit(self, records: int, stride: int, count: int, blob: int, blob_bytes: int, owners: int) -> None:
         bad = self._module.admit(records, stride, count, blob, blob_bytes, self._table, owners, self.memory.totals)
@@ -282,22 +285,16 @@ class Engine:
                 f"a command of {self.service.name} with its arguments in range", f"row {bad}: {record.hex()}"
             )
 
-    def _check_replies(self, count: int, reply_bytes: int) -> None:
-        if reply_bytes > at.REPLY_RING_BYTES // 2:
-            self._ring.take_back()
-            raise MalformedBatch(
-                f"commands whose replies take at most {at.REPLY_RING_BYTES // 2} bytes; send fewer in one batch",
-                f"{count} commands with up to {reply_bytes} bytes of replies",
-            )
+    def _too_long_replies(self, count: int, reply_bytes: int) -> MalformedBatch:
+        self._ring.take_back()
+        return MalformedBatch(
+            f"commands whose replies take at most {at.REPLY_RING_BYTES // 2} bytes; send fewer in one batch",
+            f"{count} commands with up to {reply_bytes} bytes of replies",
+        )
 
     def completed(self) -> int:
         """How many slots are completed, by all workers or by the one that executed them alone."""
-        lines = [at.worker_line(self.memory.control, worker) for worker in range(self.workers)]
-        by_executor = load(lines[EXECUTOR] + at.COMPLETED)
-        slot = max(self._collected, min(load(line + at.COMPLETED) for line in lines))
-        while slot < by_executor and self._slots[slot - self._collected].alone:
-            slot += 1
-        return slot
+        return completed(self.memory.control, self.memory.slots, self.workers, self._collected)
 
     def collect(self) -> list[Executed]:
         """The replies of batches completed since the last call, in log order."""
@@ -317,15 +314,15 @@ class Engine:
 
     def _reply(self, slot: _Slot) -> bytes:
         memory, stride = self.memory, self.layout.reply_stride
-        workers = [EXECUTOR] if slot.alone else range(self.workers)
-        headers = [memory.reply_rings[worker] + self._reply_start(worker) for worker in workers]
-        busy_ns = sum(memory.get(header + at.REPLIES_BUSY_NS) for header in headers)
-        self._width.observe(len(headers), slot.synchronous, slot.count, busy_ns)
-        if len(headers) == 1:
-            records = memory.get(headers[0] + at.REPLIES_RECORDS)
-            blob = memory.get(headers[0] + at.REPLIES_BLOB_BYTES)
+        if slot.alone or self.workers == 1:
+            header = memory.reply_rings[EXECUTOR] + self._reply_start(EXECUTOR)
+            _, blob, records, _, _, busy_ns = memory.words(header, at.REPLIES_WORDS)
+            self._width.observe(1, slot.synchronous, slot.count, busy_ns)
             body: Any = memory.region.at(records, slot.count * stride + blob)
         else:
+            headers = [memory.reply_rings[worker] + self._reply_start(worker) for worker in range(self.workers)]
+            busy_ns = sum(memory.get(header + at.REPLIES_BUSY_NS) for header in headers)
+            self._width.observe(self.workers, slot.synchronous, slot.count, busy_ns)
             starts = np.array(headers, np.int64)
             blob = int(replies.blob_bytes(starts))
             merged = np.empty(slot.count * stride + blob, np.uint8)
@@ -335,8 +332,7 @@ class Engine:
         return b"".join((REPLY_HEADER.pack(slot.session, slot.sequence, status, stride, slot.count, blob, 0), body))
 
     def _reply_start(self, worker: int) -> int:
-        starts = self.memory.get(self.memory.frames[worker] + at.FRAME_REPLY_STARTS)
-        return self.memory.get(starts + 8 * (self._collected % at.SLOTS))
+        return self.memory.get(self.memory.reply_starts[worker] + 8 * (self._collected % at.SLOTS))
 
     def want_bell(self) -> bool:
         """Ask to be rung through `bell`; False if sleeping would be wrong: something is completed, or there is room again."""

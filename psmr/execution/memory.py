@@ -17,6 +17,7 @@ from psmr.state.region import PAGE_BYTES, Region
 from psmr.state.scratch import Scratch
 
 TOTALS_BYTES = 16
+_SLOT = struct.Struct(f"<{at.SLOT_WORDS}q")
 
 
 class Memory:
@@ -39,6 +40,7 @@ class Memory:
         self.frames = [self.region.take(at.FRAME_TOTAL_BYTES) for _ in range(workers)]
         self.staging = [self.region.take(STAGING_BYTES) for _ in range(workers)]
         self.reply_rings = [self.region.take(at.REPLY_RING_BYTES) for _ in range(workers)]
+        self.reply_starts: list[int] = []
         self._lay_frames(layout)
         self.bases = tuple(self._lay_state())
 
@@ -57,7 +59,8 @@ class Memory:
             self.set(frame + at.FRAME_REPLY_RING, self.reply_rings[worker])
             self.set(frame + at.FRAME_REPLY_RING_BYTES, at.REPLY_RING_BYTES)
             self.set(frame + at.FRAME_REPLY_SOFT_BYTES, at.REPLY_RING_SOFT_BYTES)
-            self.set(frame + at.FRAME_REPLY_STARTS, self.region.take(8 * at.SLOTS))
+            self.reply_starts.append(self.region.take(8 * at.SLOTS))
+            self.set(frame + at.FRAME_REPLY_STARTS, self.reply_starts[worker])
             self.set(frame + at.FRAME_REPLY_STRIDE, layout.reply_stride)
 
     def _lay_state(self) -> list[int]:
@@ -81,6 +84,11 @@ class Memory:
         """The aligned word at `address`."""
         return self.region.word(address)
 
+    def words(self, address: int, count: int) -> list[int]:
+        """`count` aligned words from `address` on."""
+        place = (address - self.region.address) >> 3
+        return self.region.words[place : place + count].tolist()
+
     def set(self, address: int, value: int) -> None:
         """Set an aligned word that no other process reads yet, or that only the calling process writes."""
         self.region.words[(address - self.region.address) >> 3] = value
@@ -88,7 +96,7 @@ class Memory:
     def write_slot(self, slot: int, *words: int) -> None:
         """Fill a slot's descriptor; it is read only once it is published."""
         place = self.slots + (slot % at.SLOTS) * at.SLOT_BYTES
-        self.region.at(place, 8 * at.SLOT_WORDS)[:] = struct.pack(f"<{at.SLOT_WORDS}q", *words)
+        _SLOT.pack_into(self.region.memory, place - self.region.address, *words)
 
     def access(self, worker: int) -> Access:
         """Interpreted access for one worker."""
