@@ -298,6 +298,8 @@ class Engine:
 
     def collect(self) -> list[Executed]:
         """The replies of batches completed since the last call, in log order."""
+        if self._collected == self._published:
+            return []
         done = self.completed()
         if done == self._collected:
             return []

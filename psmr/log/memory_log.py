@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 from psmr.log.port import Entry, LogStatus
@@ -45,7 +45,7 @@ class MemoryLog:
     def sources(self) -> Sequence[Any]:
         return ()
 
-    def step(self, now_us: int) -> int:
+    def step(self, now_us: int, ready: Container[Any] | None = None) -> int:
         return now_us + _LATER_US
 
     def status(self) -> LogStatus:

@@ -15,7 +15,7 @@ among crashing members or lying ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -71,8 +71,11 @@ class OrderedLog(Protocol):
     def sources(self) -> Sequence[Any]:
         """File descriptors and zmq sockets; `step` is to be called when one is readable."""
 
-    def step(self, now_us: int) -> int:
-        """Do what there is to do; the time, on the same clock, by which to call again at the latest."""
+    def step(self, now_us: int, ready: Container[Any] | None = None) -> int:
+        """Do what there is to do; the time, on the same clock, by which to call again at the latest.
+
+        `ready` says which of `sources` were found readable: the others are not looked at. None: all are.
+        """
 
     def status(self) -> LogStatus:
         """Where the log stands."""

@@ -12,7 +12,7 @@ What a follower takes in it forwards to the leader, payloads and questions alike
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, cast
 
 from msgspec import Struct, structs
@@ -157,19 +157,14 @@ class RaftLog:
         """The peers' socket, and the descriptor that tells of finished writes."""
         return (self._links.inbox, self._store.fileno())
 
-    def step(self, now_us: int) -> int:
+    def step(self, now_us: int, ready: Container[Any] | None = None) -> int:
         """Take in time, writes, messages and payloads, in this order."""
         self._perform(self._raft.handle(Tick(now_us)))
-        self._take_synced()
-        more = False
-        for _ in range(_MESSAGES_PER_STEP):
-            message = self._links.receive()
-            if message is None:
-                break
-            self._take(message)
-        else:
-            more = True
-        self._take_synced()
+        if ready is None or self._store.fileno() in ready or self._store.has_synced:
+            self._take_synced()
+        more = (ready is None or self._links.inbox in ready) and self._take_messages()
+        if self._store.has_synced:
+            self._take_synced()
         if self._waiting:
             self._propose()
         while self._store.has_synced:
@@ -179,6 +174,15 @@ class RaftLog:
             self._perform(self._raft.handle(ConfirmRead(token, origin)))
         expiry_us = self._questions.expire(now_us)
         return 0 if more else min(self._raft.next_deadline_us, expiry_us)
+
+    def _take_messages(self) -> bool:
+        """The messages that are there, up to a number; whether there may be more."""
+        for _ in range(_MESSAGES_PER_STEP):
+            message = self._links.receive()
+            if message is None:
+                return False
+            self._take(message)
+        return True
 
     def _take_synced(self) -> None:
         synced = self._store.take_synced()

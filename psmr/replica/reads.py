@@ -67,6 +67,11 @@ class Reads:
         return bool(self._new)
 
     @property
+    def confirmed(self) -> bool:
+        """Whether reads wait for what they were confirmed at to be delivered."""
+        return bool(self._confirmed)
+
+    @property
     def next_due_us(self) -> int:
         """When the first of those held is overdue, at the earliest."""
         return self._due_us if self._held_bytes else _NEVER_US

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import zmq
@@ -74,16 +74,17 @@ class Replica:
         """Serve until stopped. Raises WorkerDied, and what the log raises when its disk fails."""
         poller = self._poller()
         sentinels = set(self._engine.sentinels)
+        ready: set[Any] = set()
         while not self._stopping:
-            deadline_us = self._turn()
+            deadline_us = self._turn(ready)
             if not self._engine.want_bell():
                 deadline_us = 0
             wait_ms = min(max(0, deadline_us - self._clock_us() + 999) // 1000, 1000)
-            for source, _ in poller.poll(wait_ms):
-                if source == self._engine.bell:
-                    self._engine.silence_bell()
-                elif source in sentinels:
-                    self._worker_died()
+            ready = {source for source, _ in poller.poll(wait_ms)}
+            if self._engine.bell in ready:
+                self._engine.silence_bell()
+            if not sentinels.isdisjoint(ready):
+                self._worker_died()
 
     def _poller(self) -> zmq.Poller:
         poller = zmq.Poller()
@@ -91,11 +92,11 @@ class Replica:
             poller.register(source, zmq.POLLIN)
         return poller
 
-    def _turn(self) -> int:
+    def _turn(self, ready: Container[Any]) -> int:
         """Everything that is ready, once; when to take the next turn at the latest."""
-        more = self._take_requests()
+        more = self._port.socket in ready and self._take_requests()
         self._ask_for_reads()
-        deadline_us = min(self._log.step(self._clock_us()), self._reads.next_due_us)
+        deadline_us = min(self._log.step(self._clock_us(), ready), self._reads.next_due_us)
         self._take_confirmed()
         self._answer()
         self._start_reads()
@@ -180,7 +181,7 @@ class Replica:
 
     def _start_reads(self) -> None:
         """Hand reads to delivery that have waited for enough; all delivered so far must have been decided for that."""
-        if self._delivery.wants_entries and not self._digest_asked:
+        if self._reads.confirmed and self._delivery.wants_entries and not self._digest_asked:
             ready = self._reads.ready(self._delivery.delivered, self._delivery.sessions)
             if ready:
                 self._delivery.read(*ready)

@@ -97,7 +97,10 @@ class LogWriter:
             raise
 
     def fileno(self) -> int:
-        """Readable when `take_report` has something to say or `check` something to raise."""
+        """Readable when the thread has written something, or ended: `take_reports` says what, or raises.
+
+        Without a thread it never is: whoever hands records over knows that they are written.
+        """
         return self._event_fd
 
     def take_reports(self) -> list[Synced]:
@@ -175,7 +178,8 @@ class LogWriter:
 
     def _report(self, synced: Synced) -> None:
         self._reports.append(synced)
-        os.eventfd_write(self._event_fd, 1)
+        if self._thread is not None:
+            os.eventfd_write(self._event_fd, 1)
 
     def _save_mark_finally(self) -> None:
         try:
