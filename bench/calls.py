@@ -20,6 +20,7 @@ from apps.kv import IntegerKV
 from bench._digests import digests
 from bench._machine import machine
 from bench._measurement import Spread, percentile
+from bench._plot import Plot
 from psmr.client.connecting import connect
 from psmr.cluster.local import LocalCluster
 
@@ -127,6 +128,25 @@ def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
             )
         )
     return rows
+
+
+def plots(result: dict[str, Any]) -> list[Plot]:
+    """Throughput and latency by callers that await; the one that pipelines stands in the table alone."""
+    awaiting: dict[str, list[dict[str, Any]]] = {}
+    for row in result["rows"]:
+        if row["how"] == "awaiting":
+            awaiting.setdefault(row["durability"], []).append(row)
+    rates = {name: [(row["callers"], row["calls_per_s"]) for row in rows] for name, rows in awaiting.items()}
+    latencies = {
+        f"{name}, {share}": [(row["callers"], row["latency_us"][share] / 1000) for row in rows]
+        for share in ("p50", "p99")
+        for name, rows in awaiting.items()
+    }
+    note = "each awaits one call after the other"
+    return [
+        Plot("Calls by callers", "callers", "calls/s", rates, log_x=True, log_y=True, note=note),
+        Plot("Latency of a call by callers", "callers", "ms", latencies, log_x=True, log_y=True, note=note),
+    ]
 
 
 def passed(result: dict[str, Any]) -> bool:

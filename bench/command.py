@@ -1,4 +1,8 @@
-"""`psmr bench NAME`: run one benchmark, print its table, write its JSON."""
+"""`psmr bench NAME`: run one benchmark, print its tables, write its JSON, draw its curves.
+
+A benchmark is a module with a `QUESTION`, `run(quick, say) -> result`, `table(result)` and `passed(result)`. It may have
+`more_tables(result)`, each table by its title, and `plots(result)`.
+"""
 
 from __future__ import annotations
 
@@ -11,34 +15,78 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench._plot import check_drawable, draw
 from psmr.cli.files import write_whole
+from psmr.cli.output import console
+from psmr.errors import ConfigurationError
 
 EXIT_FAILED = 1
 STANDARD_OUTPUT = Path("-")
 
 
-def run_bench(name: str, json_file: Path | None, quick: bool) -> int:
-    """Run benchmark `name`; 0 when its answers were right as well as measured."""
+def run_bench(name: str, json_file: Path | None, quick: bool, plot_file: Path | None = None) -> int:
+    """Run benchmark `name`; 0 when its answers were right as well as measured.
+
+    Its curves are drawn to `plot_file`, or beside a named `json_file`. Raises ConfigurationError, before it measures, if
+    `plot_file` cannot be drawn.
+    """
     module = importlib.import_module(f"bench.{name}")
-    progress = Console(stderr=True)
-    result = module.run(quick, lambda text: progress.print(f"{name}: {text}", style="dim", highlight=False))
+    if plot_file:
+        _check_drawable(name, module, plot_file)
+    progress = Console(stderr=True, highlight=False, soft_wrap=True)
+    result = module.run(quick, lambda text: progress.print(f"{name}: {text}", style="dim", markup=False))
     if json_file == STANDARD_OUTPUT:
         print(json.dumps(result, indent=2))
     else:
         _show(name, module, result)
         if json_file:
             write_whole(json_file, json.dumps(result, indent=2) + "\n", what="measurements", starts_with="{")
-            progress.print(f"written to {json_file}", highlight=False)
+            progress.print(f"written to {json_file}", markup=False)
+    if plot_file:
+        _draw(module, result, plot_file, progress)
+    elif hasattr(module, "plots") and json_file != STANDARD_OUTPUT:
+        _draw_beside(module, result, json_file, progress)
     return 0 if module.passed(result) else EXIT_FAILED
 
 
+def _check_drawable(name: str, module: ModuleType, plot_file: Path) -> None:
+    if not hasattr(module, "plots"):
+        raise ConfigurationError(
+            f"bench {name}: expected curves to draw, found a benchmark that has none: leave --plot out"
+        )
+    check_drawable(plot_file)
+
+
+def _draw(module: ModuleType, result: dict[str, Any], plot_file: Path, progress: Console) -> None:
+    draw(module.plots(result), plot_file)
+    progress.print(f"drawn to {plot_file}", markup=False)
+
+
+def _draw_beside(module: ModuleType, result: dict[str, Any], json_file: Path | None, progress: Console) -> None:
+    """Draw unasked where a file was asked for; the figures are safe, so a drawing that fails is only said."""
+    if json_file is None:
+        progress.print("--plot FILE.svg draws its curves", style="dim", markup=False)
+        return
+    try:
+        _draw(module, result, json_file.with_suffix(".svg"), progress)
+    except ConfigurationError as error:
+        progress.print(f"not drawn: {error}", markup=False)
+
+
 def _show(name: str, module: ModuleType, result: dict[str, Any]) -> None:
-    console = Console()
-    heading, *rows = module.table(result)
-    table = Table(title=f"{name}: {module.QUESTION}", title_justify="left")
+    screen = console()
+    _print_table(screen, f"{name}: {module.QUESTION}", module.table(result))
+    if hasattr(module, "more_tables"):
+        for title, rows in module.more_tables(result).items():
+            _print_table(screen, title, rows)
+    screen.print(" · ".join(f"{key} {value}" for key, value in result["machine"].items()))
+
+
+def _print_table(screen: Console, title: str, rows: list[tuple[str, ...]]) -> None:
+    heading, *others = rows
+    table = Table(title=title, title_justify="left")
     for text in heading:
         table.add_column(text)
-    for row in rows:
+    for row in others:
         table.add_row(*row)
-    console.print(table)
-    console.print(" · ".join(f"{key} {value}" for key, value in result["machine"].items()), highlight=False)
+    screen.print(table)

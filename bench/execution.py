@@ -21,6 +21,7 @@ import xxhash
 
 from bench._machine import machine
 from bench._measurement import Spread
+from bench._plot import Plot
 from bench._work import CELLS, Work
 from cdep import service_of
 from proxies.layout import layout_of
@@ -214,6 +215,25 @@ def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
             )
         )
     return rows
+
+
+def plots(result: dict[str, Any]) -> list[Plot]:
+    """For each handler, number of workers and service time: what both ways win, by the share of dependent commands."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in result["rows"]:
+        # An interpreted command takes what it takes, measured anew in each row: not a time that was chosen.
+        length = f" of {row['service_ns']:,} ns" if row["handler"] == "compiled" else ""
+        found.setdefault(f"{row['workers']} workers, {row['handler']} commands{length}", []).append(row)
+    names = {"paper": "paper_ratio", "combining": "psmr_ratio", "Amdahl's bound": "amdahl"}
+    return [
+        Plot(
+            title,
+            "share of dependent commands",
+            "× one thread",
+            {name: [(row["dependent_share"], row[key]) for row in rows] for name, key in names.items()},
+        )
+        for title, rows in found.items()
+    ]
 
 
 def passed(result: dict[str, Any]) -> bool:

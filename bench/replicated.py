@@ -1,142 +1,211 @@
 """What does replication cost, end to end? Commands a second and latency through the generated client proxy.
 
-One client sends columns of commands on integer keys, `window` columns in flight. *mixed*: half gets, half puts, all in the log;
-three replicas order, store (`fdatasync` before a replica acknowledges) and execute each of them. *reads*: gets only, which
-need no entry, at the leader or at a follower. Every run ends with the replicas' digests compared: a figure counts only if all
-executed the same.
+Closed loop: one client keeps `window` columns of `batch` commands unanswered. *mixed*: half gets, half puts on integer keys,
+all in the log; three replicas order, store (`fdatasync` before a replica acknowledges) and execute each of them. *reads*: gets
+only, which need no entry, at the leader or at a follower. *writes*: puts of 32 bytes under keys of 16. Around the default of
+1,024 commands a column, window 16, three replicas, one of these varies at a time.
+
+Open loop: commands of 100 bytes are due at a fixed rate, and latency runs from the time at which each was due, so that
+stalls count. See `bench/_open_loop.py`.
+
+Every configuration ends with the replicas' digests compared: a figure counts only if all executed the same. Where each
+nanosecond of processor goes is read from the kernel around the runs: `bench/_cpu.py`.
 """
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+import gc
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from apps.kv import IntegerKV
+from bench._cpu import cpu_table
 from bench._digests import digests
+from bench._load import SERVICES, Load, measure
 from bench._machine import machine
-from bench._measurement import Spread, percentile
-from psmr.client.connecting import connect_blocking
+from bench._measurement import Spread
+from bench._open_loop import PERCENTILES
+from bench._plot import Plot
+from bench._rate import Rate, measure_rate
+from bench._records import Messages
+from bench._replicated_plots import plots_of
+from cdep import StateMachine
 from psmr.cluster.local import LocalCluster
 
 QUESTION = "what does replication cost?"
+BATCHES = (1, 16, 64, 256, 1024, 4096)
+WINDOWS = (1, 4, 16, 64)
+REPLICAS = (1, 3, 5)
+RATES = (10_000, 30_000, 100_000, 200_000, 400_000)
+AHEAD = (1, 2, 4)
 
+_QUICK: dict[str, Any] = {"warm_up_s": 0.1, "seconds": 0.3, "runs": 1}
+_SWEEP: dict[str, Any] = {"warm_up_s": 0.2, "seconds": 0.5, "runs": 3}
 
-@dataclass(frozen=True, slots=True)
-class Load:
-    """One configuration to measure."""
-
-    replicas: int = 3
-    workers: int = 1
-    durability: str = "disk"
-    batch: int = 1024
-    window: int = 16
-    keys: int = 100_000
-    warm_up_s: float = 1.0
-    seconds: float = 4.0
-    runs: int = 5
-    commands: str = "mixed"
-    at: str = "leader"
+_Cluster = tuple[type[StateMachine], int, int, str]
+"""Service, replicas, workers, durability: configurations that have these in common are measured on one cluster."""
 
 
 def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
-    """Measure, durable and in memory, then reads; the durable figures stand at the top of the result."""
-    load = Load(warm_up_s=0.2, seconds=0.5, runs=1) if quick else Load()
-    loads = [replace(load, durability=durability) for durability in ("disk", "memory")]
-    loads += [replace(load, commands="reads", at=at) for at in ("leader", "follower")]
-    rows = [measure(one, say) for one in loads]
-    return {"bench": "replicated", "question": QUESTION, "machine": machine(), **rows[0], "rows": rows}
-
-
-def measure(load: Load, say: Callable[[str], None]) -> dict[str, Any]:
-    """One configuration: `runs` runs on one cluster, their median throughput, the latencies of all."""
-    throughput: list[float] = []
-    latencies_us: list[float] = []
-    with LocalCluster(
-        IntegerKV, name="bench", replicas=load.replicas, workers=load.workers, durability=load.durability
-    ) as cluster:
-        what = f"{load.durability}, {load.commands} at the {load.at}"
-        say(f"{what}: starting {load.replicas} replicas")
-        leader = cluster.wait_ready()
-        place = leader if load.at == "leader" else next(replica for replica in cluster.ids if replica != leader)
-        address = cluster.addresses[cluster.ids.index(place)]
-        with connect_blocking(
-            IntegerKV, address, window=load.window, prefer_leader=False, reads_in_log=load.commands == "mixed"
-        ) as kv:
-            columns = _columns(load)
-            for keys, values in columns:
-                kv.put.many(keys, values)
-            _drive(kv, columns, load, load.warm_up_s)
-            for number in range(load.runs):
-                commands_per_s, taken = _drive(kv, columns, load, load.seconds)
-                say(f"{what}, run {number + 1} of {load.runs}: {commands_per_s:,.0f} commands/s")
-                throughput.append(commands_per_s)
-                latencies_us += taken
-        taken_digests = digests(cluster)
-    spread = Spread(tuple(throughput))
+    """Measure each configuration; the first, durable and mixed, stands at the top of the result as well."""
+    # As any server in Python does: a full collection looks through every import and stops the client for 100 ms.
+    gc.collect()
+    gc.freeze()
+    loads = [replace(load, **_QUICK) for load in headlines()[:-1]] if quick else [*headlines(), *sweeps()]
+    rates = [Rate(**_QUICK)] if quick else open_loops()
+    found = _measure_all(loads, rates, say)
+    rows = [found[load] for load in loads]
     return {
-        "commands_per_s": round(spread.median),
-        "runs_per_s": [round(run) for run in spread.runs],
-        "latency_us": {"p50": round(percentile(latencies_us, 0.5)), "p99": round(percentile(latencies_us, 0.99))},
-        "digests": taken_digests,
-        "digests_equal": len(set(taken_digests)) == 1 and len(taken_digests) == load.replicas,
-        **asdict(load),
+        "bench": "replicated",
+        "question": QUESTION,
+        "machine": machine(),
+        **rows[0],
+        "rows": rows,
+        "open_loop": [found[rate] for rate in rates],
     }
 
 
-def _columns(load: Load) -> list[tuple[Any, Any]]:
-    """Keys and values to send in turn, drawn before the clock runs."""
-    random = np.random.default_rng(1)
-    draw = [random.integers(0, load.keys, load.batch, dtype=np.uint64) for _ in range(64)]
-    return [(keys, keys * np.uint64(3)) for keys in draw]
+def headlines() -> list[Load]:
+    """The configurations that are quoted."""
+    mixed = [Load(durability=durability) for durability in ("disk", "memory")]
+    reads = [Load(commands="reads", at=at) for at in ("leader", "follower")]
+    return mixed + reads + [Load(commands="writes", durability=durability) for durability in ("disk", "memory")]
 
 
-def _drive(kv: Any, columns: list[tuple[Any, Any]], load: Load, seconds: float) -> tuple[float, list[float]]:
-    """Closed loop of `window` columns: (commands/s, latency of each column in microseconds)."""
-    flying: deque[tuple[float, Any]] = deque()
-    latencies_us: list[float] = []
-    started = time.perf_counter()
-    sent = 0
-    while (now := time.perf_counter()) - started < seconds or flying:
-        if now - started < seconds and len(flying) < load.window:
-            keys, values = columns[sent % len(columns)]
-            # Half of the commands read: every row of a column is the same command, so columns alternate.
-            is_read = load.commands == "reads" or sent % 2
-            pending = kv.get.submit(keys) if is_read else kv.put.submit(keys, values)
-            flying.append((now, pending))
-            sent += 1
-            continue
-        began, pending = flying.popleft()
-        pending.result().check()
-        latencies_us.append((time.perf_counter() - began) * 1e6)
-    return len(latencies_us) * load.batch / (time.perf_counter() - started), latencies_us
+def sweeps() -> list[Load]:
+    """One thing at a time varied around the default, which is among the headlines."""
+    default = Load(**_SWEEP)
+    varied = [
+        *(replace(default, batch=batch) for batch in BATCHES if batch != default.batch),
+        *(replace(default, window=window) for window in WINDOWS if window != default.window),
+        *(replace(default, replicas=replicas) for replicas in REPLICAS if replicas != default.replicas),
+    ]
+    return [replace(load, durability=durability) for durability in ("disk", "memory") for load in varied]
+
+
+def open_loops() -> list[Rate]:
+    """The rate that is quoted, in memory and durable; then other rates, and other numbers of columns ahead."""
+    default = Rate()
+    brief = Rate(warm_up_s=0.3, seconds=1.0, runs=2)
+    return [
+        default,
+        replace(default, durability="disk"),
+        *(replace(brief, rate_per_s=rate) for rate in RATES if rate != default.rate_per_s),
+        *(replace(brief, ahead=ahead) for ahead in AHEAD if ahead != default.ahead),
+    ]
+
+
+def _measure_all(
+    loads: Iterable[Load], rates: Iterable[Rate], say: Callable[[str], None]
+) -> dict[Load | Rate, dict[str, Any]]:
+    """A row for each, with one cluster started for all that can be measured on it."""
+    groups: dict[_Cluster, list[Load | Rate]] = {}
+    wanted: list[Load | Rate] = [*loads, *rates]
+    for one in wanted:
+        service = SERVICES[one.commands] if isinstance(one, Load) else Messages
+        groups.setdefault((service, one.replicas, one.workers, one.durability), []).append(one)
+    found: dict[Load | Rate, dict[str, Any]] = {}
+    for cluster, members in groups.items():
+        found |= _measure_on(cluster, members, say)
+    return found
+
+
+def _measure_on(
+    wanted: _Cluster, members: list[Load | Rate], say: Callable[[str], None]
+) -> dict[Load | Rate, dict[str, Any]]:
+    service, replicas, workers, durability = wanted
+    found: dict[Load | Rate, dict[str, Any]] = {}
+    with LocalCluster(service, name="bench", replicas=replicas, workers=workers, durability=durability) as cluster:
+        say(f"{durability}, {service.__name__}: starting {replicas} replicas")
+        leader = cluster.wait_ready()
+        for one in members:
+            if isinstance(one, Load):
+                found[one] = measure(one, cluster, leader, say)
+            else:
+                found[one] = measure_rate(one, cluster, leader, say)
+        taken = digests(cluster)
+    equal = len(set(taken)) == 1 and len(taken) == replicas
+    return {one: {**row, "digests": taken, "digests_equal": equal} for one, row in found.items()}
 
 
 def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
     """Rows for people: the first is the heading."""
     rows: list[tuple[str, ...]] = [
-        ("commands", "durability", "replicas", "commands/s, median (least … most)", "p50", "p99", "digests")
+        (
+            "commands",
+            "durability",
+            "replicas",
+            "batch",
+            "window",
+            "commands/s, median (least … most)",
+            "p50",
+            "p99",
+            "digests",
+        )
     ]
     for row in result["rows"]:
-        latency = row["latency_us"]
         rows.append(
             (
                 f"{row['commands']}, {row['at']}",
                 row["durability"],
                 str(row["replicas"]),
+                f"{row['batch']:,}",
+                str(row["window"]),
                 Spread(tuple(row["runs_per_s"])).text(""),
-                f"{latency['p50'] / 1000:.2f} ms",
-                f"{latency['p99'] / 1000:.2f} ms",
-                "equal" if row["digests_equal"] else "DIFFER",
+                *(_milliseconds(row["latency_us"][name]) for name in ("p50", "p99")),
+                _verdict(row),
             )
         )
     return rows
 
 
+def more_tables(result: dict[str, Any]) -> dict[str, list[tuple[str, ...]]]:
+    """The open loop, and where the processor's time goes, each by its title."""
+    heading = ("commands/s", "durability", "ahead", "commands a column", *PERCENTILES, "p50 of it gathering", "digests")
+    rows: list[tuple[str, ...]] = [heading]
+    for row in result["open_loop"]:
+        rows.append(
+            (
+                f"{row['rate_per_s']:,}",
+                row["durability"],
+                str(row["ahead"]),
+                f"{row['commands_per_column']:.0f}",
+                *(_milliseconds(row["latency_us"][name]) for name in PERCENTILES),
+                _milliseconds(row["gathering_us"]["p50"]),
+                _verdict(row),
+            )
+        )
+    return {
+        "open loop, commands of 100 bytes: latency from the time each was due": rows,
+        "where the processor's time goes: ns a command": cpu_table(_quoted(result)),
+    }
+
+
+def _quoted(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The rows that are quoted, by a name for each."""
+    default = Load()
+    rows = {
+        f"{row['commands']}\n{row['at'] if row['commands'] == 'reads' else row['durability']}": row
+        for row in reversed(result["rows"])
+        if (row["batch"], row["window"], row["replicas"]) == (default.batch, default.window, default.replicas)
+    }
+    rate = {f"open loop\n{row['durability']}": row for row in reversed(result["open_loop"][:2])}
+    return dict(reversed([*rate.items(), *rows.items()]))
+
+
+def plots(result: dict[str, Any]) -> list[Plot]:
+    """Throughput and latency by what varies; latency of the open loop."""
+    return plots_of(result, Load())
+
+
+def _milliseconds(time_us: float) -> str:
+    return f"{time_us / 1000:.2f} ms"
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    return "equal" if row["digests_equal"] else "DIFFER"
+
+
 def passed(result: dict[str, Any]) -> bool:
     """Whether the figures may be believed: all replicas did the same."""
-    return all(row["digests_equal"] for row in result["rows"])
+    return all(row["digests_equal"] for row in (*result["rows"], *result["open_loop"]))

@@ -36,6 +36,10 @@ def bench(
     quick: Annotated[
         bool, typer.Option("--quick", help="Shortened, to see that it runs; the figures mean little.")
     ] = False,
+    plot_file: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="Draw its curves there, as SVG or PNG; needs matplotlib."),
+    ] = None,
 ) -> int:
     """Measure something: what replication costs, where parallelism collapses, ...
 
@@ -58,7 +62,7 @@ def bench(
     with leaving_at_once():
         command = importlib.import_module("bench.command")
         importlib.import_module(f"bench.{name}")
-    return int(command.run_bench(name, json_file, quick))
+    return int(command.run_bench(name, json_file, quick, plot_file))
 
 
 def complete_json(words: list[str]) -> list[str]:

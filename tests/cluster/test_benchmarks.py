@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
+import xml.etree.ElementTree as Xml
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from psmr.cli.arguments import benchmark_names
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+_REPLICAS = ("leader", "follower 1", "follower 2")
 
 
 @pytest.mark.parametrize("name", benchmark_names())
@@ -23,7 +28,20 @@ def test_it_runs_and_its_answers_are_right(name: str, tmp_path: Path) -> None:
     result = json.loads(file.read_text())
     assert result["bench"] == name
     assert result["machine"]["cores"] >= 1
+    if hasattr(importlib.import_module(f"bench.{name}"), "plots"):
+        assert Xml.parse(file.with_suffix(".svg")).getroot().tag.endswith("svg")
     if name == "replicated":
-        assert {"commands_per_s", "durability", "replicas", "latency_us", "digests_equal"} <= set(result)
-        assert (result["durability"], result["replicas"], result["digests_equal"]) == ("disk", 3, True)
-        assert {"p50", "p99"} == set(result["latency_us"])
+        _check_replicated(result)
+
+
+def _check_replicated(result: dict[str, Any]) -> None:
+    assert {"commands_per_s", "durability", "replicas", "latency_us", "digests_equal"} <= set(result)
+    assert (result["durability"], result["replicas"], result["digests_equal"]) == ("disk", 3, True)
+    assert {"p50", "p99"} == set(result["latency_us"])
+    roles = {"client loop", *(f"{one} {part}" for one in _REPLICAS for part in ("loop", "workers"))}
+    assert roles <= set(result["cpu_ns_per_command"])
+    assert [row["commands"] for row in result["rows"]] == ["mixed", "mixed", "reads", "reads", "writes"]
+    (rate,) = result["open_loop"]
+    assert list(rate["latency_us"]) == ["p50", "p99", "p99.9", "p99.99", "max"]
+    assert list(rate["latency_us"].values()) == sorted(rate["latency_us"].values())
+    assert (rate["rate_per_s"], rate["command_bytes"], rate["digests_equal"]) == (100_000, 100, True)
