@@ -93,7 +93,7 @@ class _Replica:
 
     def _take_turns(self, batch: Encoded, run: Callable[[int], None]) -> list[bytes]:
         engine = self._engine
-        if not engine.offer(1, 1, engine.layout.stride, batch.count, batch.records, batch.blob, 0):
+        if not engine.offer(1, 1, len(batch.records) // batch.count, batch.count, batch.records, batch.blob, 0):
             raise AssertionError("lines: expected room for a batch in an idle engine, found none")
         synchronous = self._memory.get(self._memory.totals + 8)
         if synchronous:

@@ -27,7 +27,8 @@ from psmr.execution.layout import (
     FRAME_ROW,
     FRAME_STRIDE,
 )
-from psmr.execution.schedule import begin, finish, seek
+from psmr.execution.schedule import begin, finish
+from psmr.execution.schedule import seek_at_once as seek
 from psmr.state import words
 from psmr.state.byte_values import address_of, byte_value_at, length_of
 from psmr.state.compiled_containers import require

@@ -33,6 +33,7 @@ from psmr.execution.memory import Memory
 from psmr.execution.progress import EXECUTOR, completed, slowest
 from psmr.execution.refusals import refusing_what_does_not_compile
 from psmr.execution.ring import Ring
+from psmr.execution.row_index import index_bytes, index_rows
 from psmr.execution.waiting import rouse, rouse_for_room
 from psmr.execution.worker import work
 from psmr.state.synchronised import fence_now, load, store
@@ -144,6 +145,7 @@ class Engine:
             self._module.admit(memory.ring, 8, 0, memory.ring, 0, self._table, memory.ring, memory.totals)
             rouse(memory.control, 0)
             rouse_for_room(memory.control, 0)
+            index_rows(memory.ring, 0, self.workers)
             headers = np.zeros(0, np.int64)
             completed(memory.control, memory.slots, self.workers, 0)
             replies.blob_bytes(headers)
@@ -226,7 +228,7 @@ class Engine:
         records_bytes, blob_bytes = count * stride, len(blob)
         blob_place = records_bytes
         owners_place = (blob_place + blob_bytes + 7) & ~7
-        place = self._ring.take(owners_place + 2 * count)
+        place = self._ring.take(owners_place + index_bytes(count, self.workers))
         if place is None:
             return False
         start = self.memory.ring + place
@@ -242,6 +244,8 @@ class Engine:
             raise self._too_long_replies(count, reply_bytes)
         self._synchronous += synchronous
         alone = self.workers > 1 and self._choose(synchronous, count) == 1
+        if self._table and not alone:
+            index_rows(owners, count, self.workers)
         self._write_slot(start, stride, start + blob_place, count, owners, now_us, reply_bytes, alone)
         self._slots.append(_Slot(session, sequence, count, synchronous, alone, is_read))
         self._published += 1

@@ -29,6 +29,8 @@ from psmr.execution.layout import (
     FRAME_COUNT,
     FRAME_EXECUTOR,
     FRAME_HELD,
+    FRAME_INDEX,
+    FRAME_INDEX_MINE,
     FRAME_LOOK_AHEAD,
     FRAME_OWNERS,
     FRAME_RECORDS,
@@ -77,6 +79,7 @@ from psmr.execution.layout import (
     TOGETHER,
 )
 from psmr.execution.ring import ALIGNMENT, place_beside
+from psmr.execution.row_index import index_place, list_bytes, next_row
 from psmr.execution.waiting import line_of, rouse, wait_until
 from psmr.state.atomics import fence, load_acquire, monotonic_ns, ring_bell, store_release
 from psmr.state.frame import NOW_US
@@ -208,6 +211,9 @@ def begin(frame: int) -> bool:
     store_i64(frame + FRAME_STRIDE, load_i64(descriptor + SLOT_STRIDE))
     store_i64(frame + FRAME_BLOB, load_i64(descriptor + SLOT_BLOB))
     store_i64(frame + FRAME_OWNERS, owners)
+    several = index_place(owners, count)
+    store_i64(frame + FRAME_INDEX, several)
+    store_i64(frame + FRAME_INDEX_MINE, several + (1 + load_i64(frame + FRAME_WORKER)) * list_bytes(count))
     store_i64(frame + NOW_US, load_i64(descriptor + SLOT_NOW_US))
     store_i64(frame + FRAME_ROW, 0)
     store_i64(frame + FRAME_HELD, 0)
@@ -329,19 +335,25 @@ def seek(frame: int, row: int) -> int:
         return row if row < count else SLOT_DONE
     me = load_i64(frame + FRAME_WORKER)
     mine = 1 << me
+    several = load_i64(frame + FRAME_INDEX)
+    own = load_i64(frame + FRAME_INDEX_MINE)
     while row < count:
-        owner = load_u16(owners + 2 * row)
         held = load_i64(frame + FRAME_HELD)
         if held != 0:
             if row >= load_i64(frame + FRAME_STOP_ROW):
                 _release(frame, row)
-                continue
-            if owner & held:
+            elif load_u16(owners + 2 * row) & held:
                 return row
-            row += 1
-        elif owner == mine:
+            else:
+                row += 1
+            continue
+        row = next_row(several, own, row, count)
+        if row >= count:
+            break
+        owner = load_u16(owners + 2 * row)
+        if owner == mine:
             return row
-        elif owner & mine == 0:
+        if owner & mine == 0:
             row += 1
         elif _lowest(owner) == me:
             if not _gather(frame, row, owner):
@@ -353,3 +365,15 @@ def seek(frame: int, row: int) -> int:
     if load_i64(frame + FRAME_HELD) != 0:
         _release(frame, count)
     return SLOT_DONE
+
+
+@inlined
+def seek_at_once(frame: int, row: int) -> int:
+    """As `seek`, merged into the loop that calls it where the next row is the worker's own and nobody is held."""
+    owners = load_i64(frame + FRAME_OWNERS)
+    count = load_i64(frame + FRAME_COUNT)
+    if row < count and load_i64(frame + FRAME_HELD) == 0:
+        row = next_row(load_i64(frame + FRAME_INDEX), load_i64(frame + FRAME_INDEX_MINE), row, count)
+        if row < count and load_u16(owners + 2 * row) == 1 << load_i64(frame + FRAME_WORKER):
+            return row
+    return seek(frame, row)

@@ -17,7 +17,7 @@ from twin import Fault, Twin
 from psmr.execution import layout as at
 from psmr.state.atomics import LINE_BYTES
 
-MODULES = {"psmr.execution.layout", "psmr.execution.ring", "psmr.execution.waiting", "psmr.execution.schedule"}
+MODULES = {f"psmr.execution.{name}" for name in ("layout", "ring", "row_index", "waiting", "schedule")}
 SLOTS = 4
 FEW_SLOTS = Fault("few slots", "psmr.execution.layout", "SLOTS = 1024\n", f"SLOTS = {SLOTS}\n")
 STRIDE = 8
@@ -62,6 +62,7 @@ class TwinWorkers:
         twin = Twin(MODULES, self._primitives(), (FEW_SLOTS, *faults))
         self._schedule = twin.module("psmr.execution.schedule")
         self._waiting = twin.module("psmr.execution.waiting")
+        self._row_index = twin.module("psmr.execution.row_index")
         self._executed: dict[tuple[int, int], int] = {}
         self._last = [(-1, -1)] * self.workers
         self._busy = [False] * self.workers
@@ -97,7 +98,12 @@ class TwinWorkers:
         atomics |= {"sleep_while": machine.sleep_while, "wake": machine.wake, "relax": machine.pause}
         atomics |= {"ring_bell": self._ring, "monotonic_ns": lambda place: next(clock), "LINE_BYTES": LINE_BYTES}
         words = {"load_i64": machine.load, "store_i64": machine.store, "load_u16": machine.load}
+        words |= {"clear_bytes": self._clear, "lowest_bit": lambda word: (word & -word).bit_length() - 1}
         return {"psmr.state.atomics": atomics, "psmr.state.words": words}
+
+    def _clear(self, address: int, size_bytes: int) -> None:
+        for word in range(address, address + size_bytes, 8):
+            self.machine.store(word, 0)
 
     # A worker.
 
@@ -207,6 +213,7 @@ class TwinWorkers:
             self.machine.store(place + offset, value)
         for row, mask in enumerate(batch.owners):
             self.machine.store(owners + 2 * row, mask)
+        self._row_index.index_rows(owners, len(batch.owners), self.workers)
         if not batch.alone:
             self._together = slot + 1
 
