@@ -12,23 +12,36 @@ import select
 import signal
 import stat
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 MARK = "PSMR_TEST_RUN"
-GRACE_S = 5.0
+GRACE_S = 30.0
 SHARED = Path("/dev/shm")
 HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
 """Python's own helper processes: they end with the process that needed them, a moment after it."""
+
+# How long an example takes says something of the machine only. Every run draws the same examples, so that it fails for what
+# was changed and not by chance; to look for more: `pytest --hypothesis-profile explore`.
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("steady", settings.get_profile("explore"), derandomize=True)
+settings.load_profile("steady")
 
 before = pytest.StashKey[set[Path]]()
 left_behind = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell without job control ignores Ctrl-C for what it runs in the background, and so would all that tests start.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Machine code of this checkout's tests, apart from where other checkouts and what is installed remove old versions.
+    os.environ.setdefault("PSMR_CACHE", str(config.rootpath / ".pytest_cache" / "psmr"))
     if not _is_worker(config):
         os.environ[MARK] = uuid.uuid4().hex
         config.stash[before] = set(_shared_memory()) | set(_sockets(config))
@@ -40,8 +53,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if _is_worker(config):
         return
     processes = _wait_and_kill(dict(_processes()))
-    files = [path for path in (*_shared_memory(), *_sockets(config)) if path not in config.stash[before]]
-    config.stash[left_behind] = processes + [f"file {path}" for path in files]
+    config.stash[left_behind] = processes + [f"file {path}" for path in _new_files(config)]
     if config.stash[left_behind] and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -102,6 +114,16 @@ def _wait_and_kill(processes: dict[int, str]) -> list[str]:
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
                 stayed.append(text)
     return stayed
+
+
+def _new_files(config: pytest.Config) -> list[Path]:
+    """What has come since the beginning and does not go: other programs, too, make such files and remove them."""
+    give_up_s = time.monotonic() + GRACE_S
+    while True:
+        files = [path for path in (*_shared_memory(), *_sockets(config)) if path not in config.stash[before]]
+        if not files or time.monotonic() >= give_up_s:
+            return files
+        time.sleep(0.05)
 
 
 def _shared_memory() -> Iterator[Path]:

@@ -18,7 +18,8 @@ from psmr.services import service_text
 
 _MEANT_BY: dict[int, type[PsmrError]] = {2: ConfigurationError, 4: Violation}
 """The error that a replica's exit code stands for."""
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 180.0
+"""Long, for the first start of a service compiles it; a replica that ends is noticed at once."""
 STOP_GRACE_S = 5.0
 _POLL_S = 0.05
 

@@ -15,8 +15,10 @@ from psmr.cluster import ReplicaProcess, ReplicaStatus, ask, stop_all
 from psmr.config import ClusterConfig, local_cluster
 
 PATIENCE_S = 60.0
-START_PATIENCE_S = 150.0
+START_PATIENCE_S = 240.0
 """For a start: whoever comes first compiles the service, with the others waiting for it."""
+PATIENT = {"timeout_s": PATIENCE_S, "connect_timeout_s": PATIENCE_S}
+"""A client's options, for a machine that has other things to do."""
 _LOOK_S = 0.02
 
 
@@ -26,6 +28,18 @@ def wait_until(reached: Callable[[], bool], what: Callable[[], object] | str, pa
     while not reached():
         assert time.monotonic() < give_up_s, f"expected {what() if callable(what) else what}"
         time.sleep(_LOOK_S)
+
+
+def answers(config: ClusterConfig) -> list[ReplicaStatus]:
+    """What the replicas say of themselves, asked until all of them answer."""
+    statuses: list[ReplicaStatus] = []
+
+    def answered() -> bool:
+        statuses[:] = ask({replica.id: replica.clients for replica in config.replicas})
+        return all(status.reachable for status in statuses)
+
+    wait_until(answered, lambda: f"every replica to answer, found {[status.plain() for status in statuses]}")
+    return statuses
 
 
 def settle(config: ClusterConfig, but: tuple[int, ...] = ()) -> list[ReplicaStatus]:
@@ -81,19 +95,24 @@ def uneven_cluster(service: str, folder: Path, workers: Sequence[int]) -> Cluste
 def tcp_cluster(service: str, folder: Path) -> ClusterConfig:
     """Three replicas that listen on TCP."""
     config = local_cluster("tcp", service, folder, token="0", durability="memory")
-    ports = iter(free_ports(2 * len(config.replicas)))
+    places = iter(free_places(2 * len(config.replicas)))
     members = (
-        replace(replica, peers=f"tcp://127.0.0.1:{next(ports)}", clients=f"tcp://127.0.0.1:{next(ports)}")
-        for replica in config.replicas
+        replace(replica, peers=f"tcp://{next(places)}", clients=f"tcp://{next(places)}") for replica in config.replicas
     )
     return replace(config, replicas=tuple(members))
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago."""
+def free_places(count: int) -> list[str]:
+    """`host:port` to listen at, which nobody else takes before they are used.
+
+    The whole of 127.0.0.0/8 is this machine, and the host stands for this process: no other test listens at it, and no
+    connection leaves from it.
+    """
+    process = os.getpid()
+    host = f"127.{64 + (process >> 16)}.{process >> 8 & 255}.{process & 255}"
     with contextlib.ExitStack() as stack:
-        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [server.getsockname()[1] for server in servers]
+        servers = [stack.enter_context(socket.create_server((host, 0))) for _ in range(count)]
+        return [f"{host}:{server.getsockname()[1]}" for server in servers]
 
 
 def family(process: int) -> dict[int, str]:
@@ -115,6 +134,16 @@ def family(process: int) -> dict[int, str]:
     return found
 
 
+def processes_with(entry: str) -> dict[int, str]:
+    """The processes that inherited an entry of the environment, `NAME=value`, each with its command line."""
+    found: dict[int, str] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if entry.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+    return found
+
+
 def worker_of(process: int | None, number: int) -> int:
     """The process id of a replica's worker."""
     assert process is not None
@@ -125,14 +154,21 @@ def worker_of(process: int | None, number: int) -> int:
 
 @contextlib.contextmanager
 def ending(processes: Mapping[int, str]) -> Iterator[None]:
-    """Every one of the processes ends in the block, or soon after it."""
+    """Every one of the processes ends in the block, or soon after it; one that has ended already has ended, too."""
     with contextlib.ExitStack() as stack:
-        handles = {os.pidfd_open(process): name for process, name in processes.items()}
-        for handle in handles:
-            stack.callback(os.close, handle)
+        handles: dict[int, str] = {}
+        for process, name in processes.items():
+            with contextlib.suppress(ProcessLookupError):
+                handles[handle := os.pidfd_open(process)] = name
+                stack.callback(os.close, handle)
         yield
         for handle, name in handles.items():
             assert select.select([handle], [], [], PATIENCE_S)[0], f"{name} is still there"
+
+
+def is_stopped(process: int | None) -> bool:
+    """Whether a process has come to a halt (SIGSTOP), which is a moment after it was told to."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def cpu_s(processes: Iterable[int]) -> float:

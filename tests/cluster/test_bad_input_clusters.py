@@ -14,7 +14,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cluster_support import PATIENCE_S, ending, family, replicas, settle, uneven_cluster
+from cluster_support import (
+    PATIENCE_S,
+    PATIENT,
+    START_PATIENCE_S,
+    ending,
+    is_stopped,
+    processes_with,
+    replicas,
+    settle,
+    uneven_cluster,
+    wait_until,
+)
 from small_services import Later, Small
 
 from cdep.groups import group_of
@@ -44,7 +55,7 @@ def psmr(*words: object, cwd: Path = ROOT, **changes: str) -> subprocess.Complet
         text=True,
         cwd=cwd,
         env=environment(**changes),
-        timeout=3 * PATIENCE_S,
+        timeout=START_PATIENCE_S,
         check=False,
     )
 
@@ -111,7 +122,7 @@ def test_a_client_of_another_version_is_turned_away(small: ClusterConfig) -> Non
 def test_a_full_map_says_which_and_keeps_what_it_has(small: ClusterConfig) -> None:
     seats = [seat for seat in range(2000) if group_of(seat) == 7]
     full = "CapacityExceeded: map 'seats': expected room for another key, found the key's group full with 9 keys"
-    with connect_blocking(Small, addresses(small), timeout_s=PATIENCE_S) as client:
+    with connect_blocking(Small, addresses(small), **PATIENT) as client:
         for seat in seats[:9]:
             assert client.take(seat, 1)
         for seat in seats[9:12]:
@@ -129,7 +140,7 @@ def test_a_full_map_says_which_and_keeps_what_it_has(small: ClusterConfig) -> No
 
 
 def test_a_call_that_is_too_large_is_not_sent(small: ClusterConfig) -> None:
-    with connect_blocking(Small, addresses(small), timeout_s=PATIENCE_S) as client:
+    with connect_blocking(Small, addresses(small), **PATIENT) as client:
         with pytest.raises(InvalidCall, match="expected at most 8 bytes, found 9 bytes"):
             client.say(b"too long!")
         many = np.zeros(2_000_000, np.uint64)
@@ -152,7 +163,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("written")
     with lone(folder) as cluster:
         cluster.wait_ready(PATIENCE_S)
-        with connect_blocking(Small, cluster.addresses, timeout_s=PATIENCE_S) as client:
+        with connect_blocking(Small, cluster.addresses, **PATIENT) as client:
             for seat in range(30):
                 client.take(seat, seat)
     return folder
@@ -201,7 +212,7 @@ def test_a_torn_tail_is_cut_off_with_a_word(written: Path, tmp_path: Path) -> No
     path.write_bytes(path.read_bytes().rstrip(b"\0")[:-3])
     with lone(tmp_path) as cluster:
         cluster.wait_ready(PATIENCE_S)
-        with connect_blocking(Small, cluster.addresses, timeout_s=PATIENCE_S) as client:
+        with connect_blocking(Small, cluster.addresses, **PATIENT) as client:
             assert client.taken() == 29
     log = (tmp_path / "replica-1.log").read_text()
     assert f"{path}: offset " in log
@@ -262,7 +273,7 @@ def test_a_full_disk_stops_one_replica_until_there_is_room() -> None:
         process = cluster.process(full)
         assert process.pid is not None
         keys = np.arange(200, dtype=np.uint64) % 50
-        with connect_blocking(Small, cluster.addresses, timeout_s=PATIENCE_S) as client:
+        with connect_blocking(Small, cluster.addresses, **PATIENT) as client:
             client.take.many(keys, keys).check()
             _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
             with ending({process.pid: "a replica whose disk is full"}):
@@ -292,15 +303,29 @@ def test_a_full_disk_stops_one_replica_until_there_is_room() -> None:
 # --- people -----------------------------------------------------------------------------------------------------------
 
 
+VERIFYING_FOR_EVER = """
+import importlib, signal, sys
+if "--multiprocessing-fork" in sys.orig_argv:
+    importlib.import_module("psmr.demo.verify").verify = lambda evidence: signal.pause()
+"""
+"""What Python executes at its start: the process that verifies comes to no end, so that no demonstration is over too soon."""
+
+
 def interrupted(words: list[str], moment: str, folder: Path) -> None:
     """Ctrl-C, when the command has said `moment`: it ends as it should, with all its processes and its folders."""
+    held, temporary = folder / "held", folder / "temporary"
+    held.mkdir()
+    temporary.mkdir()
+    (held / "sitecustomize.py").write_text(VERIFYING_FOR_EVER)
+    started = environment(TMPDIR=str(temporary))
+    started["PYTHONPATH"] = f"{held}{os.pathsep}{started['PYTHONPATH']}"
     process = subprocess.Popen(
         [sys.executable, "-m", "psmr", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env=environment(TMPDIR=str(folder)),
+        env=started,
         start_new_session=True,
     )
     with process:
@@ -308,16 +333,16 @@ def interrupted(words: list[str], moment: str, folder: Path) -> None:
         assert process.stdout is not None
         try:
             lines = [next(line for line in process.stderr if moment in line)]
-            with ending(family(process.pid)):
-                os.killpg(process.pid, signal.SIGINT)
-                lines += process.stderr
+            os.killpg(process.pid, signal.SIGINT)
+            lines += process.stderr
             output = process.stdout.read()
         finally:
             process.kill()
     assert process.returncode == ExitCode.INTERRUPTED
     assert output == ""
     assert "Traceback" not in "".join(lines)
-    assert list(folder.iterdir()) == []
+    wait_until(lambda: not processes_with(f"TMPDIR={temporary}"), "all that it started to end")
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize("moment", ["starting the cluster", "up; replica", "killed (SIGKILL)", "verifying"])
@@ -346,7 +371,7 @@ def test_demonstrations_side_by_side_optimised_in_ascii_from_elsewhere(tmp_path:
             )
             for _ in range(2)
         ]
-        outputs = [process.communicate(timeout=3 * PATIENCE_S) for process in processes]
+        outputs = [process.communicate(timeout=START_PATIENCE_S) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     assert all("passed" in output for output, _ in outputs)
 
@@ -355,6 +380,7 @@ def test_a_silent_replica_is_said_to_run_or_not(capsys: pytest.CaptureFixture[st
     with LocalCluster(Small, replicas=1, workers=1, durability="memory", execution="interpreted") as cluster:
         cluster.wait_ready(PATIENCE_S)
         cluster.pause(1)
+        wait_until(lambda: is_stopped(cluster.process(1).pid), "the replica to halt")
         assert main(["status", str(cluster.file), "--json"]) == ExitCode.UNAVAILABLE
         assert f"process {cluster.process(1).pid} is starting, or hangs" in capsys.readouterr().out
         cluster.kill(1)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cluster_support import wait_until
+from cluster_support import ending, wait_until
 
 from bench import _peers_etcd, _peers_nats, _peers_pysyncobj, _peers_redis, _peers_servers, peers
 from bench._peers_grpc import DATA, END_STREAM, HEADERS, PING, GrpcCalls, frame, frames, header_block
@@ -211,8 +211,8 @@ def test_servers_and_their_folder_go_even_if_nobody_is_left_to_see_to_it() -> No
     with subprocess.Popen([sys.executable, "-c", script], env=environment, **pipes) as owner:
         assert owner.stdout is not None
         server, folder = owner.stdout.readline().split()
-        owner.kill()
-    wait_until(lambda: not Path("/proc", server).exists(), "the server to end")
+        with ending({int(server): "the server"}):
+            owner.kill()
     wait_until(lambda: not Path(folder).exists(), "the folder to go")
 
 

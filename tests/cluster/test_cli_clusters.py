@@ -10,11 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cluster_support import PATIENCE_S, free_places, wait_until
 
 from psmr.cli import main
 from psmr.cli.exits import ExitCode
@@ -22,7 +23,6 @@ from psmr.config import local_cluster
 
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 60.0
 
 
 @pytest.fixture
@@ -65,6 +65,19 @@ def led(event: dict[str, Any]) -> bool:
     return sorted(str(replica.get("role")) for replica in replicas) == ["follower", "follower", "leader"]
 
 
+def status_until(capsys: pytest.CaptureFixture[str], wanted: Callable[[str], bool], *words: str) -> str:
+    """What `psmr status` prints once all is well with those asked, and the text is what is wanted."""
+    printed: list[str] = []
+
+    def found() -> bool:
+        code = main(["status", *words])
+        printed[:] = [capsys.readouterr().out]
+        return code == ExitCode.OK and wanted(printed[0])
+
+    wait_until(found, lambda: f"another status than {printed[0]}")
+    return printed[0]
+
+
 def test_up_until_interrupted(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with psmr("up", file, "--json") as process:
         seen = events(process)
@@ -73,10 +86,9 @@ def test_up_until_interrupted(file: Path, capsys: pytest.CaptureFixture[str]) ->
         status = next(event for event in seen if led(event))
         assert all("memory_bytes" in replica for replica in status["replicas"])
 
-        assert main(["status", str(file), "--digest"]) == ExitCode.OK
-        assert capsys.readouterr().out.count("follower") == 2
-        assert main(["status", status["replicas"][0]["address"], "--json"]) == ExitCode.OK
-        (answered,) = json.loads(capsys.readouterr().out)["replicas"]
+        status_until(capsys, lambda text: text.count("follower") == 2, str(file), "--digest")
+        printed = status_until(capsys, bool, status["replicas"][0]["address"], "--json")
+        (answered,) = json.loads(printed)["replicas"]
         assert (answered["id"], answered["pid"]) == (1, started[0]["pid"])
 
         process.send_signal(signal.SIGINT)
@@ -129,18 +141,11 @@ def test_up_ends_when_no_replica_can_run(tmp_path: Path) -> None:
     assert f"replica 1 ended with exit code 2: peers address tcp://127.0.0.1:{port}: expected one" in line
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago."""
-    with contextlib.ExitStack() as stack:
-        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [server.getsockname()[1] for server in servers]
-
-
 def test_three_processes_over_tcp_make_a_cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ports = free_ports(6)
+    places = free_places(6)
     file = tmp_path / "cluster.toml"
     replicas = "".join(
-        f'[[replica]]\nid = {n}\npeers = "tcp://127.0.0.1:{ports[n - 1]}"\nclients = "tcp://127.0.0.1:{ports[n + 2]}"\n'
+        f'[[replica]]\nid = {n}\npeers = "tcp://{places[n - 1]}"\nclients = "tcp://{places[n + 2]}"\n'
         for n in (1, 2, 3)
     )
     file.write_text(f'[cluster]\nname = "tcp"\nservice = "kv:integer"\nexecution = "interpreted"\n{replicas}')
@@ -151,9 +156,8 @@ def test_three_processes_over_tcp_make_a_cluster(tmp_path: Path, capsys: pytest.
         for number, process in enumerate(processes, start=1):
             assert process.stderr is not None
             line = process.stderr.readline()
-            assert line == f"replica {number} serves kv:integer at tcp://127.0.0.1:{ports[number + 2]}\n"
-        assert main(["status", str(file)]) == ExitCode.OK
-        assert "unreachable" not in capsys.readouterr().out
+            assert line == f"replica {number} serves kv:integer at tcp://{places[number + 2]}\n"
+        status_until(capsys, lambda text: "unreachable" not in text, str(file))
         with psmr("serve", file, "--id", 1) as second:
             output, complaint = second.communicate(timeout=PATIENCE_S)
         assert (second.returncode, output) == (ExitCode.CALLER, "")

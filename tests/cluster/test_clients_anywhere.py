@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from cluster_support import PATIENCE_S, settle
+from cluster_support import PATIENCE_S, PATIENT, START_PATIENCE_S, settle
 
 from apps.kv import KV
 from psmr.client.connecting import connect, connect_blocking
@@ -19,15 +19,8 @@ pytestmark = pytest.mark.cluster
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     with LocalCluster(KV, durability="memory") as running:
-        running.wait_ready(PATIENCE_S)
+        running.wait_ready(START_PATIENCE_S)
         yield running
-
-
-@pytest.fixture
-def follower(cluster: LocalCluster) -> int:
-    """A replica that does not lead."""
-    leader = cluster.wait_ready(PATIENCE_S)
-    return next(replica for replica in cluster.ids if replica != leader)
 
 
 @pytest.mark.parametrize("prefer_leader", [True, False])
@@ -35,7 +28,7 @@ def test_any_one_address_is_enough(cluster: LocalCluster, prefer_leader: bool) -
     cluster.wait_ready(PATIENCE_S)
     for number, address in enumerate(cluster.addresses):
         key = b"from %d %d" % (number, prefer_leader)
-        with connect_blocking(KV, address, prefer_leader=prefer_leader, timeout_s=PATIENCE_S) as kv:
+        with connect_blocking(KV, address, prefer_leader=prefer_leader, **PATIENT) as kv:
             assert kv.put(key, b"blocking")
             assert kv.get(key) == b"blocking"
         assert asyncio.run(overwrite(address, key, prefer_leader)) == b"asynchronous"
@@ -43,17 +36,17 @@ def test_any_one_address_is_enough(cluster: LocalCluster, prefer_leader: bool) -
 
 
 async def overwrite(address: str, key: bytes, prefer_leader: bool) -> bytes:
-    async with connect(KV, address, prefer_leader=prefer_leader, timeout_s=PATIENCE_S) as kv:
+    async with connect(KV, address, prefer_leader=prefer_leader, **PATIENT) as kv:
         assert not await kv.put(key, b"asynchronous")
         value: bytes = await kv.get(key)
         return value
 
 
-def test_a_client_at_a_follower_goes_on_through_a_change_of_leader(cluster: LocalCluster, follower: int) -> None:
-    leader = cluster.leader()
-    assert leader is not None
+def test_a_client_at_a_follower_goes_on_through_a_change_of_leader(cluster: LocalCluster) -> None:
+    leader = cluster.wait_ready(PATIENCE_S)
+    follower = next(replica for replica in cluster.ids if replica != leader)
     address = cluster.addresses[follower - 1]
-    with connect_blocking(KV, address, prefer_leader=False, timeout_s=PATIENCE_S) as kv:
+    with connect_blocking(KV, address, prefer_leader=False, **PATIENT) as kv:
         kv.put(b"turn", b"0")
         for turn in range(200):
             if turn == 50:
@@ -69,8 +62,8 @@ def test_a_client_at_a_follower_goes_on_through_a_change_of_leader(cluster: Loca
 def test_what_a_client_wrote_at_one_replica_another_reads_at_another(cluster: LocalCluster) -> None:
     cluster.wait_ready(PATIENCE_S)
     with (
-        connect_blocking(KV, cluster.addresses[0], prefer_leader=False, timeout_s=PATIENCE_S) as one,
-        connect_blocking(KV, cluster.addresses[1], prefer_leader=False, timeout_s=PATIENCE_S) as two,
+        connect_blocking(KV, cluster.addresses[0], prefer_leader=False, **PATIENT) as one,
+        connect_blocking(KV, cluster.addresses[1], prefer_leader=False, **PATIENT) as two,
     ):
         for turn in range(50):
             one.put(b"shared", b"%d" % turn)
@@ -82,4 +75,4 @@ def test_a_wrong_address_among_right_ones_does_no_harm(cluster: LocalCluster) ->
     with connect_blocking(KV, [nobody, cluster.addresses[2]], connect_timeout_s=PATIENCE_S) as kv:
         kv.put(b"key", b"value")
     with pytest.raises(ClusterUnavailable, match="psmr-nobody-listens-here: no answer in"):
-        connect_blocking(KV, nobody, connect_timeout_s=0.7)
+        connect_blocking(KV, nobody, connect_timeout_s=2)

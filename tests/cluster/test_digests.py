@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cluster_support import PATIENCE_S, replicas, settle, uneven_cluster
+from cluster_support import PATIENT, replicas, settle, uneven_cluster
 
 from apps.kv import KV
 from psmr.client.connecting import connect
@@ -52,7 +52,7 @@ async def load(config: ClusterConfig) -> None:
     async def run(number: int) -> None:
         source = random.Random(number)
         address = config.replicas[number].clients
-        async with connect(KV, address, prefer_leader=False, timeout_s=PATIENCE_S) as kv:
+        async with connect(KV, address, prefer_leader=False, **PATIENT) as kv:
             for _ in range(ROUNDS):
                 batches = [kv.batch() for _ in range(4)]
                 for batch in batches:

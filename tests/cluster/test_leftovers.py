@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from cluster_support import PATIENCE_S, cpu_s, ending, family, settle, stay_for
+from cluster_support import PATIENCE_S, PATIENT, START_PATIENCE_S, cpu_s, ending, family, settle, stay_for
 
 from apps.kv import IntegerKV
 from psmr.client.connecting import connect_blocking
@@ -21,41 +20,55 @@ IDLE_CPU_S = 0.6
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[LocalCluster]:
-    with LocalCluster(IntegerKV) as running:
-        running.wait_ready(PATIENCE_S)
-        yield running
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the replicas put what is temporary: a folder that nobody else uses."""
+    return tmp_path_factory.mktemp("temporary")
 
 
-def things_with_names(folder: Path) -> set[Path]:
-    """Shared memory with a name, and sockets with a file."""
-    sockets = {
-        path for top in (folder, Path(tempfile.gettempdir())) for path in top.glob("*") if stat.S_ISSOCK(mode(path))
-    }
-    return sockets | set(Path("/dev/shm").iterdir())
+@pytest.fixture(scope="module")
+def cluster(temporary: Path) -> Iterator[LocalCluster]:
+    tempfile.gettempdir()  # from here on known to this process, whose own temporary files stay where they are
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(temporary))
+        with LocalCluster(IntegerKV) as running:
+            running.wait_ready(START_PATIENCE_S)
+            yield running
 
 
-def mode(path: Path) -> int:
-    """A file's mode; 0 if it has gone."""
-    try:
-        return path.lstat().st_mode
-    except FileNotFoundError:
-        return 0
+def things_with_names(processes: Iterable[int]) -> set[str]:
+    """What processes have of shared memory with a name, and of sockets with a file."""
+    shared = {path for process in processes for path in mapped_or_open(process) if path.startswith("/dev/shm/")}
+    sockets = {path for process in processes for path in mapped_or_open(process) if path.startswith("socket:[")}
+    bound = (line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:])
+    names = {words[7] for words in bound if len(words) > 7 and f"socket:[{words[6]}]" in sockets}
+    return shared | {name for name in names if not name.startswith("@")}
 
 
-def test_a_killed_replica_leaves_no_child_no_socket_and_no_shared_memory(cluster: LocalCluster) -> None:
+def mapped_or_open(process: int) -> set[str]:
+    """The files that a process has mapped, and those that it has open."""
+    folder = Path(f"/proc/{process}")
+    mapped = {line.split(maxsplit=5)[5] for line in (folder / "maps").read_text().splitlines() if line.count("/")}
+    return mapped | {os.readlink(link) for link in (folder / "fd").iterdir()}
+
+
+def test_a_killed_replica_leaves_no_child_no_socket_and_no_shared_memory(
+    cluster: LocalCluster, temporary: Path
+) -> None:
     leader = cluster.wait_ready(PATIENCE_S)
-    before = things_with_names(cluster.folder)
-    with connect_blocking(IntegerKV, cluster.addresses, timeout_s=PATIENCE_S) as kv:
+    before = set(cluster.folder.iterdir())
+    with connect_blocking(IntegerKV, cluster.addresses, **PATIENT) as kv:
         pending = [kv.put.submit(range(at, at + 1000), range(1000)) for at in range(0, 20_000, 1000)]
         process = cluster.process(leader).pid
         assert process is not None
         members = family(process)
         assert sorted(members.values()) == [f"psmr-replica-{leader}"[:15], "psmr-worker-0", "psmr-worker-1"]
+        assert any(path.startswith("socket:[") for member in members for path in mapped_or_open(member))
+        assert things_with_names(members) == set()
         with ending(members):
             cluster.kill(leader)
         assert all(replies.result().values.all() for replies in pending)
-    assert things_with_names(cluster.folder) <= before
+    assert set(cluster.folder.iterdir()) <= before
+    assert list(temporary.iterdir()) == []
     cluster.start(leader)
     cluster.wait_ready(PATIENCE_S)
     settle(cluster.config)

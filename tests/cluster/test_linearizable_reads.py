@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cluster_support import PATIENCE_S, settle
+from cluster_support import PATIENCE_S, PATIENT, START_PATIENCE_S, settle
 
 from apps.kv import VARIANTS, IntegerKV
 from psmr.checking import Operation, check
@@ -26,7 +26,7 @@ CALLS = 400
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     with LocalCluster(IntegerKV, durability="memory") as running:
-        running.wait_ready(PATIENCE_S)
+        running.wait_ready(START_PATIENCE_S)
         yield running
 
 
@@ -45,7 +45,7 @@ class Clients:
         address = self._cluster.addresses[number % len(self._cluster.addresses)]
         # Some begin at a replica and stay, others go to the leader.
         async with connect(
-            IntegerKV, [address, *self._cluster.addresses], prefer_leader=number % 2 == 0, timeout_s=PATIENCE_S
+            IntegerKV, [address, *self._cluster.addresses], prefer_leader=number % 2 == 0, **PATIENT
         ) as kv:
             for turn in range(CALLS):
                 key, value = source.randrange(KEYS), 1 + number + CLIENTS * turn
@@ -78,7 +78,7 @@ class Clients:
         """A third of the way the leader is killed, at two thirds it comes back."""
         self._calls += 1
         if self._calls == CLIENTS * CALLS // 3:
-            self._leader = self._cluster.leader() or 1
+            self._leader = self._cluster.wait_ready(PATIENCE_S)
             self._cluster.kill(self._leader)
         if self._calls == 2 * CLIENTS * CALLS // 3:
             self._cluster.start(self._leader)
@@ -102,10 +102,9 @@ def test_reads_and_writes_are_linearizable_though_the_leader_is_killed(cluster: 
 
 
 def test_reads_add_nothing_to_the_log_and_see_what_was_acknowledged_elsewhere(cluster: LocalCluster) -> None:
-    cluster.wait_ready(PATIENCE_S)
-    (leader, *_) = [status for status in settle(cluster.config) if status.get("role") == "leader"]
-    options = {"prefer_leader": False, "timeout_s": PATIENCE_S}
-    writer = connect_blocking(IntegerKV, cluster.addresses[int(leader.id or 0) - 1], **options)
+    leader = cluster.wait_ready(PATIENCE_S)
+    options = {"prefer_leader": False, **PATIENT}
+    writer = connect_blocking(IntegerKV, cluster.addresses[leader - 1], **options)
     readers = [connect_blocking(IntegerKV, address, **options) for address in cluster.addresses]
     for value in range(100):
         writer.put(1, value)
@@ -115,7 +114,10 @@ def test_reads_add_nothing_to_the_log_and_see_what_was_acknowledged_elsewhere(cl
         pending = [reader.get.submit([1, 2, 3]) for _ in range(100)]
         assert all(replies.result()[0] == 99 for replies in pending)
     after = settle(cluster.config)
-    assert {status.get("last_index") for status in after} == {before.get("last_index")}
+    # A leader begins its term with an entry, and the machine may be so busy that there is another leader now.
+    terms = max(status.get("term") for status in after) - before.get("term")
+    assert 0 <= max(status.get("last_index") for status in after) - before.get("last_index") <= terms
+    assert {status.get("commands") for status in after} == {before.get("commands")}
     assert {status.get("digest") for status in after} == {before.get("digest")}
     assert {status.get("sessions_digest") for status in after} == {before.get("sessions_digest")}
     for client in (writer, *readers):

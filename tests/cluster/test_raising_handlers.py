@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
-from cluster_support import PATIENCE_S, replicas, settle, uneven_cluster
+from cluster_support import PATIENT, replicas, settle, uneven_cluster
 from fault_services import Accounts
 
 from psmr.client.connecting import connect_blocking
@@ -35,7 +35,7 @@ def clients(config: ClusterConfig) -> Iterator[list[AnyBlockingClient]]:
     """A client at each replica, which answers with what it executed itself; account 1 holds 100, account 2 nothing."""
     with contextlib.ExitStack() as stack:
         made = [
-            stack.enter_context(connect_blocking(Accounts, replica.clients, prefer_leader=False, timeout_s=PATIENCE_S))
+            stack.enter_context(connect_blocking(Accounts, replica.clients, prefer_leader=False, **PATIENT))
             for replica in config.replicas
         ]
         made[0].close_all(0)

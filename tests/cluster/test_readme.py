@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cluster_support import PATIENCE_S, START_PATIENCE_S, free_places
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-START_TIMEOUT_S = 120.0
 
 
 def test_a_whole_service_takes_25_lines_at_most() -> None:
@@ -54,16 +53,16 @@ def test_its_commands_do_what_it_says(folder: Path) -> None:
         assert printed.splitlines() == ["True", "[10 20 30]"]
     finally:
         up.send_signal(signal.SIGINT)
-        assert up.wait(timeout=30) == 0
+        assert up.wait(timeout=PATIENCE_S) == 0
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """The README's files in a folder of their own, its ports exchanged for free ones."""
+    """The README's files in a folder of their own, its places exchanged for free ones."""
     files = _files()
-    for port in sorted(set(re.findall(r"127\.0\.0\.1:(\d+)", files["cluster.toml"]))):
-        free = str(_free_port())
-        files = {name: text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{free}") for name, text in files.items()}
+    places = sorted(set(re.findall(r"127\.0\.0\.1:\d+", files["cluster.toml"])))
+    for place, free in zip(places, free_places(len(places)), strict=True):
+        files = {name: text.replace(place, free) for name, text in files.items()}
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     return tmp_path
@@ -97,15 +96,9 @@ def _run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def _wait_until_up(status: str, folder: Path, up: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
+    deadline = time.monotonic() + START_PATIENCE_S
     while time.monotonic() < deadline and up.poll() is None:
         found = subprocess.run(_psmr(status), cwd=folder, env=_environment(folder), capture_output=True, text=True)
-        if found.returncode == 0 and "leader" in found.stdout:
+        if found.returncode == 0 and found.stdout.count("leader") >= 2:  # in the heading, and in a row
             return
     pytest.fail(f"the README's cluster did not come up: {up.poll()}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from cluster_support import PATIENCE_S, settle, wait_until, worker_of
+from cluster_support import PATIENCE_S, PATIENT, START_PATIENCE_S, settle, wait_until, worker_of
 from fault_services import Fatal
 
 from apps.kv import IntegerKV
 from psmr.client.connecting import connect_blocking
 from psmr.cluster import LocalCluster
+from psmr.replica.clocks import monotonic_us
 
 pytestmark = pytest.mark.cluster
 
@@ -21,21 +22,22 @@ pytestmark = pytest.mark.cluster
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     with LocalCluster(IntegerKV, durability="memory") as running:
-        running.wait_ready(PATIENCE_S)
+        running.wait_ready(START_PATIENCE_S)
         yield running
 
 
 def kill_worker(cluster: LocalCluster, replica: int, number: int) -> None:
     """SIGKILL a worker, and wait until its replica has started again."""
-    before = cluster.status(replica)
-    os.kill(worker_of(cluster.process(replica).pid, number), signal.SIGKILL)
+    process = cluster.process(replica).pid
+    killed_us = monotonic_us()
+    os.kill(worker_of(process, number), signal.SIGKILL)
 
     def started_again() -> bool:
         (now,) = [status for status in cluster.statuses() if status.id == replica]
-        return now.reachable and now.get("uptime_us") < before.get("uptime_us")
+        return now.reachable and now.get("pid") == process and now.get("uptime_us") < monotonic_us() - killed_us
 
-    wait_until(started_again, f"replica {replica} to start again")
-    assert cluster.status(replica).get("pid") == cluster.process(replica).pid == before.get("pid")
+    wait_until(started_again, f"replica {replica} to start again, as process {process}", START_PATIENCE_S)
+    assert cluster.process(replica).pid == process
 
 
 @pytest.mark.parametrize("role", ["leader", "follower"])
@@ -43,7 +45,7 @@ def test_a_replica_whose_worker_dies_starts_again_from_its_log(cluster: LocalClu
     leader = cluster.wait_ready(PATIENCE_S)
     replica = leader if role == "leader" else next(number for number in cluster.ids if number != leader)
     keys = np.arange(1000, dtype=np.uint64)
-    with connect_blocking(IntegerKV, cluster.addresses, timeout_s=PATIENCE_S) as kv:
+    with connect_blocking(IntegerKV, cluster.addresses, **PATIENT) as kv:
         kv.clear()
         pending = [kv.put.submit(keys + np.uint64(1000 * turn), keys) for turn in range(30)]
         kill_worker(cluster, replica, 1)
@@ -58,11 +60,11 @@ def test_a_replica_whose_worker_dies_starts_again_from_its_log(cluster: LocalClu
 def test_a_command_that_kills_its_worker_each_time_stops_the_replica() -> None:
     with LocalCluster(Fatal, replicas=1, durability="memory", execution="interpreted") as cluster:
         cluster.wait_ready(PATIENCE_S)
-        with connect_blocking(Fatal, cluster.addresses, timeout_s=PATIENCE_S) as fatal:
+        with connect_blocking(Fatal, cluster.addresses, **PATIENT) as fatal:
             assert fatal.put(7, 1)
             fatal.kill.submit([7])
             process = cluster.process(1)
-            wait_until(lambda: not process.running, "the replica to give up")
+            wait_until(lambda: not process.running, "the replica to give up", START_PATIENCE_S)
         assert process.exit_code == 4
         assert "ended (signal 9) at row 0 of batch 2 of session" in process.obituary()
         assert "started again 5 times and it happened each time" in process.obituary()

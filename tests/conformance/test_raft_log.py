@@ -14,7 +14,6 @@ from log_groups import CLUSTER_ID, Group, framed, raft_group
 from psmr.core.raft import AppendEntries, Message
 from psmr.errors import InvalidCall, Refused
 from psmr.log import raft_log
-from psmr.replica.clocks import monotonic_us
 from psmr.storage import encode
 from psmr.transport.peers import ConfirmAnswered, PeerLinks
 
@@ -100,7 +99,7 @@ def test_a_tail_that_was_never_committed_gives_way(trio: Group) -> None:
     for number in range(2, 6):
         with suppress(Refused):
             trio.logs[leader].append(framed(number, b"too late"))
-        trio.logs[leader].step(monotonic_us())
+        trio.logs[leader].step(trio.clock_us())
     trio.close(leader)
     trio.open(*others)
     trio.order([framed(10, b"instead")])

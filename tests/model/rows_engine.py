@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import select
 from collections.abc import Callable, Sequence
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from psmr.core.reply import parse_reply
 from psmr.execution import layout as at
 from psmr.execution.dispatch import begin, close_reply, finish, open_reply, open_reply_slowly, seek
 from psmr.execution.engine import Engine
+from psmr.execution.waiting import rouse
 from psmr.execution.worker import work
 from psmr.state.atomics import LINE_BYTES, add_atomic
 from psmr.state.region import Region
@@ -163,6 +165,15 @@ class RowsEngine(Engine):
         for frame in self.memory.frames:
             self.memory.set(frame + at.FRAME_SPIN, spin)
             self.memory.set(frame + at.FRAME_LOOK_AHEAD, look_ahead)
+
+    def end_workers(self) -> list[BaseProcess]:
+        """The workers, ended as `close` asks them to, but waited for as long as a busy machine takes."""
+        store(self.memory.control + at.STOPPING, 1)
+        for worker in range(self.workers):
+            rouse(self.memory.control, worker)
+        for process in self._processes:
+            process.join(GUARD_MS / 1000)
+        return list(self._processes)
 
     @property
     def violations(self) -> int:

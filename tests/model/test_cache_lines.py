@@ -59,7 +59,7 @@ OFF_THE_RECORD = """
 def planted(*, at_import: str = "", at_start: str = "pass") -> dict[str, Any]:
     program = PROGRAM.format(at_import=at_import, at_start=at_start)
     command = [sys.executable, "-c", program, str(recorded_folder(at_import))]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=150)
+    ran = subprocess.run(command, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     (row,) = json.loads(ran.stdout)
     assert row["answers_equal"], "the planted change is meant to be harmless but for the lines"

@@ -133,6 +133,6 @@ def test_workers_end_wherever_they_are_when_they_are_stopped(published: int) -> 
         for _ in range(published):
             rows = random_rows(chance, 4, 60, 0.5)
             engine.offer(1, 1, rows.itemsize, len(rows), rows.tobytes(), b"", 0)
-        processes = list(engine._processes)
+        processes = engine.end_workers()
     assert [process.exitcode for process in processes] == [0] * 4
     assert engine.violations == 0

@@ -82,6 +82,7 @@ class ScriptedReplica:
         self.reads: list[tuple[int, int, int]] = []  # (session, sequence to wait for, count) of every read received
         self.batches: list[tuple[int, int]] = []  # (sequence, count) of every batch of commands received
         self.received = threading.Semaphore(0)  # released once for every batch of commands received
+        self.greeted = threading.Semaphore(0)  # released once for every hello
         self._shared = shared
         self._clients: list[bytes] = []
         self._waiting: list[tuple[bytes, Batch]] = []
@@ -142,6 +143,7 @@ class ScriptedReplica:
         request = protocol.decode_request(frames)
         if isinstance(request, protocol.Hello):
             self.hellos += 1
+            self.greeted.release()
         if self.silent:
             return
         for garbage in self.garbage:

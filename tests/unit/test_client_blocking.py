@@ -13,8 +13,16 @@ from psmr.core.reply import parse_reply
 from psmr.errors import ClusterUnavailable, InvalidCall, OutcomeUnknown, ServiceMismatch
 
 SERVICE = ServiceIdentity("Echo", 0xFEED, 8)
-PATIENT = ClientSettings(retry_us=30_000, retry_us_max=120_000, pause_us=1_000, window_batches=4, timeout_us=60_000_000)
-HASTY = dataclasses.replace(PATIENT, timeout_us=500_000, connect_timeout_us=500_000)
+PATIENCE_US = 60_000_000
+PATIENT = ClientSettings(
+    retry_us=30_000,
+    retry_us_max=120_000,
+    pause_us=1_000,
+    window_batches=4,
+    timeout_us=PATIENCE_US,
+    connect_timeout_us=PATIENCE_US,
+)
+HASTY = dataclasses.replace(PATIENT, timeout_us=500_000)
 UNHURRIED = dataclasses.replace(PATIENT, retry_us=30_000_000, retry_us_max=30_000_000)
 
 
@@ -23,8 +31,8 @@ def record(number: int) -> bytes:
 
 
 def echo(connection: BlockingConnection, first: int, last: int) -> None:
-    """Submit one batch a number, pipelined, and check every reply."""
-    pending = [connection.submit(record(number), 1, b"blob") for number in range(first, last)]
+    """Submit one batch a number, pipelined, and check every reply; patiently, whatever the connection is."""
+    pending = [connection.submit(record(number), 1, b"blob", PATIENCE_US) for number in range(first, last)]
     for number, submitted in zip(range(first, last), pending, strict=True):
         reply = parse_reply(submitted.result())
         assert (bytes(reply.records), bytes(reply.blob)) == (record(number), b"blob")
@@ -112,8 +120,9 @@ def test_another_service_is_named() -> None:
 def test_when_nobody_answers_it_says_whom_it_asked() -> None:
     with scripted_cluster(1) as (_, replicas):
         replicas[0].silent = True
+        settings = dataclasses.replace(PATIENT, connect_timeout_us=1_000_000)
         with pytest.raises(ClusterUnavailable, match=f"{replicas[0].address}: no answer in 30 ms"):
-            connect_blocking([replicas[0].address], SERVICE, HASTY)
+            connect_blocking([replicas[0].address], SERVICE, settings)
 
 
 def test_what_fits_no_batch_is_the_callers_fault() -> None:
@@ -140,8 +149,9 @@ def test_closing_fails_what_is_under_way_and_what_comes_later() -> None:
 def test_status_is_asked_without_a_session() -> None:
     with scripted_cluster(2) as (shared, replicas):
         replicas[1].garbage = [[b"?"]]
-        assert fetch_status(replicas[0].address) == {"replica": 0, "digest": False}
-        assert fetch_status(replicas[1].address, digest=True) == {"replica": 1, "digest": True}
+        assert fetch_status(replicas[0].address, timeout_us=PATIENCE_US) == {"replica": 0, "digest": False}
+        digest = fetch_status(replicas[1].address, digest=True, timeout_us=PATIENCE_US)
+        assert digest == {"replica": 1, "digest": True}
         assert len(shared.sessions) == 0
         replicas[0].silent = True
         with pytest.raises(ClusterUnavailable, match="expected a status within 20 ms, heard nothing"):

@@ -14,7 +14,14 @@ from psmr.core.reply import parse_reply
 from psmr.errors import ClusterUnavailable, InvalidCall
 
 SERVICE = ServiceIdentity("Echo", 0xEC40, 8)
-UNHURRIED = ClientSettings(window_batches=4, retry_us=60_000_000, retry_us_max=60_000_000, timeout_us=60_000_000)
+PATIENCE_US = 60_000_000
+UNHURRIED = ClientSettings(
+    window_batches=4,
+    retry_us=PATIENCE_US,
+    retry_us_max=PATIENCE_US,
+    timeout_us=PATIENCE_US,
+    connect_timeout_us=PATIENCE_US,
+)
 HASTY = dataclasses.replace(UNHURRIED, timeout_us=150_000)
 PATIENT = dataclasses.replace(UNHURRIED, retry_us=50_000, pause_us=1_000)
 IN_LOG = dataclasses.replace(UNHURRIED, reads_in_log=True)

@@ -44,7 +44,7 @@ def run_pytest(folder: Path, source: str, workers: int) -> subprocess.CompletedP
     guard = (
         CONFTEST.read_text()
         .replace('Path("/dev/shm")', f'Path("{folder}/shm")')
-        .replace("GRACE_S = 5.0", "GRACE_S = 0.2")
+        .replace("GRACE_S = 30.0", "GRACE_S = 0.2")
     )
     (folder / "conftest.py").write_text(guard)
     (folder / "pytest.ini").write_text("[pytest]\n")

@@ -33,7 +33,7 @@ def test_a_new_folder_is_in_term_zero_without_a_vote(tmp_path: Path) -> None:
     assert HardState(tmp_path).load() == (0, None)
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.integers(0, 2**64 - 1), st.none() | st.integers(0, 2**62))
 def test_what_was_saved_last_is_loaded(tmp_path: Path, term: int, voted_for: int | None) -> None:
     HardState(tmp_path, sync=False).save(term, voted_for)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from pathlib import Path
@@ -235,6 +236,7 @@ def test_opening_and_closing_leaves_no_descriptor_and_no_thread(tmp_path: Path, 
         append_synced(store, make_many(1, 30))
     if broken:
         os.truncate(segment_paths(tmp_path)[0], 40)
+    gc.collect()  # what other tests have left to the collector is not to go in between
     before = sorted(os.listdir("/proc/self/fd")), threading.active_count()
     if broken:
         with pytest.raises(LogDamaged):
