@@ -11,7 +11,7 @@ import numpy as np
 from apps import kv, nameserver
 from bench._work import CELLS, Work
 from cdep import Service, StateMachine, service_of
-from proxies.encoding import CommandEncoder, Encoded
+from proxies.encoding import CommandEncoder, Encoded, joined
 from proxies.layout import layout_of
 from psmr.workload import Application, Segment, WorkloadOptions
 
@@ -57,14 +57,11 @@ def _parallel(service: Service, segments: Sequence[Segment]) -> list[Segment]:
 
 def _encode(service: Service, segments: Sequence[Segment]) -> Encoded:
     """A batch of the segments' calls."""
-    records: list[bytes] = []
-    blob = b""
-    count = 0
+    parts: list[Encoded] = []
+    base = 0
     for segment in segments:
         command = service.command(segment.command)
         encoder = CommandEncoder(service, layout_of(service).command(segment.command))
-        encoded = encoder.columns([segment.columns[parameter.name] for parameter in command.parameters], len(blob))
-        records.append(encoded.records)
-        blob += encoded.blob
-        count += encoded.count
-    return Encoded(b"".join(records), count, blob)
+        parts.append(encoder.columns([segment.columns[parameter.name] for parameter in command.parameters], base))
+        base += len(parts[-1].blob)
+    return joined(parts)

@@ -152,6 +152,13 @@ class CommandEncoder:
         return CallError(f"{self._name}: expected numbers that fit 64 bits, found {arguments!r}")
 
 
+def joined(parts: Sequence[Encoded]) -> Encoded:
+    """Calls one after another, with the widest stride of them; the blob offsets of each must count from where its blob goes."""
+    stride = max((part.stride for part in parts), default=0)
+    records = b"".join(widened(part.records, part.count, stride) for part in parts if part.count)
+    return Encoded(records, sum(part.count for part in parts), b"".join(part.blob for part in parts))
+
+
 def widened(records: bytes, count: int, stride: int) -> bytes:
     """The same records with a wider stride."""
     narrow = len(records) // count

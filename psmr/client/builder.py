@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxies.encoding import Encoded, widened
+from proxies.encoding import Encoded, joined
 from psmr.client.commands import CommandProxy, check_size
 from psmr.client.replies import Replies
 from psmr.core.reply import Reply
@@ -55,9 +55,7 @@ class BatchBuilder:
         if self._taken:
             raise InvalidCall("expected a batch that was not sent yet, found a sent one; make another with batch()")
         self._taken = True
-        parts = [encoded for encoded in self._encoded if encoded.count]
-        records = b"".join(widened(encoded.records, encoded.count, self._stride) for encoded in parts)
-        return Encoded(records, self._rows, b"".join(encoded.blob for encoded in parts))
+        return joined(self._encoded)
 
     def _replies(self, reply: Reply | None) -> list[Replies[Any, Any]]:
         """The replies by call; `reply` is None where there was no row to send."""

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Protocol
 
 from cdep import Service
-from proxies.encoding import CommandEncoder
+from proxies.encoding import CommandEncoder, Encoded, joined
 from proxies.layout import layout_of
 from psmr.core.reply import parse_reply
 from psmr.demo.record import BatchRecord
@@ -48,18 +48,15 @@ class BatchEncoder:
 
     def encode(self, segments: Sequence[Segment]) -> tuple[bytes, int, bytes]:
         """(records, count, blob)."""
-        records: list[bytes] = []
-        blobs: list[bytes] = []
-        count = base = 0
+        parts: list[Encoded] = []
+        base = 0
         for segment in segments:
             encoder = self._encoders[segment.command]
             columns = [segment.columns[parameter.name] for parameter in encoder.command.parameters]
-            encoded = encoder.columns(columns, base) if columns else encoder.repeat(segment.count)
-            records.append(encoded.records)
-            blobs.append(encoded.blob)
-            base += len(encoded.blob)
-            count += encoded.count
-        return b"".join(records), count, b"".join(blobs)
+            parts.append(encoder.columns(columns, base) if columns else encoder.repeat(segment.count))
+            base += len(parts[-1].blob)
+        calls = joined(parts)
+        return calls.records, calls.count, calls.blob
 
 
 @dataclass(slots=True)
