@@ -228,7 +228,9 @@ class Engine:
         if stride > self.layout.stride:
             raise MalformedBatch(f"records of at most {self.layout.stride} bytes", f"{stride} bytes")
         if self._published - self._free_before >= at.SLOTS and not self._has_slot():
+            # Those that only pass what another executes alone may sleep far behind: they hold the descriptors.
             self._lacks_slots = True
+            self._rouse_all()
             return False
         self._lacks_slots = False
         records_bytes, blob_bytes = count * stride, len(blob)
@@ -335,9 +337,16 @@ class Engine:
             self._ring.give_back()
             self._collected += 1
         store(self.memory.control + at.COLLECTED, self._collected)
-        for worker in range(self.workers):
-            rouse_for_room(self.memory.control, worker)
+        if self._lacks_slots:
+            self._rouse_all()
+        else:
+            for worker in range(self.workers):
+                rouse_for_room(self.memory.control, worker)
         return executed
+
+    def _rouse_all(self) -> None:
+        for worker in range(self.workers):
+            rouse(self.memory.control, worker)
 
     def _reply(self, slot: _Slot) -> bytes:
         memory, stride = self.memory, self.layout.reply_stride
@@ -410,8 +419,7 @@ class Engine:
     def close(self) -> None:
         """End the workers and wait for them."""
         store(self.memory.control + at.STOPPING, 1)
-        for worker in range(self.workers):
-            rouse(self.memory.control, worker)
+        self._rouse_all()
         for process in self._processes:
             process.join(timeout=2)
             if process.is_alive():
