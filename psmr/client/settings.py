@@ -40,7 +40,7 @@ class ClientSettings:
     pause_us: int = 5_000
     prefer_leader: bool = True
     reads_in_log: bool = False
-    call_batches: int = 2
+    call_batches: int = 1
 
     def limits(self) -> Limits:
         """What the submission core needs of it."""

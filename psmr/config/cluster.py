@@ -72,7 +72,7 @@ class Tuning:
     """Size of the ring through which delivery hands batches to workers; any batch must fit."""
     spin_us: int = 20
     """How long a worker that waits spins before it sleeps."""
-    lookahead: int = 24
+    lookahead: int = 8
     """A barrier is held on to while the next synchronous command is within so many commands."""
 
 

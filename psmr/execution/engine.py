@@ -89,7 +89,7 @@ class Engine:
         compiled: bool = True,
         ring_bytes: int = RING_BYTES,
         spin: int = 2000,
-        look_ahead: int = 24,
+        look_ahead: int = 8,
         choose: Callable[[int, int], int] | None = None,
     ) -> None:
         if not 1 <= workers <= at.WORKERS_MAX:
