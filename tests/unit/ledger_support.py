@@ -150,7 +150,6 @@ class BlockingLoopback(Loopback):
         self.reads += 1
         return self.submit(records, count, blob)
 
-
     def call(self, record: bytes, blob: bytes, rebase: Any) -> DoneCall:
         return DoneCall(self.execute(record, 1, blob))
 
