@@ -31,3 +31,7 @@ class Work(StateMachine):
             value = value * u64(6364136223846793005) + u64(1442695040888963407)
             value = value ^ (value >> u64(29))
         return value
+
+
+class CommutativeWork(Work, order="commutative"):
+    """The same; what goes to all groups is executed after the rest of its batch."""

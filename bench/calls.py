@@ -1,10 +1,9 @@
-"""What does one command a call cost? Awaiting tasks, and one caller that pipelines.
+"""What does one command a call cost? Awaiting tasks, one caller that waits for each reply, and one that pipelines.
 
-Each of n tasks awaits one `put` after the other on integer keys; calls made in one turn of the event loop
-share a batch. The pipelining
-caller makes calls without awaiting, 1,000 ahead, and collects their replies in order. Three replicas; the
-caller's process is one asyncio
-loop. Latency is from the call to its answer. The replicas' digests are compared at the end.
+Each of n tasks of one event loop awaits one `put` after the other on integer keys. The blocking caller, without an event loop,
+waits for each reply; the pipelining one begins calls, up to 1,000 ahead, and collects their replies in order. Calls made while
+batches are under way share the next. Three replicas. Latency is from the call to its answer. The replicas' digests are
+compared at the end.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import asyncio
 import gc
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from apps.kv import IntegerKV
@@ -21,7 +20,8 @@ from bench._digests import digests
 from bench._machine import machine
 from bench._measurement import Spread, percentile
 from bench._plot import Plot
-from psmr.client.connecting import connect
+from psmr.client.blocking_client import PendingReply
+from psmr.client.connecting import connect, connect_blocking
 from psmr.cluster.local import LocalCluster
 
 QUESTION = "what does one command a call cost?"
@@ -41,6 +41,7 @@ def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
             say(f"{durability}: starting 3 replicas")
             cluster.wait_ready()
             found = asyncio.run(_measure(cluster.addresses, seconds, runs, say))
+            found += _measure_blocking(cluster.addresses, seconds, runs, say)
             taken = digests(cluster)
         equal = len(set(taken)) == 1
         rows += [{"durability": durability, **row, "digests_equal": equal} for row in found]
@@ -55,9 +56,18 @@ async def _measure(addresses: list[str], seconds: float, runs: int, say: Callabl
             found = [await _tasks(kv, callers, seconds) for _ in range(runs)]
             rows.append(_row("awaiting", callers, found))
             say(_line(rows[-1]))
-        found = [await _pipeline(kv, seconds) for _ in range(runs)]
-        rows.append(_row("pipelining", 1, found))
-        say(_line(rows[-1]))
+    return rows
+
+
+def _measure_blocking(
+    addresses: list[str], seconds: float, runs: int, say: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    with connect_blocking(IntegerKV, addresses) as kv:
+        for how, caller in (("blocking", _one_by_one), ("pipelining", _pipeline)):
+            caller(kv, 0.2)
+            rows.append(_row(how, 1, [caller(kv, seconds) for _ in range(runs)]))
+            say(_line(rows[-1]))
     return rows
 
 
@@ -77,9 +87,22 @@ async def _tasks(kv: Any, callers: int, seconds: float) -> tuple[float, list[flo
     return len(latencies_us) / (time.perf_counter() - started), latencies_us
 
 
-async def _pipeline(kv: Any, seconds: float) -> tuple[float, list[float]]:
-    """One caller, `AHEAD` calls ahead of the replies it collects in order."""
-    flying: deque[tuple[float, Awaitable[bool]]] = deque()
+def _one_by_one(kv: Any, seconds: float) -> tuple[float, list[float]]:
+    """One caller that waits for each reply."""
+    latencies_us: list[float] = []
+    key = 0
+    started = time.perf_counter()
+    until = started + seconds
+    while (began := time.perf_counter()) < until:
+        key = (key * 31 + 7) % KEYS
+        kv.put(key, key)
+        latencies_us.append((time.perf_counter() - began) * 1e6)
+    return len(latencies_us) / (time.perf_counter() - started), latencies_us
+
+
+def _pipeline(kv: Any, seconds: float) -> tuple[float, list[float]]:
+    """One caller, up to `AHEAD` calls ahead of the replies it collects in order."""
+    flying: deque[tuple[float, PendingReply[bool]]] = deque()
     latencies_us: list[float] = []
     key = 0
     started = time.perf_counter()
@@ -88,11 +111,11 @@ async def _pipeline(kv: Any, seconds: float) -> tuple[float, list[float]]:
         now = time.perf_counter()
         while len(flying) < AHEAD and now < until:
             key = (key * 31 + 7) % KEYS
-            flying.append((now, kv.put(key, key)))
+            flying.append((now, kv.put.begin(key, key)))
         if not flying:
             return len(latencies_us) / (time.perf_counter() - started), latencies_us
         began, reply = flying.popleft()
-        await reply
+        reply.result()
         latencies_us.append((time.perf_counter() - began) * 1e6)
 
 

@@ -7,7 +7,7 @@ from cdep.annotations import Annotation, annotation_of, dependent, independent, 
 from cdep.command import Access, Command, CommandKind, Dependency, Parameter
 from cdep.drawing import GroupsRow, RelationRow, groups_table, relation_svg, relation_table
 from cdep.errors import CallError, DeclarationError
-from cdep.groups import ALL_GROUPS, BytesColumn, Column, group_of, mask, masks
+from cdep.groups import ALL_GROUPS, BytesColumn, Column, execution_order, group_of, mask, masks
 from cdep.hashing import GROUPS
 from cdep.relation import Call, Condition, condition, conflict, relation
 from cdep.service import Service, StateField, StateMachine, fields_of, service_of
@@ -40,6 +40,7 @@ __all__ = [
     "condition",
     "conflict",
     "dependent",
+    "execution_order",
     "f64",
     "fields_of",
     "group_of",

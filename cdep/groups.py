@@ -11,7 +11,7 @@ time, for reading and for checking; `masks` says the same of whole columns at co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from cdep.command import Command, Dependency
 from cdep.errors import CallError
 from cdep.hashing import GROUPS, groups_of_bytes, groups_of_u64
 from cdep.relation import Call, argument
-from cdep.service import Service
+from cdep.service import STRICT, Service
 from cdep.types import ValueType
 
 ALL_GROUPS = (1 << GROUPS) - 1
@@ -82,6 +82,19 @@ def mask(service: Service, call: Call, position: int) -> int:
         else:
             result |= by_position if key.access == "read" else ALL_GROUPS
     return result
+
+
+def execution_order(service: Service, calls: Sequence[Call]) -> list[int]:
+    """The rows of a batch in the order in which they are executed: as they stand, or, in a service with commutative order,
+    those that go to one group first and those that go to several after them, each kind as it stands.
+
+    Parallel execution then meets once a batch, not once a command that goes to several groups.
+    """
+    rows = range(len(calls))
+    if service.order == STRICT:
+        return list(rows)
+    several = [mask(service, call, row).bit_count() > 1 for row, call in enumerate(calls)]
+    return sorted(rows, key=several.__getitem__)
 
 
 def masks(

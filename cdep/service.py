@@ -34,6 +34,7 @@ __all__ = [
     "service_of",
 ]
 
+STRICT, COMMUTATIVE = ORDERS = ("strict", "commutative")
 LIMIT_OF_COMMANDS = 65535
 
 _SERVICE = "__cdep_service__"
@@ -65,6 +66,7 @@ class Service:
     commands: tuple[Command, ...]
     state: tuple[tuple[str, str], ...]
     spread_reads: tuple[str, ...]
+    order: str
     doc: str
 
     def command(self, name: str) -> Command:
@@ -82,6 +84,7 @@ class Service:
                 *(command.specification() for command in self.commands),
                 *(f"state {name} {text}" for name, text in self.state),
                 *(f"spread_reads {domain}" for domain in self.spread_reads),
+                *([] if self.order == STRICT else [f"order {self.order}"]),
             ]
         )
 
@@ -99,16 +102,20 @@ class StateMachine:
     """Base of a service: a deterministic, sequential class whose public methods are its commands.
 
     Class keywords: `version` tells apart specifications that would otherwise be equal; `spread_reads` names domains
-    whose reads go to one group each, wherever, and whose writes go to all groups. A subclass inherits commands, state
-    and spread domains; what it inherits is numbered first.
+    whose reads go to one group each, wherever, and whose writes go to all groups; `order="commutative"` lets the commands of
+    a batch that go to several groups be executed after its others (`cdep.execution_order`), for a batch is answered as a
+    whole: never where the order in which one client's calls arrive means something. A subclass inherits commands, state,
+    spread domains and order; what it inherits is numbered first.
     """
 
     now_us: int
     """Inside a handler: when the command was ordered, in microseconds since 1970; the same on every replica."""
 
-    def __init_subclass__(cls, *, version: int = 1, spread_reads: Iterable[str] = (), **keywords: Any) -> None:
+    def __init_subclass__(
+        cls, *, version: int = 1, spread_reads: Iterable[str] = (), order: str | None = None, **keywords: Any
+    ) -> None:
         super().__init_subclass__(**keywords)
-        setattr(cls, _SERVICE, _build(cls, version, spread_reads, _names_around_class()))
+        setattr(cls, _SERVICE, _build(cls, version, spread_reads, order, _names_around_class()))
 
 
 def service_of(cls: type[StateMachine]) -> Service:
@@ -124,7 +131,9 @@ def fields_of(cls: type[StateMachine]) -> dict[str, StateField]:
     return {name: field for base in _lineage(cls) for name, field in _own_fields(base).items()}
 
 
-def _build(cls: type[StateMachine], version: int, spread_reads: Iterable[str], names: Mapping[str, object]) -> Service:
+def _build(
+    cls: type[StateMachine], version: int, spread_reads: Iterable[str], order: str | None, names: Mapping[str, object]
+) -> Service:
     found = {name: command for base in _lineage(cls) for name, command in _own_commands(base, names).items()}
     fields = fields_of(cls)
     _check_members(cls, found, fields)
@@ -144,6 +153,7 @@ def _build(cls: type[StateMachine], version: int, spread_reads: Iterable[str], n
         commands=commands,
         state=tuple((name, field.specification()) for name, field in fields.items()),
         spread_reads=_spread_domains(cls, commands, spread_reads),
+        order=_order(cls, order),
         doc=inspect.cleandoc(cls.__doc__ or ""),
     )
 
@@ -201,6 +211,15 @@ def _check_domains(class_name: str, commands: tuple[Command, ...]) -> None:
                     f"{class_name}.{command.name}: key {key.parameter!r} of domain {key.domain!r} is {kind}, "
                     f"but {other} is {known}; give them one type, or name another domain: domain=..."
                 )
+
+
+def _order(cls: type, given: str | None) -> str:
+    if given is None:
+        inherited = (getattr(vars(base).get(_SERVICE), "order", STRICT) for base in cls.__bases__)
+        return max(inherited, key=ORDERS.index)
+    if given not in ORDERS:
+        raise DeclarationError(f"{cls.__name__}: {given!r} is no order; use one of: {', '.join(map(repr, ORDERS))}")
+    return given
 
 
 def _spread_domains(cls: type, commands: tuple[Command, ...], given: Iterable[str]) -> tuple[str, ...]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from cdep import Call, execution_order
+from cdep.service import STRICT
 from proxies.decoding import Buffer, ReplyDecoder
 from proxies.layout import NONE, RAISED, Field, ServiceLayout
 
@@ -41,6 +44,17 @@ def calls_of(layout: ServiceLayout, records: Buffer, count: int, blob: Buffer) -
     return [call for call in calls if call is not None]
 
 
+def order_of(layout: ServiceLayout, calls: Sequence[CommandCall]) -> Sequence[int]:
+    """The rows of a batch in the order in which they are executed."""
+    service = layout.service
+    if service.order == STRICT:
+        return range(len(calls))
+    names = {command.name: [parameter.name for parameter in command.parameters] for command in service.commands}
+    return execution_order(
+        service, [Call(call.command, dict(zip(names[call.command], call.arguments, strict=True))) for call in calls]
+    )
+
+
 def replies_of(layout: ServiceLayout, calls: list[CommandCall], records: Buffer, blob: Buffer) -> list[Any]:
     """The replies to the calls of a batch, in order: a value, None, or `Raised`."""
     decoders = {c.command.name: ReplyDecoder(c, layout.reply_stride) for c in layout.commands}
@@ -63,4 +77,4 @@ def _values(column: Any, field: Field, blob: bytes) -> list[Any]:
     return values
 
 
-__all__ = ["CommandCall", "Raised", "calls_of", "replies_of"]
+__all__ = ["CommandCall", "Raised", "calls_of", "order_of", "replies_of"]

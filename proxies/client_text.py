@@ -27,6 +27,7 @@ _ALWAYS = (
     "BaseBlockingDriver",
     "BatchBuilder",
     "PendingReplies",
+    "PendingReply",
     "Replies",
     "ServiceProxy",
 )
@@ -186,6 +187,7 @@ def _blocking_command(command: Command, names: _Names, hints: _Hints) -> str:
         f"BaseBlockingCommand[{hints.reply}, {hints.values}]",
         [
             _method("__call__", hints.single, hints.reply, _doc(command), "self._call", hints.arguments),
+            _method("begin", hints.single, f"PendingReply[{hints.reply}]", _BEGIN, "self._begin", hints.arguments),
             _method("many", hints.columns, hints.replies, _MANY, "self._submit", columns, ".result()"),
             _method("submit", hints.columns, pending, _SUBMIT, "self._submit", columns),
             _method("groups", hints.single, "int", _GROUPS, "self._groups", hints.arguments),
@@ -194,6 +196,7 @@ def _blocking_command(command: Command, names: _Names, hints: _Hints) -> str:
 
 
 _MANY = "Many calls in one batch: the replies, in the order of the rows."
+_BEGIN = "One call, without waiting: `result()` gives the reply. Calls begun meanwhile share a batch."
 _SUBMIT = "As `many`, without waiting: `result()` gives the replies."
 _GROUPS = "The groups that deliver the call if it stands first in its batch, as 64 bits."
 

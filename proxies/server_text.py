@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from cdep import Command, Dependency, Service
+from cdep.service import COMMUTATIVE
 from proxies.layout import RAISED_TEXT_LIMIT, CommandLayout, Field, ServiceLayout, layout_of
 from proxies.source import enclosed
 
@@ -45,6 +46,7 @@ _SUPPORT = (
     "seek",
     "store_i64",
     "store_u16",
+    "store_u32",
 )
 """What a server proxy may need of `psmr.execution.dispatch`; it imports what it uses."""
 
@@ -92,6 +94,33 @@ def admit(records, stride, count, blob, blob_bytes, table, owners, totals):
     return -1
 '''
 
+_ARRANGE = '''
+
+@compiled
+def arrange(records, stride, count, blob, rows):
+    """Put the numbers of an admitted batch's rows, 4 bytes each, in the order of execution: commands of one group first."""
+    first = 0
+    last = count
+    for row in range(count):
+        record = records + stride * row
+        op = load_u16(record)
+        several = False
+{cases}
+        if several:
+            last -= 1
+            store_u32(rows + 4 * last, row)
+        else:
+            store_u32(rows + 4 * first, row)
+            first += 1
+    last = count - 1
+    while first < last:
+        row = load_u32(rows + 4 * first)
+        store_u32(rows + 4 * first, load_u32(rows + 4 * last))
+        store_u32(rows + 4 * last, row)
+        first += 1
+        last -= 1
+'''
+
 _RUN = '''
 
 @inlined
@@ -135,6 +164,8 @@ def server_text(service: Service) -> str:
     layout = layout_of(service)
     parts = [_command(layout, command) for command in layout.commands]
     parts.append(_ADMIT.format(cases="\n".join(_admission(service, command) for command in layout.commands)))
+    if service.order == COMMUTATIVE:
+        parts.append(_ARRANGE.format(cases="\n".join(_arrangement(service, command) for command in layout.commands)))
     parts.append(_RUN.format(cases="\n".join(_dispatch(command) for command in layout.commands)))
     body = "".join(parts)
     return _header(service, layout, body) + body
@@ -209,6 +240,20 @@ def _admission(service: Service, command: CommandLayout) -> str:
     return _case(command.command.op, [*checks, f"reply_bytes += {most}", *routing], "        ")
 
 
+def _arrangement(service: Service, command: CommandLayout) -> str:
+    return _case(command.command.op, [f"several = {_several(service, command)}"], "        ")
+
+
+def _several(service: Service, command: CommandLayout) -> str:
+    """The expression for whether a row goes to several groups."""
+    if command.command.kind != "partial":
+        return str(command.command.kind == "dependent")
+    first, *others = _groups(service, command)
+    if "ALL_GROUPS" in (first, *others):
+        return "True"
+    return " or ".join(f"{first} != {other}" for other in others) or "False"
+
+
 def _checks(field: Field) -> list[str]:
     if field.type.kind == "bytes":
         return [f"if not blob_fits(record, {field.offset}, blob_bytes, {field.type.limit}):", "    return row"]
@@ -223,9 +268,13 @@ def _owner(service: Service, command: CommandLayout) -> str:
         return "owner_of(table, row & 63)"
     if command.command.kind == "dependent":
         return "owner_of(table, ALL_GROUPS)"
+    return " | ".join(f"owner_of(table, {group})" for group in _groups(service, command))
+
+
+def _groups(service: Service, command: CommandLayout) -> list[str]:
+    """The expressions for the groups of a partially dependent row, each once."""
     fields = {field.name: field for field in command.fields}
-    groups = {_group(service, command.command, fields, key): None for key in command.command.dependencies}
-    return " | ".join(f"owner_of(table, {group})" for group in groups)
+    return list(dict.fromkeys(_group(service, command.command, fields, key) for key in command.command.dependencies))
 
 
 def _group(service: Service, command: Command, fields: dict[str, Field], key: Dependency) -> str:

@@ -207,11 +207,11 @@ class AsyncConnection:
 
     def _flush_calls(self, now_us: int, hold: bool) -> None:
         """Submit the calls that wait; with `hold`, only while the window has room for them."""
-        while self._coalescer and (self._conversation.window_has_room or not hold):
+        while self._coalescer and (self._conversation.calls_have_room or not hold):
             ticket, parts, deadline_us = self._coalescer.take(self._conversation.batch_bytes_max)
             self._conversation.submit(ticket, parts, deadline_us, now_us)
         # Reads come after the calls made before them, so none goes while such a call is held.
-        while self._reads and not self._coalescer and (self._conversation.read_window_has_room or not hold):
+        while self._reads and not self._coalescer and (self._conversation.read_calls_have_room or not hold):
             ticket, parts, deadline_us = self._reads.take(self._conversation.batch_bytes_max)
             self._conversation.submit(ticket, parts, deadline_us, now_us, is_read=True)
 

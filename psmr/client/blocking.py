@@ -7,15 +7,19 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from psmr.client.conversation import Conversation, Phase
+from psmr.client.coalescing import OVERHEAD_BYTES, CallResult, Rebase
+from psmr.client.conversation import Conversation, Phase, Ticket
 from psmr.client.dealer import Dealer
 from psmr.client.failures import Failure
+from psmr.client.gathering import CallsTicket, Gathering
 from psmr.client.settings import ClientSettings, ServiceIdentity
 from psmr.core.reply import Reply
-from psmr.core.submission_events import Parts
-from psmr.errors import ClusterUnavailable, ServiceMismatch
+from psmr.core.submission_events import FailureKind, Parts
+from psmr.errors import ClusterUnavailable, InvalidCall, ServiceMismatch
 
 _WAIT_US_MAX: Final = 1_000_000
+_LOOK_CALLS: Final = 32
+"""While single calls are gathered, what has arrived is looked at once in so many: to look costs more than to gather."""
 
 
 class Pending:
@@ -54,6 +58,29 @@ class Pending:
         self._failure = failure
 
 
+class PendingCall:
+    """A single call that was made, on its way or about to be."""
+
+    __slots__ = ("_connection", "_row", "_ticket")
+
+    def __init__(self, connection: BlockingConnection, ticket: CallsTicket, row: int) -> None:
+        self._connection = connection
+        self._ticket = ticket
+        self._row = row
+
+    @property
+    def done(self) -> bool:
+        """Whether `result` returns or raises without waiting."""
+        return self._ticket.done
+
+    def result(self) -> CallResult:
+        """The reply record and the blob it points into, once they are there. Raises as `Pending.result`."""
+        ticket = self._ticket
+        while not ticket.done:
+            self._connection.advance(_WAIT_US_MAX)
+        return ticket.answer(self._row)
+
+
 class BlockingConnection:
     """A session with a cluster, for one thread. Made by `connect_blocking`."""
 
@@ -62,6 +89,8 @@ class BlockingConnection:
         self._settings = settings
         self._dealer = Dealer()
         self._conversation = Conversation(self._dealer, service, addresses, settings, lambda: secrets.randbits(64))
+        self._calls = Gathering()
+        self._reads = Gathering()
 
     @property
     def fingerprint(self) -> int:
@@ -90,19 +119,65 @@ class BlockingConnection:
         """As `submit`, for commands that only read: after what was submitted before, maybe after what comes later."""
         return self._submit(Parts(bytes(records), count, blob), timeout_us, is_read=True)
 
+    def call(self, record: bytes, blob: bytes, rebase: Rebase) -> PendingCall:
+        """Have one command executed, once, after what was called and submitted before; returns without waiting.
+
+        It goes at once unless batches are under way: then the calls made until one is answered share the next. Raises
+        `InvalidCall` for what fits no batch.
+        """
+        return self._gather(self._calls, record, blob, rebase)
+
+    def call_read(self, record: bytes, blob: bytes, rebase: Rebase) -> PendingCall:
+        """As `call`, for a command that only reads: after what was called before, maybe after what comes later."""
+        return self._gather(self._calls if self._settings.reads_in_log else self._reads, record, blob, rebase)
+
+    def _gather(self, gathering: Gathering, record: bytes, blob: bytes, rebase: Rebase) -> PendingCall:
+        size_bytes = len(record) + len(blob)
+        conversation = self._conversation
+        if not gathering.has_room(size_bytes, conversation.batch_bytes_max):
+            if size_bytes > conversation.batch_bytes_max - OVERHEAD_BYTES:
+                raise InvalidCall(f"expected a call that fits a batch, found a blob of {len(blob)} bytes")
+            self._send_gathered(hold=False)
+        ticket = gathering.ticket
+        row = gathering.add(record, blob, rebase, _now_us() + self._settings.timeout_us)
+        if row % _LOOK_CALLS == 0:
+            self._take_messages()
+            self._send_gathered(hold=True)
+        return PendingCall(self, ticket, row)
+
+    def _send_gathered(self, *, hold: bool) -> None:
+        """Send the single calls made so far; with `hold`, only where they gain nothing by waiting for others."""
+        conversation = self._conversation
+        if self._calls and (not hold or conversation.calls_have_room):
+            self._send(*self._calls.take(), is_read=False)
+        # Reads come after the calls made before them, so none goes while such a call is held.
+        if self._reads and not self._calls and (not hold or conversation.read_calls_have_room):
+            self._send(*self._reads.take(), is_read=True)
+
     def _submit(self, parts: Parts, timeout_us: int | None, *, is_read: bool) -> Pending:
         pending = Pending(self)
         deadline_us = _now_us() + (self._settings.timeout_us if timeout_us is None else timeout_us)
+        self._send_gathered(hold=False)  # single calls made earlier keep their place
+        self._send(pending, parts, deadline_us, is_read=is_read)
+        return pending
+
+    def _send(self, ticket: Ticket, parts: Parts, deadline_us: int, *, is_read: bool) -> None:
         conversation = self._conversation
         if not (conversation.read_window_has_room if is_read else conversation.window_has_room):
-            self.advance(0)
+            self._take_messages()
         while not conversation.has_room and _now_us() < deadline_us:
-            self.advance(deadline_us - _now_us())
-        conversation.submit(pending, parts, deadline_us, _now_us(), is_read=is_read)
-        return pending
+            self._advance(deadline_us - _now_us())
+        conversation.submit(ticket, parts, deadline_us, _now_us(), is_read=is_read)
 
     def advance(self, wait_us: int) -> None:
         """Take in what has arrived; if nothing has, wait for it, for a timer, or for `wait_us` at most."""
+        now_us = _now_us()
+        left_us = min((one.deadline_us - now_us for one in (self._calls, self._reads) if one), default=_WAIT_US_MAX)
+        self._send_gathered(hold=left_us > 0)
+        self._advance(min(wait_us, left_us))
+        self._send_gathered(hold=True)
+
+    def _advance(self, wait_us: int) -> None:
         if self._take_messages():
             return
         timer_us = self._conversation.next_timer_us
@@ -119,6 +194,9 @@ class BlockingConnection:
         if self._conversation.phase is not Phase.ENDED:
             self._conversation.close()
             self._dealer.hang_up()
+            for gathering in (self._calls, self._reads):
+                text = "the connection was closed before the call was sent"
+                gathering.take()[0].fail(Failure(FailureKind.UNAVAILABLE, text))
 
     def _find_replica(self) -> None:
         self._conversation.start(_now_us())

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self
 
 from psmr.client.blocking import connect_blocking
 from psmr.client.builder import BatchBuilder
+from psmr.client.coalescing import CallResult, Rebase
 from psmr.client.commands import Command, CommandProxy, ServiceProxy
 from psmr.client.options import addresses_of, identity_of, settings_of
 from psmr.client.replies import ColumnT, Replies, ValueT
@@ -23,6 +24,17 @@ class Result(Protocol):
         """The bytes of its reply."""
 
 
+class CallInProgress(Protocol):
+    """A single call that was made."""
+
+    @property
+    def done(self) -> bool:
+        """Whether `result` would not wait."""
+
+    def result(self) -> CallResult:
+        """Its reply record, and the blob that it points into."""
+
+
 class BaseBlockingDriver(Protocol):
     """A connection as blocking clients use it; `psmr.client.blocking` has the real one."""
 
@@ -32,8 +44,34 @@ class BaseBlockingDriver(Protocol):
     def read(self, records: bytes, count: int, blob: bytes) -> Result:
         """As `submit`, for commands that only read."""
 
+    def call(self, record: bytes, blob: bytes, rebase: Rebase) -> CallInProgress:
+        """Have one command executed, in a batch with others."""
+
+    def call_read(self, record: bytes, blob: bytes, rebase: Rebase) -> CallInProgress:
+        """As `call`, for a command that only reads."""
+
     def close(self) -> None:
         """Hang up."""
+
+
+class PendingReply(Generic[ValueT]):
+    """A single call under way."""
+
+    __slots__ = ("_pending", "_proxy")
+
+    def __init__(self, proxy: CommandProxy, pending: CallInProgress) -> None:
+        self._proxy = proxy
+        self._pending = pending
+
+    @property
+    def done(self) -> bool:
+        """Whether `result` returns or raises without waiting."""
+        return self._pending.done
+
+    def result(self) -> ValueT:
+        """The reply, once it is there; raises CommandRaised if the handler did."""
+        value: ValueT = self._proxy.value(*self._pending.result())
+        return value
 
 
 class PendingReplies(Generic[ValueT, ColumnT]):
@@ -67,6 +105,11 @@ class BaseBlockingCommand(Command, Generic[ValueT, ColumnT]):
         reply = parse_reply(send(call.records, 1, call.blob).result())
         value: ValueT = self.proxy.value(reply.records, reply.blob)
         return value
+
+    def _begin(self, *arguments: object) -> PendingReply[ValueT]:
+        call = self.proxy.one(arguments)
+        send = self._driver.call_read if self.proxy.reads else self._driver.call
+        return PendingReply(self.proxy, send(call.records, call.blob, self.proxy.rebase))
 
     def _submit(self, *columns: object) -> PendingReplies[ValueT, ColumnT]:
         calls = self.proxy.many(columns)

@@ -111,6 +111,18 @@ class Conversation:
         return self._submission.read_window_has_room
 
     @property
+    def calls_have_room(self) -> bool:
+        """Whether single calls should go now: with batches under way, those that come meanwhile gain by waiting for others."""
+        submission = self._submission
+        return submission.window_has_room and submission.under_way < self._settings.call_batches
+
+    @property
+    def read_calls_have_room(self) -> bool:
+        """As `calls_have_room`, for calls that only read."""
+        submission = self._submission
+        return submission.read_window_has_room and submission.reads_under_way < self._settings.call_batches
+
+    @property
     def has_room(self) -> bool:
         """Whether a batch submitted now would be taken rather than refused."""
         return self._submission.has_room

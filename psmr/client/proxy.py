@@ -13,6 +13,7 @@ from psmr.client.blocking_client import (
     BaseBlockingCommand,
     BaseBlockingDriver,
     PendingReplies,
+    PendingReply,
 )
 from psmr.client.builder import BatchBuilder
 from psmr.client.commands import ServiceProxy
@@ -36,6 +37,7 @@ __all__ = [
     "IntColumn",
     "NDArray",
     "PendingReplies",
+    "PendingReply",
     "Replies",
     "ServiceProxy",
     "np",

@@ -25,7 +25,8 @@ class ClientSettings:
     makes no progress for `retry_us` is left for the next one; doubled while none does, up to `retry_us_max`. At most
     `window_batches` are sent but unanswered; at most `queue_batches` of `queue_bytes` together wait to be sent, and
     `queue_calls` single calls to be packed; reads have as much again. After a refusal nothing is sent for `pause_us`,
-    doubled up to `retry_us`. With `reads_in_log` what only reads is ordered through the log like everything else.
+    doubled up to `retry_us`. While `call_batches` batches are unanswered, single calls wait for each other's company: fewer and
+    larger batches make all of them faster. With `reads_in_log` what only reads is ordered through the log like everything else.
     """
 
     window_batches: int = 16
@@ -39,6 +40,7 @@ class ClientSettings:
     pause_us: int = 5_000
     prefer_leader: bool = True
     reads_in_log: bool = False
+    call_batches: int = 1
 
     def limits(self) -> Limits:
         """What the submission core needs of it."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol, Self
 
 from proxies.columns import Column
 from psmr.client.async_client import Answer
-from psmr.client.blocking_client import PendingBatch, PendingReplies
+from psmr.client.blocking_client import PendingBatch, PendingReplies, PendingReply
 from psmr.client.replies import Replies
 
 Argument = int | float | bytes
@@ -55,6 +55,9 @@ class AnyBlockingCommand(Protocol):
 
     def __call__(self, *arguments: Argument) -> Any:
         """One call."""
+
+    def begin(self, *arguments: Argument) -> PendingReply[Any]:
+        """One call, without waiting."""
 
     def many(self, *columns: Column | int) -> AnyReplies:
         """A column of calls."""

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from psmr.cluster.interrupts import holding_interrupts
 from psmr.cluster.janitor import Janitor
 
 PREFIX = "psmr-"
@@ -16,7 +17,10 @@ class TemporaryFolder:
     """A new folder `psmr-…` in the system's temporary one. `close` removes it, or a janitor if the owner is killed."""
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.gettempdir(), PREFIX + secrets.token_hex(8)).absolute()
+        # To find out where that is, Python makes a file at the first call and removes it.
+        with holding_interrupts():
+            system = tempfile.gettempdir()
+        self.path = Path(system, PREFIX + secrets.token_hex(8)).absolute()
         # The janitor comes first: a folder made before it would outlive an owner killed in between.
         self._janitor = Janitor(self.path)
         self.path.mkdir(mode=0o700)

@@ -14,7 +14,7 @@
     workers = 2
 
     [tuning]                          # optional, each key of it too: see `Tuning`
-    heartbeat_ms = 50
+    heartbeat_ms = 100
 
 Every mistake is a `ConfigurationError` of one line: file, key, what was expected, what was found, what to do.
 """
@@ -65,14 +65,14 @@ class Tuning:
 
     election_timeout_ms: int = 300
     """Silence after which a follower stands for election; at least twice the heartbeat."""
-    heartbeat_ms: int = 50
+    heartbeat_ms: int = 100
     segment_mib: int = 64
     """Size of one file of the log."""
     ring_mib: int = 64
     """Size of the ring through which delivery hands batches to workers; any batch must fit."""
     spin_us: int = 20
     """How long a worker that waits spins before it sleeps."""
-    lookahead: int = 24
+    lookahead: int = 8
     """A barrier is held on to while the next synchronous command is within so many commands."""
 
 

@@ -130,12 +130,22 @@ class Submission(Generic[TicketT]):
     @property
     def window_has_room(self) -> bool:
         """Whether a `Submit` would wait neither for the window nor behind another one."""
-        return not self._queue and self._next_sequence - self._lowest_unanswered() < self._window
+        return not self._queue and self.under_way < self._window
+
+    @property
+    def under_way(self) -> int:
+        """Batches that are sent and not answered."""
+        return self._next_sequence - self._lowest_unanswered()
 
     @property
     def read_window_has_room(self) -> bool:
         """Whether a `SubmitRead` would wait neither for the window nor behind another one."""
         return self._reads.window_has_room
+
+    @property
+    def reads_under_way(self) -> int:
+        """Reads that are sent and not answered."""
+        return self._reads.under_way
 
     @property
     def pending(self) -> int:

@@ -62,6 +62,11 @@ class ReadWindow(Generic[TicketT]):
         """Whether another read would wait neither for the window nor behind another one."""
         return not self._queue and len(self._in_flight) < self._window
 
+    @property
+    def under_way(self) -> int:
+        """Reads that are sent and not answered."""
+        return len(self._in_flight)
+
     def submit(self, event: SubmitRead[TicketT], behind: int, effects: list[Effect[TicketT]]) -> None:
         """Take a read that comes after the first `behind` batches."""
         if not self.has_room:

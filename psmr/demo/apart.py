@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
+from psmr.cluster.interrupts import holding_interrupts
 from psmr.errors import PsmrError
 from psmr.execution.worker import die_with_parent
 
@@ -47,19 +48,15 @@ def run_apart(function: Callable[[Any], Result], argument: Any) -> Result:
 
 def _start(process: BaseProcess) -> None:
     """Start it deaf to Ctrl-C, and without Ctrl-C cutting the start short: half a start leaves a process that says so."""
-    interrupts: list[int] = []
     # Starting the tracker, which a process needs, would lift the mask again.
     resource_tracker.ensure_running()
     # Any thread may be sent the signal, so a mask does not spare this one; but the new process inherits it.
-    handler = signal.signal(signal.SIGINT, lambda number, frame: interrupts.append(number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        process.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        signal.signal(signal.SIGINT, handler)
-    if interrupts:
-        raise KeyboardInterrupt
+    with holding_interrupts():
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _answer(sending: Connection, parent: int, function: Callable[[Any], Any], argument: Any) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from contextlib import ExitStack
 from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
 
+from psmr.cluster.interrupts import holding_interrupts
 from psmr.cluster.local import LocalCluster
 from psmr.demo.apart import run_apart
 from psmr.demo.live import Display, shares
@@ -36,7 +38,11 @@ def run_demo(options: DemoOptions) -> int:
         with cluster:
             leader = cluster.wait_ready()
             display.event(f"up; replica {leader} leads; {options.rate:,} commands/s are offered")
-            asyncio.run(scenario.run())
+            with ExitStack() as stack:
+                # An event loop that is cut short while it is made complains when it is collected.
+                with holding_interrupts():
+                    runner = stack.enter_context(asyncio.Runner())
+                runner.run(scenario.run())
             for replica in cluster.ids:
                 cluster.stop(replica)
             display.event("verifying: log replayed, sequential model, linearizability")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cdep import StateMachine
-from proxies.calls import CommandCall, Raised, calls_of, replies_of
+from proxies.calls import CommandCall, Raised, calls_of, order_of, replies_of
 from proxies.layout import ServiceLayout
 from psmr.checking import Operation, check
 from psmr.core.batch import KIND_COMMANDS, split
@@ -151,7 +151,8 @@ def _compare_with_model(
 
 def _apply(model: Model, layout: ServiceLayout, calls: list[CommandCall], reply: Reply) -> str:
     found = replies_of(layout, calls, reply.records, reply.blob)
-    for call, actual in zip(calls, found, strict=True):
+    for row in order_of(layout, calls):
+        call, actual = calls[row], found[row]
         try:
             expected = model.apply(call.command, call.arguments)
         except Exception as error:  # noqa: BLE001 - a model raises where its service is to raise; both are compared
@@ -221,7 +222,8 @@ def operations(layout: ServiceLayout, records: Iterable[BatchRecord]) -> list[Op
         if record.reply is not None:
             reply = parse_reply(record.reply)
             replies = replies_of(layout, calls, reply.records, reply.blob)
-        for call, value in zip(calls, replies, strict=True):
+        for row in order_of(layout, calls):
+            call, value = calls[row], replies[row]
             history.append(
                 Operation(record.client, record.invoked_us, record.returned_us, call.command, call.arguments, value)
             )

@@ -273,4 +273,5 @@ __all__ = [
     "seek",
     "store_i64",
     "store_u16",
+    "store_u32",
 ]

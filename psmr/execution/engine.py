@@ -21,6 +21,7 @@ import numpy as np
 from msgspec import Struct
 
 from cdep import StateMachine, service_of
+from cdep.service import COMMUTATIVE
 from proxies.layout import layout_of
 from psmr.core.batch import MalformedBatch
 from psmr.core.reply import REPLY_HEADER, BatchStatus
@@ -60,6 +61,8 @@ class _Slot:
     synchronous: int
     alone: bool
     is_read: bool
+    places: Any = None
+    """Which row of the batch each row of the slot is, where they are executed in another order."""
 
 
 class Counters(Struct, frozen=True, gc=False):
@@ -86,7 +89,7 @@ class Engine:
         compiled: bool = True,
         ring_bytes: int = RING_BYTES,
         spin: int = 2000,
-        look_ahead: int = 24,
+        look_ahead: int = 8,
         choose: Callable[[int, int], int] | None = None,
     ) -> None:
         if not 1 <= workers <= at.WORKERS_MAX:
@@ -96,6 +99,7 @@ class Engine:
         self.layout = layout_of(self.service)
         self.memory = Memory(owner, self.layout, workers, ring_bytes)
         self.workers = workers
+        self._commutative = self.service.order == COMMUTATIVE
         self._owner = owner
         self._compiled = compiled
         self._ring = Ring(ring_bytes, RING_SOFT_BYTES)
@@ -143,6 +147,8 @@ class Engine:
         memory, frame = self.memory, self.memory.frames[0]
         with compiling(self._module):
             self._module.admit(memory.ring, 8, 0, memory.ring, 0, self._table, memory.ring, memory.totals)
+            if self._commutative:
+                self._module.arrange(memory.ring, 8, 0, memory.ring, memory.ring)
             rouse(memory.control, 0)
             rouse_for_room(memory.control, 0)
             index_rows(memory.ring, 0, self.workers)
@@ -222,7 +228,9 @@ class Engine:
         if stride > self.layout.stride:
             raise MalformedBatch(f"records of at most {self.layout.stride} bytes", f"{stride} bytes")
         if self._published - self._free_before >= at.SLOTS and not self._has_slot():
+            # Those that only pass what another executes alone may sleep far behind: they hold the descriptors.
             self._lacks_slots = True
+            self._rouse_all()
             return False
         self._lacks_slots = False
         records_bytes, blob_bytes = count * stride, len(blob)
@@ -237,6 +245,7 @@ class Engine:
         view[:records_bytes] = records
         if blob_bytes:
             view[blob_place:] = blob
+        places = self._arrange(view, stride, count, blob_place, owners) if self._commutative else None
         self._admit(start, stride, count, start + blob_place, blob_bytes, owners)
         reply_blob_bytes, synchronous = self.memory.words(self.memory.totals, 2)
         reply_bytes = at.REPLIES_HEADER_BYTES + count * (4 + self.layout.reply_stride) + 8 + reply_blob_bytes
@@ -247,7 +256,7 @@ class Engine:
         if self._table and not alone:
             index_rows(owners, count, self.workers)
         self._write_slot(start, stride, start + blob_place, count, owners, now_us, reply_bytes, alone)
-        self._slots.append(_Slot(session, sequence, count, synchronous, alone, is_read))
+        self._slots.append(_Slot(session, sequence, count, synchronous, alone, is_read, places))
         self._published += 1
         return True
 
@@ -280,14 +289,28 @@ class Engine:
         self._free_before = min(self._collected, slowest(self.memory.control, self.workers))
         return self._published - self._free_before < at.SLOTS
 
-    def _admit(self, records: int, stride: int, count: int, blob: int, blob_bytes: int, owners: int) -> None:
-        bad = self._module.admit(records, stride, count, blob, blob_bytes, self._table, owners, self.memory.totals)
+    def _admit(
+        self, records: int, stride: int, count: int, blob: int, blob_bytes: int, owners: int, *, routed: bool = True
+    ) -> None:
+        table = self._table if routed else 0
+        bad = self._module.admit(records, stride, count, blob, blob_bytes, table, owners, self.memory.totals)
         if bad >= 0:
             self._ring.take_back()
             record = bytes(self.memory.region.at(records + bad * stride, stride))
             raise MalformedBatch(
                 f"a command of {self.service.name} with its arguments in range", f"row {bad}: {record.hex()}"
             )
+
+    def _arrange(self, view: memoryview, stride: int, count: int, blob_place: int, owners: int) -> Any:
+        """Put the rows in the order of execution (`cdep.execution_order`); which row of the batch each then is."""
+        start = owners - ((len(view) + 7) & ~7)
+        # What is malformed must be found, and be called by its row, before anything is read that depends on its content.
+        self._admit(start, stride, count, start + blob_place, len(view) - blob_place, owners, routed=False)
+        places = np.empty(count, np.uint32)
+        self._module.arrange(start, stride, count, start + blob_place, places.ctypes.data)
+        rows = np.frombuffer(view[:blob_place], np.uint8).reshape(count, stride)
+        rows[:] = rows[places]
+        return places
 
     def _too_long_replies(self, count: int, reply_bytes: int) -> MalformedBatch:
         self._ring.take_back()
@@ -314,9 +337,16 @@ class Engine:
             self._ring.give_back()
             self._collected += 1
         store(self.memory.control + at.COLLECTED, self._collected)
-        for worker in range(self.workers):
-            rouse_for_room(self.memory.control, worker)
+        if self._lacks_slots:
+            self._rouse_all()
+        else:
+            for worker in range(self.workers):
+                rouse_for_room(self.memory.control, worker)
         return executed
+
+    def _rouse_all(self) -> None:
+        for worker in range(self.workers):
+            rouse(self.memory.control, worker)
 
     def _reply(self, slot: _Slot) -> bytes:
         memory, stride = self.memory, self.layout.reply_stride
@@ -334,6 +364,8 @@ class Engine:
             merged = np.empty(slot.count * stride + blob, np.uint8)
             replies.merge(starts, slot.count, stride, merged.ctypes.data, np.empty(slot.count, np.int64))
             body = merged.data
+        if slot.places is not None:
+            body = _in_batch_order(body, slot.count, stride, slot.places)
         status = BatchStatus.READ if slot.is_read else BatchStatus.EXECUTED
         return b"".join((REPLY_HEADER.pack(slot.session, slot.sequence, status, stride, slot.count, blob, 0), body))
 
@@ -387,8 +419,7 @@ class Engine:
     def close(self) -> None:
         """End the workers and wait for them."""
         store(self.memory.control + at.STOPPING, 1)
-        for worker in range(self.workers):
-            rouse(self.memory.control, worker)
+        self._rouse_all()
         for process in self._processes:
             process.join(timeout=2)
             if process.is_alive():
@@ -397,3 +428,11 @@ class Engine:
         if self.bell >= 0:
             os.close(self.bell)
             self.bell = -1
+
+
+def _in_batch_order(body: Any, count: int, stride: int, places: Any) -> Any:
+    """Reply records and blob, the records moved from the order of execution to that of the batch."""
+    ordered = np.array(body, np.uint8)
+    rows = ordered[: count * stride].reshape(count, stride)
+    rows[places] = np.frombuffer(body, np.uint8, count * stride).reshape(count, stride)
+    return ordered.data

@@ -59,6 +59,7 @@ IN_FLIGHT_BYTES_MAX = 64 << 20
 """On the way to one follower."""
 _MESSAGES_PER_STEP = 64
 _READ_BYTES = 4 << 20
+_ANSWERS = (AppendAccepted, AppendRejected)
 
 
 class _Payload(Struct, frozen=True, gc=False):
@@ -213,7 +214,7 @@ class RaftLog:
         self._perform(self._raft.handle(Receive(message.sender, message.message, payloads)))
 
     def _note_answer(self, sender: int, message: Message) -> None:
-        if isinstance(message, AppendAccepted | AppendRejected) and message.term == self._raft.term:
+        if isinstance(message, _ANSWERS) and message.term == self._raft.term:
             durable_index = message.durable_index if isinstance(message, AppendAccepted) else 0
             self._in_flight.answered(sender, message.round, durable_index)
 

@@ -104,6 +104,11 @@ class Delivery:
         self.push()
 
     @property
+    def reads(self) -> bool:
+        """Whether batches that only read are being executed."""
+        return bool(self._reading)
+
+    @property
     def wants_entries(self) -> bool:
         """False while delivered batches wait for room in the engine."""
         return not self._waiting

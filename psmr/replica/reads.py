@@ -67,6 +67,11 @@ class Reads:
         return bool(self._new)
 
     @property
+    def held(self) -> bool:
+        """Whether reads wait for anything, their execution excepted."""
+        return self._held_bytes > 0
+
+    @property
     def confirmed(self) -> bool:
         """Whether reads wait for what they were confirmed at to be delivered."""
         return bool(self._confirmed)

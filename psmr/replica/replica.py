@@ -33,6 +33,9 @@ from psmr.transport.client_port import ClientPort, StatusAsked, Submitted
 DELIVER_BYTES = 4 << 20
 ENTRIES_AHEAD_BYTES = 1 << 20
 REQUESTS_PER_TURN = 64
+COLLECT_US = 5_000
+"""After so long at the latest replies are collected for which nobody here waits."""
+_NEVER_US = 1 << 62
 _log = logging.getLogger("psmr.replica")
 
 
@@ -77,14 +80,30 @@ class Replica:
         ready: set[Any] = set()
         while not self._stopping:
             deadline_us = self._turn(ready)
-            if not self._engine.want_bell():
-                deadline_us = 0
+            if self._engine.outstanding:
+                deadline_us = min(deadline_us, self._collect_at_us())
             wait_ms = min(max(0, deadline_us - self._clock_us() + 999) // 1000, 1000)
             ready = {source for source, _ in poller.poll(wait_ms)}
             if self._engine.bell in ready:
                 self._engine.silence_bell()
             if not sentinels.isdisjoint(ready):
                 self._worker_died()
+
+    def _collect_at_us(self) -> int:
+        """When to look for replies at the latest; when somebody waits for them the workers ring, unless some are there."""
+        if not self._somebody_waits:
+            return self._clock_us() + COLLECT_US
+        return _NEVER_US if self._engine.want_bell() else 0
+
+    @property
+    def _somebody_waits(self) -> bool:
+        """Whether replies are to be collected as soon as they are there.
+
+        A replica that nobody talks to, a follower as a rule, does so when it has something else to do: to be woken for each
+        batch once more would cost as much as ordering it.
+        """
+        busy = self._reads.held or self._delivery.reads or not self._delivery.wants_entries
+        return busy or bool(self._routes) or bool(self._digest_asked)
 
     def _poller(self) -> zmq.Poller:
         poller = zmq.Poller()

@@ -12,6 +12,9 @@ class Routes:
         self._capacity = capacity
         self._connections: OrderedDict[int, bytes] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._connections)
+
     def learn(self, waiting: int, connection: bytes) -> None:
         """Answers to `waiting` go to `connection` from now on."""
         self._connections[waiting] = connection

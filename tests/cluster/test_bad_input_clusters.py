@@ -332,7 +332,10 @@ def interrupted(words: list[str], moment: str, folder: Path) -> None:
         assert process.stderr is not None
         assert process.stdout is not None
         try:
-            lines = [next(line for line in process.stderr if moment in line)]
+            lines = [process.stderr.readline()]
+            while moment not in lines[-1]:
+                assert lines[-1], f"expected to hear of {moment!r}, found the end of {lines}"
+                lines.append(process.stderr.readline())
             os.killpg(process.pid, signal.SIGINT)
             lines += process.stderr
             output = process.stdout.read()
@@ -340,7 +343,8 @@ def interrupted(words: list[str], moment: str, folder: Path) -> None:
             process.kill()
     assert process.returncode == ExitCode.INTERRUPTED
     assert output == ""
-    assert "Traceback" not in "".join(lines)
+    said = "".join(lines)
+    assert "Traceback" not in said, said
     wait_until(lambda: not processes_with(f"TMPDIR={temporary}"), "all that it started to end")
     assert list(temporary.iterdir()) == []
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from cdep import Max, StateMachine, dependent, i64, independent, partially_dependent, service_of, u64
 from proxies.layout import NONE, RAISED, REPLY_WIDE, layout_of
-from psmr.core.reply import BatchStatus, encode_reply
+from psmr.core.reply import BatchStatus, encode_reply, parse_reply
 
 Name = Annotated[bytes, Max(8)]
 
@@ -149,6 +149,23 @@ class BlockingLoopback(Loopback):
     def read(self, records: bytes, count: int, blob: bytes) -> Done:
         self.reads += 1
         return self.submit(records, count, blob)
+
+    def call(self, record: bytes, blob: bytes, rebase: Any) -> DoneCall:
+        return DoneCall(self.execute(record, 1, blob))
+
+    def call_read(self, record: bytes, blob: bytes, rebase: Any) -> DoneCall:
+        self.reads += 1
+        return self.call(record, blob, rebase)
+
+
+class DoneCall:
+    done = True
+
+    def __init__(self, reply: memoryview) -> None:
+        self._reply = parse_reply(reply)
+
+    def result(self) -> tuple[memoryview, memoryview]:
+        return self._reply.records, self._reply.blob
 
 
 class Done:

@@ -25,6 +25,7 @@ PATIENT = ClientSettings(
 )
 HASTY = dataclasses.replace(PATIENT, timeout_us=500_000)
 UNHURRIED = dataclasses.replace(PATIENT, retry_us=30_000_000, retry_us_max=30_000_000)
+FOUR_AT_A_TIME = dataclasses.replace(UNHURRIED, call_batches=4)
 
 
 def record(number: int) -> bytes:
@@ -222,7 +223,7 @@ def test_calls_of_one_turn_share_a_batch_and_get_their_own_replies() -> None:
 def test_a_lone_call_goes_at_once_and_calls_behind_a_full_window_share_the_next_batch() -> None:
     async def scenario() -> None:
         with scripted_cluster(1) as (_, replicas):
-            async with await connect([replicas[0].address], SERVICE, UNHURRIED) as connection:
+            async with await connect([replicas[0].address], SERVICE, FOUR_AT_A_TIME) as connection:
                 await echo(connection, 0, 1)
                 await received(replicas[0])
                 replicas[0].held = True
@@ -235,6 +236,25 @@ def test_a_lone_call_goes_at_once_and_calls_behind_a_full_window_share_the_next_
                 results = await asyncio.gather(*calls)
                 assert [bytes(reply) for reply, _ in results] == [record(number) for number in range(40)]
             assert [count for _, count in replicas[0].batches] == [1, 1, 1, 1, 1, 36]
+
+    asyncio.run(scenario())
+
+
+def test_calls_made_while_a_batch_is_under_way_share_the_next_one() -> None:
+    async def scenario() -> None:
+        with scripted_cluster(1) as (_, replicas):
+            async with await connect([replicas[0].address], SERVICE, UNHURRIED) as connection:
+                replicas[0].held = True
+                first = connection.call(record(0))
+                await received(replicas[0])
+                calls = [first]
+                for number in range(1, 40):
+                    calls.append(connection.call(record(number)))
+                    await asyncio.sleep(0)
+                replicas[0].release()
+                results = await asyncio.gather(*calls)
+                assert [bytes(reply) for reply, _ in results] == [record(number) for number in range(40)]
+            assert [count for _, count in replicas[0].batches] == [1, 39]
 
     asyncio.run(scenario())
 

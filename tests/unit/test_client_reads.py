@@ -22,6 +22,7 @@ UNHURRIED = ClientSettings(
     timeout_us=PATIENCE_US,
     connect_timeout_us=PATIENCE_US,
 )
+FOUR_AT_A_TIME = dataclasses.replace(UNHURRIED, call_batches=4)
 HASTY = dataclasses.replace(UNHURRIED, timeout_us=150_000)
 PATIENT = dataclasses.replace(UNHURRIED, retry_us=50_000, pause_us=1_000)
 IN_LOG = dataclasses.replace(UNHURRIED, reads_in_log=True)
@@ -66,7 +67,7 @@ def test_single_reads_of_one_turn_share_a_batch_after_the_calls_before_them() ->
 def test_reads_wait_for_calls_that_a_full_window_holds() -> None:
     async def scenario() -> None:
         with scripted_cluster(1) as (_, replicas):
-            async with await connect([replicas[0].address], SERVICE, UNHURRIED) as connection:
+            async with await connect([replicas[0].address], SERVICE, FOUR_AT_A_TIME) as connection:
                 await connection.call(record(0))
                 await received(replicas[0])
                 replicas[0].held = True

@@ -178,6 +178,18 @@ def test_a_batch_refuses_what_does_not_fit_and_stays_as_it_was(clients: ModuleTy
     assert [list(found) for found in batch.send()] == [[True]]
 
 
+def test_a_call_is_begun_and_its_reply_asked_for_later(clients: ModuleType) -> None:
+    driver = BlockingLoopback()
+    ledger = clients.BlockingLedger(driver)
+    begun = [ledger.add.begin(b"ann", 5), ledger.add.begin(b"ann", 2**70 % 7)]
+    assert [pending.done for pending in begun] == [True, True]
+    assert [pending.result() for pending in begun] == [True, False]
+    assert ledger.balance.begin(b"ann").result() == ledger.balance(b"ann") == 5 + 2**70 % 7
+    assert driver.reads == 2
+    with pytest.raises(InvalidCall, match="parameter 'amount'"):
+        ledger.add.begin(b"ann", 2**63)
+
+
 def test_a_batch_has_a_limit(clients: ModuleType) -> None:
     batch = clients.BlockingLedger(BlockingLoopback()).batch()
     batch.clear(400_000)

@@ -1,0 +1,119 @@
+"""Single calls begun without waiting, on a blocking connection: gathered, ordered, answered one by one."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from scripted_replica import scripted_cluster
+
+from psmr.client.blocking import BlockingConnection, PendingCall, connect_blocking
+from psmr.client.settings import ClientSettings, ServiceIdentity
+from psmr.errors import ClusterUnavailable, InvalidCall, OutcomeUnknown
+
+SERVICE = ServiceIdentity("Echo", 0xEC40, 8)
+PATIENCE_US = 60_000_000
+PATIENT = ClientSettings(
+    retry_us=PATIENCE_US, retry_us_max=PATIENCE_US, timeout_us=PATIENCE_US, connect_timeout_us=PATIENCE_US
+)
+HASTY = dataclasses.replace(PATIENT, timeout_us=150_000)
+
+
+def record(number: int) -> bytes:
+    return number.to_bytes(8, "little")
+
+
+def as_it_is(record: bytes, base: int) -> bytes:
+    return record
+
+
+def moved(record: bytes, base: int) -> bytes:
+    return base.to_bytes(8, "little")
+
+
+def begin(connection: BlockingConnection, number: int) -> PendingCall:
+    return connection.call(record(number), b"", as_it_is)
+
+
+def answers(calls: list[PendingCall]) -> list[bytes]:
+    return [bytes(call.result()[0]) for call in calls]
+
+
+def test_the_first_goes_at_once_and_the_others_share_the_next_batch() -> None:
+    with (
+        scripted_cluster(1) as (_, replicas),
+        connect_blocking([replicas[0].address], SERVICE, PATIENT) as connection,
+    ):
+        assert answers([begin(connection, 99)]) == [record(99)]
+        assert replicas[0].received.acquire(timeout=60)
+        replicas[0].held = True
+        calls = [begin(connection, number) for number in range(30)]
+        assert replicas[0].received.acquire(timeout=60)
+        assert not any(call.done for call in calls)
+        replicas[0].release()
+        assert answers(calls) == [record(number) for number in range(30)]
+        assert all(call.done for call in calls)
+        assert answers(calls[:2]) == [record(0), record(1)]
+    assert [count for _, count in replicas[0].batches] == [1, 1, 29]
+
+
+def test_every_call_is_answered_however_many_are_begun() -> None:
+    with (
+        scripted_cluster(1) as (shared, replicas),
+        connect_blocking([replicas[0].address], SERVICE, PATIENT) as connection,
+    ):
+        calls = [begin(connection, number) for number in range(1000)]
+        assert answers(calls[::-1]) == [record(number) for number in range(1000)][::-1]
+    assert b"".join(shared.executed) == b"".join(record(number) for number in range(1000))
+
+
+def test_a_batch_submitted_later_comes_later_and_reads_come_after_the_calls_before_them() -> None:
+    with (
+        scripted_cluster(1) as (shared, replicas),
+        connect_blocking([replicas[0].address], SERVICE, PATIENT) as connection,
+    ):
+        calls = [begin(connection, number) for number in range(5)]
+        read = connection.call_read(record(7), b"", as_it_is)
+        column = connection.submit(record(5) + record(6), 2)
+        assert bytes(read.result()[0]) == record(7)
+        column.result()
+        assert answers(calls) == [record(number) for number in range(5)]
+    assert b"".join(shared.executed) == b"".join(record(number) for number in range(7))
+    assert all(sequence >= 1 for _, sequence, _ in replicas[0].reads)
+
+
+def test_blobs_lie_one_behind_the_other() -> None:
+    with (
+        scripted_cluster(1) as (_, replicas),
+        connect_blocking([replicas[0].address], SERVICE, PATIENT) as connection,
+    ):
+        replicas[0].held = True
+        calls = [connection.call(record(9), blob, moved) for blob in (b"alone", b"one", b"two", b"", b"three")]
+        replicas[0].release()
+        found = [(int.from_bytes(call.result()[0], "little"), bytes(call.result()[1])) for call in calls]
+    assert found == [(0, b"alone"), (0, b"onetwothree"), (3, b"onetwothree"), (9, b"onetwothree"), (6, b"onetwothree")]
+
+
+def test_calls_that_were_never_sent_fail_at_their_deadline_or_when_the_connection_is_closed() -> None:
+    with scripted_cluster(1) as (_, replicas):
+        connection = connect_blocking([replicas[0].address], SERVICE, HASTY)
+        replicas[0].silent = True
+        sent, held = begin(connection, 1), begin(connection, 2)
+        for call in (sent, held):
+            with pytest.raises((ClusterUnavailable, OutcomeUnknown)):
+                call.result()
+        sent, held = begin(connection, 3), begin(connection, 4)
+        connection.close()
+        for call in (sent, held):
+            with pytest.raises((ClusterUnavailable, OutcomeUnknown)):
+                call.result()
+
+
+def test_a_call_that_fits_no_batch_is_the_callers_fault() -> None:
+    with (
+        scripted_cluster(1) as (_, replicas),
+        connect_blocking([replicas[0].address], SERVICE, PATIENT) as connection,
+    ):
+        with pytest.raises(InvalidCall, match="a call that fits a batch, found a blob of 16777216 bytes"):
+            connection.call(record(0), bytes(16 << 20), as_it_is)
+        assert answers([begin(connection, 1)]) == [record(1)]
