@@ -1,25 +1,27 @@
 """How many workers a batch is worth: all of them, or one. A local choice; no result depends on it. Pure.
 
-Parallel execution pays until barriers eat what it wins, and where that is depends on the share of synchronous
-commands, on what a
-command costs, on what a barrier costs here, and on who else wants the cores. So it is measured, not modelled:
-batches fall into classes
-by their share of synchronous commands, and each class remembers what a command has cost, one way and the other.
+Parallel execution pays until barriers eat what it wins, and where that is depends on the share of synchronous commands, on what a
+command costs, on what a barrier costs here, and on who else wants the cores. So it is measured, not modelled: batches fall into
+classes by their share of synchronous commands, and each class remembers what a command has cost, one way and the other.
 
     cost of a command = time of all workers in the batch ÷ workers used ÷ commands
 
-The cheaper way is taken. The other one is tried again every `TRIAL` batches of the class, more rarely the
-worse it has been, because
-a class whose trial costs ten times as much must not pay for ten of them.
+The cheaper way is taken. The other one is tried again now and then, for `TRIAL_RUN` batches in a row, more rarely the worse it has
+been: a class whose trial costs ten times as much must not pay for ten of them. The first batch after a change of way is not
+counted: in it workers wake up, which those behind it need not do.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-TRIAL = 16
-TRIAL_MAX = 1024
-WEIGHT = 0.25
+TRIAL = 64
+"""Batches between trials of two ways that cost the same."""
+TRIAL_RUN = 4
+TRIAL_MAX = 4096
+WEIGHT_UP = 0.25
+WEIGHT_DOWN = 0.5
+"""Of a new measurement, where it is worse and where it is better: other programs only make it worse."""
 _CLASSES = 12
 
 
@@ -30,7 +32,8 @@ class _Way:
     cost_ns: float | None = None
 
     def observe(self, cost_ns: float) -> None:
-        self.cost_ns = cost_ns if self.cost_ns is None else self.cost_ns + WEIGHT * (cost_ns - self.cost_ns)
+        known = cost_ns if self.cost_ns is None else self.cost_ns
+        self.cost_ns = known + (WEIGHT_UP if cost_ns > known else WEIGHT_DOWN) * (cost_ns - known)
 
 
 @dataclass(slots=True)
@@ -38,6 +41,7 @@ class _Class:
     parallel: _Way = field(default_factory=_Way)
     alone: _Way = field(default_factory=_Way)
     until_trial: int = TRIAL
+    trial_left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class Width:
         self._workers = workers
         self._classes = [_Class() for _ in range(_CLASSES)]
         self._parallel = self._alone = self._trials = 0
+        self._used = 0  # by the batch observed last
 
     def choose(self, synchronous: int, count: int) -> int:
         """The workers for a batch of `count` commands of which `synchronous` need several: all, or 1."""
@@ -74,20 +79,29 @@ class Width:
             return self._workers
         if alone is None:
             return 1
-        better, worse = min(parallel, alone), max(parallel, alone)
-        kind.until_trial -= 1
-        trial = kind.until_trial <= 0
-        if trial:
-            self._trials += 1
-            kind.until_trial = int(min(TRIAL_MAX, TRIAL * max(1.0, worse / max(better, 1e-3)) ** 2))
+        trial = self._tries(kind, max(parallel, alone) / max(min(parallel, alone), 1e-3))
         return self._workers if (parallel <= alone) != trial else 1
+
+    def _tries(self, kind: _Class, ratio: float) -> bool:
+        """Whether the batch is part of a trial of the way that has cost `ratio` times the other."""
+        if kind.trial_left == 0:
+            kind.until_trial -= 1
+            if kind.until_trial > 0:
+                return False
+            kind.until_trial = int(min(TRIAL_MAX, TRIAL * max(1.0, ratio) ** 2))
+            kind.trial_left = TRIAL_RUN
+        kind.trial_left -= 1
+        self._trials += 1
+        return True
 
     def observe(self, used: int, synchronous: int, count: int, busy_ns: int) -> None:
         """A batch executed by `used` workers kept them busy, waiting included, for `busy_ns` in all."""
         if self._workers > 1 and count:
             kind = self._classes[class_of(synchronous, count)]
             way = kind.alone if used == 1 else kind.parallel
-            way.observe(busy_ns / used / count)
+            if used == self._used or way.cost_ns is None:
+                way.observe(busy_ns / used / count)
+            self._used = used
 
     @property
     def choices(self) -> Choices:

@@ -33,6 +33,19 @@ def test_the_other_way_is_tried_again() -> None:
     assert width.choices.trials >= 200 // (2 * TRIAL)
 
 
+def test_the_first_batch_after_a_change_of_way_does_not_count() -> None:
+    width = Width(2)
+    before = 0
+    chosen = []
+    for _ in range(2000):
+        used = width.choose(0, COUNT)
+        warm_ns = 100 if used == 1 else 60
+        width.observe(used, 0, COUNT, (warm_ns if used == before else 10 * warm_ns) * used * COUNT)
+        before = used
+        chosen.append(used)
+    assert chosen[1000:].count(2) > 900
+
+
 def test_a_way_that_costs_much_more_is_tried_less_often() -> None:
     close, far = Width(2), Width(2)
     drive(close, 2000, 0, 100, 110)
