@@ -13,15 +13,17 @@ counted: in it workers wake up, which those behind it need not do.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 TRIAL = 64
 """Batches between trials of two ways that cost the same."""
 TRIAL_RUN = 4
+TRIALS_APART_NS = 10_000_000
+"""Of execution, at least, between trials: each wakes workers up, which small batches cannot pay for."""
 TRIAL_MAX = 4096
-WEIGHT_UP = 0.25
-WEIGHT_DOWN = 0.5
-"""Of a new measurement, where it is worse and where it is better: other programs only make it worse."""
+REMEMBERED = 5
+"""Measurements of a way; their median counts, for one that other programs disturbed says nothing."""
 _CLASSES = 12
 
 
@@ -30,10 +32,11 @@ class _Way:
     """What one way of executing has cost a command, in ns; None before the first measurement."""
 
     cost_ns: float | None = None
+    latest: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
     def observe(self, cost_ns: float) -> None:
-        known = cost_ns if self.cost_ns is None else self.cost_ns
-        self.cost_ns = known + (WEIGHT_UP if cost_ns > known else WEIGHT_DOWN) * (cost_ns - known)
+        self.latest.append(cost_ns)
+        self.cost_ns = sorted(self.latest)[len(self.latest) // 2]
 
 
 @dataclass(slots=True)
@@ -66,29 +69,30 @@ class Width:
         """The workers for a batch of `count` commands of which `synchronous` need several: all, or 1."""
         if self._workers == 1:
             return 1
-        chosen = self._choose(self._classes[class_of(synchronous, count)])
+        chosen = self._choose(self._classes[class_of(synchronous, count)], count)
         if chosen == 1:
             self._alone += 1
         else:
             self._parallel += 1
         return chosen
 
-    def _choose(self, kind: _Class) -> int:
+    def _choose(self, kind: _Class, count: int) -> int:
         parallel, alone = kind.parallel.cost_ns, kind.alone.cost_ns
         if parallel is None:
             return self._workers
         if alone is None:
             return 1
-        trial = self._tries(kind, max(parallel, alone) / max(min(parallel, alone), 1e-3))
+        trial = self._tries(kind, max(min(parallel, alone), 1e-3), max(parallel, alone), count)
         return self._workers if (parallel <= alone) != trial else 1
 
-    def _tries(self, kind: _Class, ratio: float) -> bool:
-        """Whether the batch is part of a trial of the way that has cost `ratio` times the other."""
+    def _tries(self, kind: _Class, better_ns: float, worse_ns: float, count: int) -> bool:
+        """Whether the batch is part of a trial of the way that has been worse."""
         if kind.trial_left == 0:
             kind.until_trial -= 1
             if kind.until_trial > 0:
                 return False
-            kind.until_trial = int(min(TRIAL_MAX, TRIAL * max(1.0, ratio) ** 2))
+            apart = max(TRIAL * (worse_ns / better_ns) ** 2, TRIALS_APART_NS / (better_ns * max(count, 1)))
+            kind.until_trial = int(min(TRIAL_MAX, apart))
             kind.trial_left = TRIAL_RUN
         kind.trial_left -= 1
         self._trials += 1
