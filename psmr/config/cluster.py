@@ -66,6 +66,8 @@ class Tuning:
     election_timeout_ms: int = 300
     """Silence after which a follower stands for election; at least twice the heartbeat."""
     heartbeat_ms: int = 100
+    defer_us: int = 2_000
+    """So long followers may wait that no commit waits for; 0: a leader sends everything to all at once."""
     segment_mib: int = 64
     """Size of one file of the log."""
     ring_mib: int = 64
@@ -128,6 +130,7 @@ REPLICA: dict[str, Kind] = {
 TUNING: dict[str, Kind] = {
     "election_timeout_ms": Integer(10, 60_000, default=Tuning().election_timeout_ms),
     "heartbeat_ms": Integer(1, 30_000, default=Tuning().heartbeat_ms),
+    "defer_us": Integer(0, 1_000_000, default=Tuning().defer_us),
     "segment_mib": Integer(1, 1024, default=Tuning().segment_mib),
     "ring_mib": Integer(32, 1024, default=Tuning().ring_mib),
     "spin_us": Integer(0, 10_000, default=Tuning().spin_us),

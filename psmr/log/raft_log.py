@@ -96,6 +96,7 @@ class RaftLog:
         self._committed = 0
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
+        self._forwarded_by: set[int] = set()
         self._to_confirm: list[tuple[int, int]] = []
         self._uncommitted: deque[tuple[int, int]] = deque()
         self._uncommitted_bytes = 0
@@ -192,7 +193,7 @@ class RaftLog:
 
     def _take(self, message: PeerMessage) -> None:
         if message.message is None:
-            self._take_forwarded(message.payloads)
+            self._take_forwarded(message.sender, message.payloads)
             return
         if isinstance(message.message, ConfirmAsked):
             self._to_confirm.append((message.message.token, message.sender))
@@ -218,11 +219,12 @@ class RaftLog:
             durable_index = message.durable_index if isinstance(message, AppendAccepted) else 0
             self._in_flight.answered(sender, message.round, durable_index)
 
-    def _take_forwarded(self, payloads: Sequence[bytes]) -> None:
+    def _take_forwarded(self, sender: int, payloads: Sequence[bytes]) -> None:
         """A follower's payloads; dropped, as by a lossy network, where `append` would refuse them."""
         if any(len(payload) > MAX_PAYLOAD_BYTES for payload in payloads):
             self._links.malformed += 1
         elif self._raft.leader == self._me and self._backlog_bytes <= UNCOMMITTED_BYTES_MAX:
+            self._forwarded_by.add(sender)
             self._wait(payloads)
 
     def _wait(self, payloads: Sequence[bytes]) -> None:
@@ -242,7 +244,9 @@ class RaftLog:
         entries.append(_Payload(tuple(parts)))
         self._waiting.clear()
         self._waiting_bytes = 0
-        self._perform(self._raft.handle(Propose(tuple(entries))))
+        forwarded_by = tuple(sorted(self._forwarded_by))
+        self._forwarded_by.clear()
+        self._perform(self._raft.handle(Propose(tuple(entries), forwarded_by)))
 
     def _perform(self, effects: list[Effect]) -> None:
         """Effects in order. A rejected proposal is dropped: its client hears nothing and sends it again."""

@@ -122,6 +122,7 @@ def _open_log(config: ClusterConfig, replica_id: int, stack: ExitStack) -> RaftL
             election_timeout_us=config.tuning.election_timeout_ms * 1000,
             heartbeat_us=config.tuning.heartbeat_ms * 1000,
             max_entries_in_flight=256,
+            defer_us=min(config.tuning.defer_us, config.tuning.heartbeat_ms * 500),
         ),
     )
     stack.callback(log.close)

@@ -18,9 +18,13 @@ class Tick(Struct, frozen=True, gc=False):
 
 
 class Propose(Struct, frozen=True, gc=False):
-    """Append these payloads, in this order, if this node leads; otherwise `Rejected`."""
+    """Append these payloads, in this order, if this node leads; otherwise `Rejected`.
+
+    `forwarded_by`: the members that passed some of them on, and wait to answer.
+    """
 
     payloads: tuple[object, ...]
+    forwarded_by: tuple[int, ...] = ()
 
 
 class ConfirmRead(Struct, frozen=True, gc=False):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from psmr.core.raft.log_terms import LogTerms
 from psmr.core.raft.messages import AppendAccepted, AppendEntries, AppendRejected
 from psmr.core.raft.progress import Progress
+from psmr.core.raft.quorum import Quorum
 from psmr.core.raft.settings import Settings
 from psmr.errors import Violation
 
@@ -12,7 +13,7 @@ from psmr.errors import Violation
 class Leadership:
     """Made when a node becomes leader of `term`, dropped when it steps down. Reads the node's log, never changes it."""
 
-    __slots__ = ("_log", "_majority", "_progress", "_settings", "_term", "heartbeat_due_us", "quorum_due_us", "round")
+    __slots__ = ("_log", "_majority", "_progress", "_settings", "_term", "heartbeat_due_us", "quorum", "quorum_due_us", "round")
 
     def __init__(self, term: int, peers: tuple[int, ...], log: LogTerms, settings: Settings) -> None:
         self._term = term
@@ -20,6 +21,7 @@ class Leadership:
         self._settings = settings
         self._majority = (len(peers) + 1) // 2 + 1
         self._progress = {peer: Progress(log.last_index + 1) for peer in peers}
+        self.quorum = Quorum(self._progress, self._majority - 1, settings.defer_us, settings.max_entries_per_message)
         self.round = 0
         self.heartbeat_due_us = 0
         self.quorum_due_us = 0
@@ -37,15 +39,21 @@ class Leadership:
             progress.paused = True
         else:
             progress.next_index = first + count
-        return self._message(first, self._log.terms_between(first, first + count - 1), commit)
+        return self._message(progress, first, self._log.terms_between(first, first + count - 1), commit)
 
     def heartbeat(self, peer: int, commit: int) -> AppendEntries:
         """A message without entries: it asks whether everything sent so far has arrived."""
-        return self._message(self._progress[peer].next_index, (), commit)
+        progress = self._progress[peer]
+        return self._message(progress, progress.next_index, (), commit)
 
-    def is_probing(self, peer: int) -> bool:
-        """Whether it is still unknown where the follower's log ends."""
-        return self._progress[peer].probing
+    def owes_commit(self, peer: int, commit: int) -> bool:
+        """Whether the follower can be told of a commit that no message to it has told."""
+        progress = self._progress[peer]
+        return not progress.probing and progress.told_commit < commit
+
+    def owes(self, peer: int, commit: int) -> bool:
+        """Whether there are entries or a commit to send to the follower, were it its turn."""
+        return self._progress[peer].next_index <= self._log.last_index or self.owes_commit(peer, commit)
 
     def accepted(self, peer: int, message: AppendAccepted) -> None:
         """Take an acceptance of this term."""
@@ -104,7 +112,10 @@ class Leadership:
                     f"{progress.match_index} and {progress.next_index}"
                 )
 
-    def _message(self, first_index: int, entry_terms: tuple[int, ...], commit: int) -> AppendEntries:
+    def _message(
+        self, progress: Progress, first_index: int, entry_terms: tuple[int, ...], commit: int
+    ) -> AppendEntries:
+        progress.told_commit = commit
         prev_index = first_index - 1
         prev_term = self._log.term_at(prev_index)
         assert prev_term is not None, f"entry {prev_index} was sent but is not in the log"

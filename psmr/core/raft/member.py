@@ -103,7 +103,8 @@ class Member:
         if not self._ticked:
             return 0
         if self._leadership is not None:
-            return min(self._leadership.heartbeat_due_us, self._leadership.quorum_due_us)
+            leadership = self._leadership
+            return min(leadership.heartbeat_due_us, leadership.quorum_due_us, leadership.quorum.due_us)
         return self._timer.deadline_us
 
     def validate(self) -> None:

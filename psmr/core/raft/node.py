@@ -31,6 +31,7 @@ from psmr.core.raft.messages import (
     VoteRequest,
     is_well_formed,
 )
+from psmr.core.raft.quorum import NEVER_US
 from psmr.core.raft.settings import Role
 
 
@@ -50,7 +51,7 @@ class Raft(Member):
         elif isinstance(event, Tick):
             self._on_tick(event.now_us)
         elif isinstance(event, Propose):
-            self._on_propose(event.payloads)
+            self._on_propose(event.payloads, event.forwarded_by)
         elif isinstance(event, Synced):
             self._on_synced(event)
         elif isinstance(event, ConfirmRead):
@@ -79,6 +80,8 @@ class Raft(Member):
             if not leadership.take_quorum():
                 self._follow(self._term, None)
                 return
+        if self._now_us >= leadership.quorum.due_us:
+            self._send_put_off(leadership)
         if self._now_us >= leadership.heartbeat_due_us:
             self._beat(leadership)
 
@@ -204,15 +207,31 @@ class Raft(Member):
 
     # Leading
 
-    def _on_propose(self, payloads: tuple[object, ...]) -> None:
+    def _on_propose(self, payloads: tuple[object, ...], forwarded_by: tuple[int, ...] = ()) -> None:
         if self._leadership is None:
             self._effects.append(Rejected(len(payloads), self._leader))
         elif payloads:
             first_index = self._log.last_index + 1
             self._log.append(self._term, len(payloads))
             self._effects.append(Append(first_index, (self._term,) * len(payloads), payloads))
+            for peer in forwarded_by:
+                self._leadership.quorum.serves(peer, self._now_us)
             for peer in self._peers:
-                self._replicate(self._leadership, peer)
+                self._replicate_in_turn(self._leadership, peer)
+
+    def _replicate_in_turn(self, leadership: Leadership, peer: int) -> bool:
+        """Send at once to a follower that a commit may wait for, and to others later; whether anything was sent."""
+        if leadership.quorum.wants_entries(peer, self._log.last_index, self._now_us):
+            return self._replicate(leadership, peer)
+        if leadership.owes(peer, self._commit):
+            leadership.quorum.put_off(self._now_us)
+        return False
+
+    def _send_put_off(self, leadership: Leadership) -> None:
+        leadership.quorum.due_us = NEVER_US
+        for peer in self._peers:
+            if not self._replicate(leadership, peer) and leadership.owes_commit(peer, self._commit):
+                self._effects.append(Send(peer, leadership.heartbeat(peer, self._commit)))
 
     def _replicate(self, leadership: Leadership, peer: int) -> bool:
         """Send what may be sent ahead; whether anything was."""
@@ -234,8 +253,12 @@ class Raft(Member):
         if self._leadership is None:
             self._effects.append(ReadRejected(event.token, event.origin))
             return
+        leadership = self._leadership
+        leadership.quorum.serves(event.origin, self._now_us)
         self._reads.hold(event.token, event.origin)
-        self._serve_reads(self._leadership)
+        if event.origin in self._peers:
+            self._replicate(leadership, event.origin)
+        self._serve_reads(leadership)
 
     def _knows_commit(self) -> bool:
         """Until an entry of its own term is committed a leader may lag behind what its predecessor committed."""
@@ -256,7 +279,7 @@ class Raft(Member):
             return
         leadership.accepted(sender, message)
         if not self._commit_by_counting(leadership):
-            self._replicate(leadership, sender)
+            self._replicate_in_turn(leadership, sender)
         self._serve_reads(leadership)
 
     def _on_append_rejected(self, sender: int, message: AppendRejected) -> None:
@@ -267,14 +290,20 @@ class Raft(Member):
             self._serve_reads(leadership)
 
     def _commit_by_counting(self, leadership: Leadership) -> bool:
-        """Commit what a majority has on disk and tell the followers; whether there was anything."""
+        """Commit what a majority has on disk and tell the followers, now or a little later; whether there was anything."""
         index = leadership.majority_index(self._durable_index)
         if index <= self._commit or not self._may_commit(index):
             return False
         self._advance_commit(index)
+        quorum = leadership.quorum
+        quorum.committed(index)
         for peer in self._peers:
-            if not self._replicate(leadership, peer) and not leadership.is_probing(peer):
+            if self._replicate_in_turn(leadership, peer) or not leadership.owes_commit(peer, self._commit):
+                continue
+            if quorum.wants_commit(peer, self._now_us):
                 self._effects.append(Send(peer, leadership.heartbeat(peer, self._commit)))
+            else:
+                quorum.put_off(self._now_us)
         return True
 
     def _may_commit(self, index: int) -> bool:
