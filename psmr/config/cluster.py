@@ -66,7 +66,7 @@ class Tuning:
     election_timeout_ms: int = 300
     """Silence after which a follower stands for election; at least twice the heartbeat."""
     heartbeat_ms: int = 100
-    defer_us: int = 2_000
+    defer_us: int = 5_000
     """So long followers may wait that no commit waits for; 0: a leader sends everything to all at once."""
     segment_mib: int = 64
     """Size of one file of the log."""
