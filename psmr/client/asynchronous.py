@@ -3,6 +3,7 @@
 ZeroMQ's file descriptor says that *something* happened, once: it is readable when messages may have arrived, falls
 silent as soon as the socket is used in any way, and says nothing about messages already there. So after every use of
 the socket (a send counts) `_after` asks whether input is waiting, and `_readable` takes messages until there are none.
+To ask is a use as well: nobody but `_after` asks, or what arrives between two askings is announced to nobody.
 """
 
 from __future__ import annotations
@@ -95,9 +96,11 @@ class AsyncConnection:
         future: asyncio.Future[memoryview] = self._loop.create_future()
         now_us = _now_us()
         deadline_us = now_us + (self._settings.timeout_us if timeout_us is None else timeout_us)
-        self._flush_calls(now_us, hold=False)  # single calls made earlier keep their place
-        self._conversation.submit(_FutureTicket(future), parts, deadline_us, now_us, is_read=is_read)
-        self._after()
+        try:
+            self._flush_calls(now_us, hold=False)  # single calls made earlier keep their place
+            self._conversation.submit(_FutureTicket(future), parts, deadline_us, now_us, is_read=is_read)
+        finally:
+            self._after()  # calls may have been sent before the batch turned out to be invalid
         return future
 
     async def room(self) -> None:
@@ -196,8 +199,8 @@ class AsyncConnection:
         """Time has passed. What arrived meanwhile comes first: a reply that waits here is no missing reply."""
         self._timer = None
         self._readable()
-        if self._dealer.has_input():
-            return  # more than a turn's worth; `_readable` is scheduled, and the timer is armed again
+        if self._drain_scheduled:
+            return  # more has arrived: it is taken first, and the timer is armed again
         now_us = _now_us()
         self._conversation.pass_time(now_us)
         for coalescer in (self._coalescer, self._reads):
