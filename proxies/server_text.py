@@ -6,6 +6,7 @@ import re
 
 from cdep import Command, Dependency, Service
 from cdep.service import COMMUTATIVE
+from proxies.ahead_text import LOOK, ahead_text
 from proxies.layout import RAISED_TEXT_LIMIT, CommandLayout, Field, ServiceLayout, layout_of
 from proxies.source import enclosed
 
@@ -17,6 +18,7 @@ _SUPPORT = (
     "FRAME_RECORDS",
     "FRAME_ROW",
     "FRAME_STRIDE",
+    "FRAME_WORKER",
     "begin",
     "blob_argument",
     "blob_fits",
@@ -30,6 +32,7 @@ _SUPPORT = (
     "group_of_integer",
     "handler",
     "inlined",
+    "is_large",
     "load_f64",
     "load_i8",
     "load_i16",
@@ -47,6 +50,8 @@ _SUPPORT = (
     "store_i64",
     "store_u16",
     "store_u32",
+    "touch_entry",
+    "touch_slot",
 )
 """What a server proxy may need of `psmr.execution.dispatch`; it imports what it uses."""
 
@@ -143,14 +148,14 @@ def run(frame, bases):
         count = load_i64(frame + FRAME_COUNT)
         records = load_i64(frame + FRAME_RECORDS)
         stride = load_i64(frame + FRAME_STRIDE)
-        blob = load_i64(frame + FRAME_BLOB)
+        blob = load_i64(frame + FRAME_BLOB){start}
         if load_i64(frame + FRAME_OWNERS) == 0:
-            while row < count:
+            while row < count:{look}
                 _execute(machine, frame, records + stride * row, blob, row)
                 row += 1
         else:
             row = seek(frame, row)
-            while row >= 0:
+            while row >= 0:{look}
                 _execute(machine, frame, records + stride * row, blob, row)
                 row = seek(frame, row + 1)
             if row < -1:
@@ -166,9 +171,18 @@ def server_text(service: Service) -> str:
     parts.append(_ADMIT.format(cases="\n".join(_admission(service, command) for command in layout.commands)))
     if service.order == COMMUTATIVE:
         parts.append(_ARRANGE.format(cases="\n".join(_arrangement(service, command) for command in layout.commands)))
-    parts.append(_RUN.format(cases="\n".join(_dispatch(command) for command in layout.commands)))
+    ahead = ahead_text(layout, _argument)
+    parts += [ahead, _run(layout, looks_ahead=bool(ahead))]
     body = "".join(parts)
     return _header(service, layout, body) + body
+
+
+def _run(layout: ServiceLayout, *, looks_ahead: bool) -> str:
+    cases = "\n".join(_dispatch(command) for command in layout.commands)
+    if not looks_ahead:
+        return _RUN.format(cases=cases, start="", look="")
+    start = "\n        touched = row if _touches(machine) else count"
+    return _RUN.format(cases=cases, start=start, look=LOOK.format(indent=" " * 16))
 
 
 def _header(service: Service, layout: ServiceLayout, body: str) -> str:

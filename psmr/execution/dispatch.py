@@ -26,6 +26,7 @@ from psmr.execution.layout import (
     FRAME_REPLY_STRIDE,
     FRAME_ROW,
     FRAME_STRIDE,
+    FRAME_WORKER,
 )
 from psmr.execution.schedule import begin, finish
 from psmr.execution.schedule import seek_at_once as seek
@@ -34,6 +35,7 @@ from psmr.state.byte_values import address_of, byte_value_at, length_of
 from psmr.state.compiled_containers import require
 from psmr.state.compiled_machine import constructor
 from psmr.state.frame import begin_command
+from psmr.state.touching import is_large, touch_entry, touch_slot
 from psmr.state.words import (
     clear_bytes,
     copy_bytes,
@@ -244,6 +246,7 @@ __all__ = [
     "FRAME_RECORDS",
     "FRAME_ROW",
     "FRAME_STRIDE",
+    "FRAME_WORKER",
     "begin",
     "blob_argument",
     "blob_fits",
@@ -257,6 +260,7 @@ __all__ = [
     "group_of_integer",
     "handler",
     "inlined",
+    "is_large",
     "load_f64",
     "load_i8",
     "load_i16",
@@ -274,4 +278,6 @@ __all__ = [
     "store_i64",
     "store_u16",
     "store_u32",
+    "touch_entry",
+    "touch_slot",
 ]

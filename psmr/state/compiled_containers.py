@@ -88,7 +88,7 @@ frame_of = _word(1)
 
 
 @intrinsic
-def _integer_bits(typing_context: Any, value: Any) -> Any:
+def integer_bits(typing_context: Any, value: Any) -> Any:
     """An integer (or boolean) as 64 bits, its sign extended."""
     if not isinstance(value, types.Integer | types.Boolean):
         return None
@@ -121,7 +121,7 @@ def require(found: Any, wanted: ValueType, place: str) -> None:
 
 @inlined
 def _find_integer(base: int, key: Any) -> int:
-    return map_core.find_u64(base, _integer_bits(key))
+    return map_core.find_u64(base, integer_bits(key))
 
 
 @inlined
@@ -135,7 +135,7 @@ def _finder(key: ValueType) -> Any:
 
 @inlined
 def _insert_integer(base: int, frame: int, key: Any) -> int:
-    return map_core.insert_u64(base, frame, _integer_bits(key))
+    return map_core.insert_u64(base, frame, integer_bits(key))
 
 
 @lru_cache
@@ -206,7 +206,7 @@ def _map_put(self: Any, key: Any, value: Any) -> Any:
 def _map_remove(self: Any, key: Any) -> Any:
     require(key, self.key_type, "Map.remove: key")
     if self.key_type.key_kind == "integer":
-        return lambda self, key: map_core.remove_u64(base_of(self), frame_of(self), _integer_bits(key))
+        return lambda self, key: map_core.remove_u64(base_of(self), frame_of(self), integer_bits(key))
     return lambda self, key: map_core.remove_bytes(base_of(self), frame_of(self), address_of(key), length_of(key))
 
 

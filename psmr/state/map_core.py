@@ -79,6 +79,25 @@ def _home(hashed: np.uint64, last_slot: int) -> int:
 
 
 @inlined
+def home_slot(partition: int, hashed: np.uint64) -> int:
+    """The address of the index slot where a search for this hash begins."""
+    return _index(partition) + 8 * _home(hashed, _last_slot(partition))
+
+
+@inlined
+def entry_of_slot(base: int, partition: int, word: np.uint64) -> int:
+    """The address of the entry that a filled index slot leads to."""
+    return _entry(base, partition, int64(word & np.uint64(0xFFFFFFFF)) - 1)
+
+
+@inlined
+def first_level(base: int) -> int:
+    """How often the index of the first partition has doubled; the others' are like it when keys are evenly spread."""
+    level: int = load_i64(base + HEADER_BYTES + _LEVEL)
+    return level
+
+
+@inlined
 def _slot_word(hashed: np.uint64, number: int) -> int:
     return int64(((hashed >> _32) << _32) | np.uint64(number + 1))
 

@@ -13,7 +13,17 @@ from psmr.errors import Violation
 class Leadership:
     """Made when a node becomes leader of `term`, dropped when it steps down. Reads the node's log, never changes it."""
 
-    __slots__ = ("_log", "_majority", "_progress", "_settings", "_term", "heartbeat_due_us", "quorum", "quorum_due_us", "round")
+    __slots__ = (
+        "_log",
+        "_majority",
+        "_progress",
+        "_settings",
+        "_term",
+        "heartbeat_due_us",
+        "quorum",
+        "quorum_due_us",
+        "round",
+    )
 
     def __init__(self, term: int, peers: tuple[int, ...], log: LogTerms, settings: Settings) -> None:
         self._term = term
