@@ -198,7 +198,25 @@ def decode_response(frames: Sequence[bytes]) -> Response:
     decoder = _RESPONSE_DECODERS.get(kind)
     if decoder is None:
         raise MalformedMessage(f"expected a response of kind 01 to 04, found {kind.hex()!r}")
-    return _decode(decoder, body)
+    response = _decode(decoder, body)
+    if isinstance(response, StatusIs) and not _is_document(response.status):
+        raise MalformedMessage("expected a status of JSON's types, found bytes, times or extensions in it")
+    return response
+
+
+def _is_document(status: dict[str, Any]) -> bool:
+    left: list[Any] = [status]
+    while left:
+        part = left.pop()
+        if isinstance(part, dict):
+            if not all(isinstance(key, str) for key in part):
+                return False
+            left.extend(part.values())
+        elif isinstance(part, list):
+            left.extend(part)
+        elif not isinstance(part, str | int | float | bool | None):
+            return False
+    return True
 
 
 def _control_frames(frames: Sequence[bytes]) -> tuple[bytes, bytes]:
