@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from psmr.core.batch import HEADER_BYTES, KIND_COMMANDS, encode, encode_open
@@ -236,6 +237,8 @@ def _decode_response(data: bytes) -> protocol.Response:
 def _wrong_response(data: bytes, response: protocol.Response) -> str | None:
     if isinstance(response, protocol.Answer):
         return None if bytes(response.reply.raw) == unpack_frames(data)[0] else "the reply is not the frame"
+    if isinstance(response, protocol.StatusIs):
+        json.dumps(response.status)
     again = protocol.decode_response(protocol.encode_control(response))
     # By what they show: a number of a status may be NaN, which is not equal to itself.
     return None if repr(again) == repr(response) else f"{response!r} is another when encoded again"
