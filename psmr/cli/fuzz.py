@@ -168,9 +168,11 @@ def complete_json(words: list[str]) -> list[str]:
     """Let `psmr fuzz --json` do without a file: typer knows no option whose value may be left out."""
     if words[:1] != ["fuzz"] or "--json" not in words:
         return words
+    from psmr.fuzzing import SUMMARIES
+
     place = words.index("--json")
     following = words[place + 1 : place + 2]
-    if following and not following[0].startswith("-") and "." in following[0]:
+    if following and not following[0].startswith("-") and following[0] not in SUMMARIES:
         return words
     return [*words[: place + 1], STANDARD_OUTPUT, *words[place + 1 :]]
 

@@ -134,7 +134,7 @@ def test_the_command_prints_and_writes_what_it_found(tmp_path: Path, capsys: pyt
     document = json.loads(path.read_text())
     assert document["cases"] == 1000
     assert [row["decoder"] for row in document["decoders"]] == ["reply", "record"]
-    assert main(["fuzz", "reply", "--case", "7", "--json"]) == ExitCode.OK
+    assert main(["fuzz", "--json", "reply", "--case", "7"]) == ExitCode.OK
     (row,) = json.loads(capsys.readouterr().out)["decoders"]
     assert bytes.fromhex(row["data"]) == mutant(build("reply", tmp_path), 1, 7)
 
