@@ -20,8 +20,8 @@ from psmr.fuzzing.target import pack_frames, unpack_frames
 from psmr.storage import record
 
 SMOKE_CASES = 3_000
-FEWER_CASES = {"log": 800}
-"""Of what writes and reads several files a case."""
+FEWER_CASES = {"log": 800, "hard-state": 1_000, "commit-mark": 1_000}
+"""Of what writes and reads files in each case."""
 
 
 @pytest.fixture
