@@ -159,7 +159,9 @@ def parse(text: str, base: Path, *, source: str = "cluster.toml") -> ClusterConf
     """The cluster that `text` describes; a relative `data` lies below `base`. Messages call the text `source`."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
+        # Besides its own error, which is a ValueError, the parser lets through those of integers of too many digits and of
+        # tables nested too deep.
         raise ConfigurationError(f"{source}: expected TOML, found: {error}: correct that line") from None
     top = require_table(source, "", document, {"cluster", "replica", "tuning"}, needed=("cluster", "replica"))
     cluster = read_table(source, "cluster", top["cluster"], CLUSTER)

@@ -15,6 +15,9 @@ Table = dict[str, Any]
 ABSTRACT_NAME_BYTES_MAX = 106
 """Linux keeps 108 bytes for a socket's name: one is the zero that makes it abstract, one ends it."""
 
+_SHOWN_BITS_MAX = 256
+"""Python itself refuses to write out an integer of thousands of digits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
@@ -138,6 +141,8 @@ def shown(value: object) -> str:
     """A value as it stood in the file, in one short line."""
     if isinstance(value, dict | list):
         return "a table" if isinstance(value, dict) else "a list"
+    if isinstance(value, int) and value.bit_length() > _SHOWN_BITS_MAX:
+        return f"an integer of {value.bit_length()} bits"
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 80 else text[:77] + "..."
 

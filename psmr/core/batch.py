@@ -167,14 +167,19 @@ def parse(buffer: Buffer, offset: int = 0) -> Batch:
         raise MalformedBatch(problem[0], problem[1], offset)
     if size_bytes > available_bytes:
         raise MalformedBatch(f"{size_bytes} bytes", f"{available_bytes} bytes (truncated)", offset)
-    seed = xxhash.xxh3_64_intdigest(view[offset : begin - 8])
-    actual = xxhash.xxh3_64_intdigest(view[begin:end], seed)
+    actual = checksum_of(view, offset, end)
     if actual != checksum:
         raise MalformedBatch(f"checksum {checksum:#018x}", f"{actual:#018x}", offset)
     if end != padded_end and any(view[end:padded_end]):
         raise MalformedBatch("padding of zeros", bytes(view[end:padded_end]).hex(), offset)
     records, blob, raw = view[begin:blob_begin], view[blob_begin:end], view[offset:padded_end]
     return Batch(kind, stride, fingerprint, session, sequence, answered, count, records, blob, raw)
+
+
+def checksum_of(view: memoryview, offset: int, end: int) -> int:
+    """The checksum of the batch whose header is at `offset` and whose blob ends at `end`."""
+    begin = offset + HEADER_BYTES
+    return xxhash.xxh3_64_intdigest(view[begin:end], xxhash.xxh3_64_intdigest(view[offset : begin - 8]))
 
 
 def parse_whole(buffer: Buffer) -> Batch:

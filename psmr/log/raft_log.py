@@ -203,14 +203,11 @@ class RaftLog:
             return
         payloads: tuple[object, ...] = ()
         if isinstance(message.message, AppendEntries):
-            try:
-                payloads = tuple(decode(raw) for raw in message.payloads)
-            except LogDamaged:
+            records = records_of(message.message, message.payloads)
+            if records is None:
                 self._links.malformed += 1
                 return
-            if not _belong(message.message, cast("tuple[Record, ...]", payloads)):
-                self._links.malformed += 1
-                return
+            payloads = records
         self._note_answer(message.sender, message.message)
         self._perform(self._raft.handle(Receive(message.sender, message.message, payloads)))
 
@@ -343,9 +340,14 @@ class RaftLog:
         self._store.close()
 
 
-def _belong(message: AppendEntries, records: tuple[Record, ...]) -> bool:
-    """Whether the records are those that the message announces."""
+def records_of(message: AppendEntries, payloads: Sequence[bytes]) -> tuple[Record, ...] | None:
+    """The records that came with a message; None unless they are whole and those that it announces."""
+    try:
+        records = tuple(decode(raw) for raw in payloads)
+    except LogDamaged:
+        return None
     if len(records) != len(message.entry_terms):
-        return False
+        return None
     announced = enumerate(message.entry_terms, message.first_index)
-    return all((record.index, record.term) == place for record, place in zip(records, announced, strict=True))
+    belong = all((record.index, record.term) == place for record, place in zip(records, announced, strict=True))
+    return records if belong else None

@@ -95,6 +95,10 @@ class Delivery:
                 # Nobody can be told: what cannot be parsed has no session. Ingress refuses it; only a bad peer sends it.
                 self.counts.malformed += 1
                 continue
+            if len(batches) > at.OPENS_MAX:
+                # No leader makes such an entry of what clients send. It would stop every replica, at each start again.
+                self.counts.malformed += 1
+                continue
             self._waiting.extend(_Delivered(entry, ordinal, batch) for ordinal, batch in enumerate(batches))
         self.push()
 

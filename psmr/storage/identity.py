@@ -113,7 +113,7 @@ def _check_or_create(path: Path, wanted: Identity, files: Files) -> None:
         with disk_errors(files, path, "writing the folder's identity"):
             replace_file(files, path, msgspec.json.format(msgspec.json.encode(wanted)) + b"\n", sync=True)
         return
-    found = _parse(path, text)
+    found = parse_identity(path, text)
     for name, expected in asdict(wanted).items():
         if getattr(found, name) != expected:
             raise ConfigurationError(
@@ -121,7 +121,8 @@ def _check_or_create(path: Path, wanted: Identity, files: Files) -> None:
             )
 
 
-def _parse(path: Path, text: bytes) -> Identity:
+def parse_identity(path: Path, text: bytes) -> Identity:
+    """The identity that a folder's file holds; `path` is for messages. Raises ConfigurationError."""
     try:
         version = msgspec.json.decode(text, type=_Versioned).format_version
         if version > FORMAT_VERSION:
@@ -130,7 +131,8 @@ def _parse(path: Path, text: bytes) -> Identity:
                 "run the version of psmr that made it, or a newer one."
             )
         return msgspec.json.decode(text, type=Identity)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # Surplus fields are skipped, however deep they are nested: that ends in RecursionError.
         raise ConfigurationError(
             f"{path}: expected the JSON identity of a data folder, found {error}: "
             "put the file back, or move the folder away and start this replica empty."

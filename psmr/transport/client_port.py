@@ -13,6 +13,7 @@ from psmr.transport import client_protocol as protocol
 from psmr.transport.peers import bind
 
 _QUEUE_MESSAGES = 100_000
+_GARBAGE_PER_CALL = 64
 
 
 class Greeted(Struct, frozen=True, gc=False):
@@ -55,8 +56,12 @@ class ClientPort:
         bind(self.socket, address, "clients")
 
     def receive(self) -> Greeted | Submitted | StatusAsked | None:
-        """The next request that is the replica's business, or None when there is none now."""
-        while True:
+        """The next request that is the replica's business, or None when there is none now.
+
+        None, too, after a number of others: whoever sends only garbage must not keep the replica from its own work. What is
+        left makes the socket readable again.
+        """
+        for _ in range(_GARBAGE_PER_CALL):
             try:
                 connection, *frames = self.socket.recv_multipart(flags=zmq.DONTWAIT)
             except zmq.Again:
@@ -74,6 +79,7 @@ class ClientPort:
             if request.fingerprint == self._service.fingerprint and request.version == protocol.PROTOCOL_VERSION:
                 return Greeted(connection)
             self._turn_away(connection, request)
+        return None
 
     def _turn_away(self, connection: bytes, hello: protocol.Hello) -> None:
         text = (

@@ -127,12 +127,12 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 
 def encode_hello(service: str, fingerprint: int) -> list[bytes]:
     """A client's first message."""
-    return _encode(Hello(PROTOCOL_VERSION, service, fingerprint))
+    return encode_control(Hello(PROTOCOL_VERSION, service, fingerprint))
 
 
 def encode_ask_status(digest: bool) -> list[bytes]:
     """A question for status; no hello need come before."""
-    return _encode(AskStatus(digest))
+    return encode_control(AskStatus(digest))
 
 
 def encode_submit(batch: bytes) -> list[bytes]:
@@ -150,12 +150,12 @@ def encode_welcome(
 ) -> list[bytes]:
     """The answer to a hello that is served. `members` are (id, client address)."""
     known = [Member(identity, address) for identity, address in members]
-    return _encode(Welcome(cluster, replica, leader, known, batch_bytes_max, window_batches))
+    return encode_control(Welcome(cluster, replica, leader, known, batch_bytes_max, window_batches))
 
 
 def encode_mismatch(text: str) -> list[bytes]:
     """The answer to a hello that is not served: what was expected, found, what to do."""
-    return _encode(Mismatch(text))
+    return encode_control(Mismatch(text))
 
 
 def encode_reply_message(reply: bytes) -> list[bytes]:
@@ -165,12 +165,12 @@ def encode_reply_message(reply: bytes) -> list[bytes]:
 
 def encode_status(status: dict[str, Any]) -> list[bytes]:
     """The answer to a question for status."""
-    return _encode(StatusIs(status))
+    return encode_control(StatusIs(status))
 
 
 def encode_error(text: str) -> list[bytes]:
     """The answer to what is no request."""
-    return _encode(ErrorText(text))
+    return encode_control(ErrorText(text))
 
 
 def decode_request(frames: Sequence[bytes]) -> Request:
@@ -198,7 +198,25 @@ def decode_response(frames: Sequence[bytes]) -> Response:
     decoder = _RESPONSE_DECODERS.get(kind)
     if decoder is None:
         raise MalformedMessage(f"expected a response of kind 01 to 04, found {kind.hex()!r}")
-    return _decode(decoder, body)
+    response = _decode(decoder, body)
+    if isinstance(response, StatusIs) and not _is_document(response.status):
+        raise MalformedMessage("expected a status of JSON's types, found bytes, times or extensions in it")
+    return response
+
+
+def _is_document(status: dict[str, Any]) -> bool:
+    left: list[Any] = [status]
+    while left:
+        part = left.pop()
+        if isinstance(part, dict):
+            if not all(isinstance(key, str) for key in part):
+                return False
+            left.extend(part.values())
+        elif isinstance(part, list):
+            left.extend(part)
+        elif not isinstance(part, str | int | float | bool | None):
+            return False
+    return True
 
 
 def _control_frames(frames: Sequence[bytes]) -> tuple[bytes, bytes]:
@@ -207,7 +225,8 @@ def _control_frames(frames: Sequence[bytes]) -> tuple[bytes, bytes]:
     return frames[0][:8], frames[1]
 
 
-def _encode(message: Control) -> list[bytes]:
+def encode_control(message: Control) -> list[bytes]:
+    """The frames of any control message."""
     return [_KIND_OF[type(message)], _ENCODER.encode(message)]
 
 

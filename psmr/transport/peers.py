@@ -7,8 +7,8 @@ blocks and may lose: the protocol above expects it. What does not decode is coun
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Container, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 import zmq
@@ -19,6 +19,7 @@ from psmr.errors import ConfigurationError
 
 FRAME_BYTES_MAX = 288 << 20
 _QUEUE_MESSAGES = 512
+_GARBAGE_PER_CALL = 64
 
 
 class ConfirmAsked(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=32):
@@ -51,6 +52,29 @@ class PeerMessage(Struct, frozen=True, gc=False):
     payloads: list[bytes]
 
 
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(_Head)
+
+
+def encode_message(
+    cluster_id: int, sender: int, message: Content | None, payloads: Sequence[Any] = ()
+) -> list[bytes | Any]:
+    """The frames of a message; `payloads` are not copied."""
+    return [_ENCODER.encode(_Head(cluster_id, sender, message)), *payloads]
+
+
+def decode_message(frames: Sequence[bytes], cluster_id: int, peers: Container[int]) -> PeerMessage | None:
+    """The message that `frames` are; None for what is none, or is not from one of `peers` of this cluster."""
+    try:
+        head = _DECODER.decode(frames[0])
+    except (msgspec.MsgspecError, RecursionError):
+        # Surplus fields are skipped, however deep they are nested: that ends in RecursionError.
+        return None
+    if head.cluster != cluster_id or head.sender not in peers:
+        return None
+    return PeerMessage(head.sender, head.message, list(frames[1:]))
+
+
 class PeerLinks:
     """The sockets between replica `me` and its peers (`addresses`, by id, `me` included)."""
 
@@ -59,8 +83,6 @@ class PeerLinks:
         self.malformed = 0
         self._cluster_id = cluster_id
         self._context = zmq.Context(io_threads=1)
-        self._encoder = msgspec.msgpack.Encoder()
-        self._decoder = msgspec.msgpack.Decoder(_Head)
         self.inbox = self._context.socket(zmq.PULL)
         self.inbox.setsockopt(zmq.RCVHWM, 4 * _QUEUE_MESSAGES)
         self.inbox.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
@@ -79,29 +101,29 @@ class PeerLinks:
 
     def send(self, peer: int, message: Content | None, payloads: Sequence[Any] = ()) -> bool:
         """Send if the peer is there and keeps up; whether it was queued."""
-        head = self._encoder.encode(_Head(self._cluster_id, self.me, message))
+        frames = encode_message(self._cluster_id, self.me, message, payloads)
         try:
-            self._outboxes[peer].send_multipart([head, *payloads], flags=zmq.DONTWAIT)
+            self._outboxes[peer].send_multipart(frames, flags=zmq.DONTWAIT)
         except zmq.Again:
             return False
         return True
 
     def receive(self) -> PeerMessage | None:
-        """The next well-formed message from a member of the cluster, or None when there is none now."""
-        while True:
+        """The next well-formed message from a member of the cluster, or None when there is none now.
+
+        None, too, after a number of others: whoever sends only garbage must not keep the replica from its own work. What is
+        left makes the inbox readable again.
+        """
+        for _ in range(_GARBAGE_PER_CALL):
             try:
                 frames = self.inbox.recv_multipart(flags=zmq.DONTWAIT)
             except zmq.Again:
                 return None
-            try:
-                head = self._decoder.decode(frames[0])
-            except (msgspec.MsgspecError, RecursionError):
-                # Surplus fields are skipped, however deep they are nested: that ends in RecursionError.
-                self.malformed += 1
-                continue
-            if head.cluster == self._cluster_id and head.sender in self._outboxes:
-                return PeerMessage(head.sender, head.message, frames[1:])
+            message = decode_message(frames, self._cluster_id, self._outboxes)
+            if message is not None:
+                return message
             self.malformed += 1
+        return None
 
     def close(self) -> None:
         """Close every socket; what was not sent is dropped."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -127,3 +129,13 @@ def test_control_bodies_that_are_garbage_raise_one_error_only(body: bytes, kind:
             decode([bytes([kind]), body])
         except MalformedMessage:
             continue
+
+
+@pytest.mark.parametrize(
+    "value",
+    [msgspec.msgpack.Ext(5, b"x"), b"bytes", [1, {"a": b"bytes"}], datetime(2020, 1, 1, tzinfo=UTC), {"a": {7: 8}}],
+    ids=["extension", "bytes", "nested bytes", "time", "a key that is a number"],
+)
+def test_a_status_has_no_types_that_json_lacks(value: object) -> None:
+    with pytest.raises(protocol.MalformedMessage, match="expected a status of JSON's types"):
+        protocol.decode_response([b"\x03", msgspec.msgpack.encode([{"role": value}])])

@@ -252,3 +252,19 @@ def test_text_that_is_not_utf8_is_named(tmp_path: Path) -> None:
     path.write_bytes(b'name = "\xe9"')
     with pytest.raises(ConfigurationError, match="expected UTF-8 text, found byte 0xe9 at 8"):
         load(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 2000,
+        "a = " + "{a=" * 2000,
+        "a = " + "9" * 5000,
+        "[cluster]\nname = 0x" + "f" * 5000 + '\nservice = "kv"\n[[replica]]\nid = 1',
+    ],
+    ids=["nested lists", "nested tables", "many digits", "many hexadecimal digits"],
+)
+def test_what_the_parser_of_toml_cannot_hold_is_one_line(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"expected .*, found") as raised:
+        parse(text, Path("/"))
+    assert len(str(raised.value)) < 400

@@ -11,6 +11,7 @@ import pytest
 
 from psmr.errors import ConfigurationError
 from psmr.storage import Identity, claim
+from psmr.storage.identity import parse_identity
 
 ASKED: dict[str, Any] = {
     "cluster": "prod",
@@ -105,3 +106,8 @@ def test_a_folder_in_use_by_another_process_is_free_once_that_is_killed(tmp_path
         holder.kill()
         holder.wait()
     claim(tmp_path, **ASKED).close()
+
+
+def test_an_identity_nested_without_end_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="expected the JSON identity of a data folder"):
+        parse_identity(Path("identity.json"), b'{"format_version": 1, "a": ' + b"[" * 5000)

@@ -1,0 +1,71 @@
+"""Every decoder that is fuzzed, by name. One more is one more line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from psmr.errors import ConfigurationError
+from psmr.fuzzing.target import Target
+
+SUMMARIES: dict[str, str] = {
+    "peers": "frames between replicas",
+    "raft": "frames between replicas, as far as into the member that takes them in",
+    "requests": "what clients send to a replica",
+    "responses": "what a replica sends to clients",
+    "batch": "one batch",
+    "entry": "the payload of a log entry: batches one after another",
+    "admission": "records of commands, as they are admitted to execution",
+    "reply": "the reply to a batch",
+    "values": "what a client decodes from replies",
+    "record": "records of the log",
+    "segment": "a segment of the log, scanned",
+    "log": "a folder with a segment, recovered",
+    "hard-state": "the file with term and vote",
+    "commit-mark": "the file with the commit mark",
+    "identity": "the file that says whose folder it is",
+    "config": "the cluster's file",
+}
+"""What each is, in a few words."""
+
+_WITHOUT_FOLDER = {
+    "peers": "wire:peers",
+    "raft": "wire:raft",
+    "requests": "wire:requests",
+    "responses": "wire:responses",
+    "batch": "batches:batches",
+    "entry": "batches:entry",
+    "admission": "batches:admission",
+    "reply": "batches:replies",
+    "values": "batches:values",
+    "record": "files:one_record",
+    "segment": "files:scan",
+    "identity": "files:identity",
+}
+_IN_FOLDER = {
+    "log": "files:recovery",
+    "hard-state": "files:hard_state",
+    "commit-mark": "files:commit_mark",
+    "config": "configuration:cluster_file",
+}
+
+
+def build(name: str, folder: Path) -> Target:
+    """The target of that name; what it reads from files lies in `folder`. Raises ConfigurationError for an unknown name."""
+    if name not in SUMMARIES:
+        raise ConfigurationError(
+            f"fuzz {name}: expected the name of a decoder, found an unknown one: give some of: {', '.join(SUMMARIES)}"
+        )
+    if name in _IN_FOLDER:
+        own = folder / name
+        own.mkdir(exist_ok=True)
+        return _builder(_IN_FOLDER[name])(own)
+    return _builder(_WITHOUT_FOLDER[name])()
+
+
+def _builder(place: str) -> Callable[..., Target]:
+    # By name: a decoder of files needs neither sockets nor the compiler that others do.
+    module, function = place.split(":")
+    builder: Callable[..., Target] = getattr(import_module(f"psmr.fuzzing.{module}"), function)
+    return builder
