@@ -1,0 +1,107 @@
+"""Orders given up early: a read still to be placed, that no state ahead can explain, will not be explained later either.
+
+In a key-value store with `append`, two appends placed in the wrong order are found out by the next read, and by then there
+have been many other choices, all of which would be tried again. But what a read answered says what it can come from: a value
+that is a beginning of it, or an unplaced `put` of one. A state from which neither leads there is a dead end at once.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Collection, Hashable
+from typing import Any, NamedTuple, Protocol
+
+from psmr.checking.history import Operation
+from psmr.checking.segments import Chains
+
+READS_AHEAD = 4
+"""How many reads of a key are looked at, the first to be due first. More cost more than they save."""
+
+
+class Foreseeing(Protocol):
+    """What a model adds for this: `foresees` is true where it can."""
+
+    @property
+    def foresees(self) -> bool:
+        """Whether the two others hold."""
+
+    @property
+    def begins_anew(self) -> Collection[str]:
+        """Names of the commands after which the state of their key does not depend on what it was before."""
+
+    def leads(self, state: Any, command: str, arguments: tuple[Any, ...], reply: Any, /) -> bool:
+        """Whether commands that do not begin anew could lead from `state` to one where the read gives `reply`.
+
+        True where that is not known.
+        """
+
+
+class Read(NamedTuple):
+    """A read of known outcome, and where the commands are that begin anew and may lead to its reply."""
+
+    due: int
+    chain: int
+    place: int
+    operation: Operation
+    sources: tuple[tuple[int, int], ...]
+
+
+class Foresight:
+    """What one segment's reads say, by key."""
+
+    def __init__(self, chains: Chains, model: Any) -> None:
+        self._model = model
+        self._chains = chains
+        writes: dict[Hashable | None, list[tuple[int, int, Operation, Any]]] = {}
+        reads: dict[Hashable | None, list[tuple[int, int, Operation]]] = {}
+        for chain, operations in enumerate(chains.operations):
+            for place, operation in enumerate(operations):
+                key = model.key(operation.command, operation.arguments)
+                if operation.command in model.begins_anew:
+                    after = model.step(model.initial, operation.command, operation.arguments)[0]
+                    writes.setdefault(key, []).append((chain, place, operation, after))
+                elif operation.command in model.read_only and operation.returned_us is not None:
+                    reads.setdefault(key, []).append((chain, place, operation))
+        self._reads = {
+            key: sorted(self._read(*read, writes.get(key, [])) for read in group) for key, group in reads.items()
+        }
+
+    def _read(
+        self, chain: int, place: int, operation: Operation, writes: list[tuple[int, int, Operation, Any]]
+    ) -> Read:
+        due = operation.returned_us
+        assert due is not None, "only reads of known outcome are looked at"
+        sources = tuple(
+            (at, position)
+            for at, position, write, after in writes
+            if write.invoked_us <= due and self._leads(after, operation)
+        )
+        return Read(due, chain, place, operation, sources)
+
+    def _leads(self, state: Any, operation: Operation) -> bool:
+        found: bool = self._model.leads(state, operation.command, operation.arguments, operation.reply)
+        return found
+
+    def is_hopeless(self, positions: list[int], chain: int, end: int, after: Any, limit: float) -> bool:
+        """Whether, once `chain` stands at `end` and the state is `after`, some read has no explanation ahead.
+
+        `limit` is when the first of the unplaced is due.
+        """
+        for operation in self._chains.operations[chain][positions[chain] : end]:
+            group = self._reads.get(self._model.key(operation.command, operation.arguments), [])
+            looked_at = 0
+            for read in group[bisect_left(group, limit, key=_due) :]:
+                if read.place < (end if read.chain == chain else positions[read.chain]):
+                    continue
+                if not self._leads(after, read.operation) and not any(
+                    place >= (end if at == chain else positions[at]) for at, place in read.sources
+                ):
+                    return True
+                looked_at += 1
+                if looked_at == READS_AHEAD:
+                    break
+        return False
+
+
+def _due(read: Read) -> int:
+    return read.due
