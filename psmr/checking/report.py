@@ -48,7 +48,7 @@ def call_text(call: Call) -> str:
     name = f"{begin.f}{value}" if begin.key is None else f"{begin.f} {show(begin.key)}{value}"
     if end is None:
         return f"process {begin.process}, record {begin.number} on: {name} → unknown"
-    answer = "ok" if end.value == begin.value else show(end.value)
+    answer = "ok" if end.value == begin.value and end.value is not None else show(end.value)
     return f"process {begin.process}, records {begin.number} to {end.number}: {name} → {answer}"
 
 
