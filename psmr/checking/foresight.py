@@ -50,8 +50,7 @@ class Foresight:
     """What one segment's reads say, by key."""
 
     def __init__(self, chains: Chains, model: Any) -> None:
-        self._model = model
-        self._chains = chains
+        self._leads = model.leads
         writes: dict[Hashable | None, list[tuple[int, int, Operation, Any]]] = {}
         reads: dict[Hashable | None, list[tuple[int, int, Operation]]] = {}
         for chain, operations in enumerate(chains.operations):
@@ -62,9 +61,13 @@ class Foresight:
                     writes.setdefault(key, []).append((chain, place, operation, after))
                 elif operation.command in model.read_only and operation.returned_us is not None:
                     reads.setdefault(key, []).append((chain, place, operation))
-        self._reads = {
+        of_keys = {
             key: sorted(self._read(*read, writes.get(key, [])) for read in group) for key, group in reads.items()
         }
+        self._reads = [
+            [of_keys.get(model.key(operation.command, operation.arguments), []) for operation in operations]
+            for operations in chains.operations
+        ]
 
     def _read(
         self, chain: int, place: int, operation: Operation, writes: list[tuple[int, int, Operation, Any]]
@@ -74,27 +77,25 @@ class Foresight:
         sources = tuple(
             (at, position)
             for at, position, write, after in writes
-            if write.invoked_us <= due and self._leads(after, operation)
+            if write.invoked_us <= due and self._leads(after, operation.command, operation.arguments, operation.reply)
         )
         return Read(due, chain, place, operation, sources)
-
-    def _leads(self, state: Any, operation: Operation) -> bool:
-        found: bool = self._model.leads(state, operation.command, operation.arguments, operation.reply)
-        return found
 
     def is_hopeless(self, positions: list[int], chain: int, end: int, after: Any, limit: float) -> bool:
         """Whether, once `chain` stands at `end` and the state is `after`, some read has no explanation ahead.
 
         `limit` is when the first of the unplaced is due.
         """
-        for operation in self._chains.operations[chain][positions[chain] : end]:
-            group = self._reads.get(self._model.key(operation.command, operation.arguments), [])
+        leads = self._leads
+        for group in self._reads[chain][positions[chain] : end]:
             looked_at = 0
-            for read in group[bisect_left(group, limit, key=_due) :]:
+            for at in range(bisect_left(group, limit, key=_due), len(group)):
+                read = group[at]
                 if read.place < (end if read.chain == chain else positions[read.chain]):
                     continue
-                if not self._leads(after, read.operation) and not any(
-                    place >= (end if at == chain else positions[at]) for at, place in read.sources
+                _, _, command, arguments, reply = read.operation[1:]
+                if not leads(after, command, arguments, reply) and not any(
+                    place >= (end if source == chain else positions[source]) for source, place in read.sources
                 ):
                     return True
                 looked_at += 1
