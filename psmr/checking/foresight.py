@@ -35,15 +35,19 @@ class Foreseeing(Protocol):
         True where that is not known.
         """
 
+    def contributes(self, write: Operation, read: Operation, /) -> bool:
+        """Whether a command that does not begin anew could be among those that lead to what `read` replied."""
+
 
 class Read(NamedTuple):
-    """A read of known outcome, and where the commands are that begin anew and may lead to its reply."""
+    """A read of known outcome, and where the commands are that may lead to its reply: such as begin anew, and others."""
 
     due: int
     chain: int
     place: int
     operation: Operation
     sources: tuple[tuple[int, int], ...]
+    growers: tuple[tuple[int, int, Operation], ...]
 
 
 class Foresight:
@@ -51,6 +55,9 @@ class Foresight:
 
     def __init__(self, chains: Chains, model: Any) -> None:
         self._leads = model.leads
+        self._step = model.step
+        self._contributes = model.contributes
+        others: dict[Hashable | None, list[tuple[int, int, Operation]]] = {}
         writes: dict[Hashable | None, list[tuple[int, int, Operation, Any]]] = {}
         reads: dict[Hashable | None, list[tuple[int, int, Operation]]] = {}
         for chain, operations in enumerate(chains.operations):
@@ -61,8 +68,11 @@ class Foresight:
                     writes.setdefault(key, []).append((chain, place, operation, after))
                 elif operation.command in model.read_only and operation.returned_us is not None:
                     reads.setdefault(key, []).append((chain, place, operation))
+                elif operation.command not in model.read_only:
+                    others.setdefault(key, []).append((chain, place, operation))
         of_keys = {
-            key: sorted(self._read(*read, writes.get(key, [])) for read in group) for key, group in reads.items()
+            key: sorted(self._read(*read, writes.get(key, []), others.get(key, [])) for read in group)
+            for key, group in reads.items()
         }
         self._reads = [
             [of_keys.get(model.key(operation.command, operation.arguments), []) for operation in operations]
@@ -70,7 +80,12 @@ class Foresight:
         ]
 
     def _read(
-        self, chain: int, place: int, operation: Operation, writes: list[tuple[int, int, Operation, Any]]
+        self,
+        chain: int,
+        place: int,
+        operation: Operation,
+        writes: list[tuple[int, int, Operation, Any]],
+        others: list[tuple[int, int, Operation]],
     ) -> Read:
         due = operation.returned_us
         assert due is not None, "only reads of known outcome are looked at"
@@ -79,22 +94,21 @@ class Foresight:
             for at, position, write, after in writes
             if write.invoked_us <= due and self._leads(after, operation.command, operation.arguments, operation.reply)
         )
-        return Read(due, chain, place, operation, sources)
+        growers = tuple(other for other in others if other[2][1] <= due and self._contributes(other[2], operation))
+        return Read(due, chain, place, operation, sources, growers)
 
     def is_hopeless(self, positions: list[int], chain: int, end: int, after: Any, limit: float) -> bool:
         """Whether, once `chain` stands at `end` and the state is `after`, some read has no explanation ahead.
 
         `limit` is when the first of the unplaced is due.
         """
-        leads = self._leads
         for group in self._reads[chain][positions[chain] : end]:
             looked_at = 0
             for at in range(bisect_left(group, limit, key=_due), len(group)):
                 read = group[at]
                 if read.place < (end if read.chain == chain else positions[read.chain]):
                     continue
-                _, _, command, arguments, reply = read.operation[1:]
-                if not leads(after, command, arguments, reply) and not any(
+                if not self._grows(read, positions, chain, end, after) and not any(
                     place >= (end if source == chain else positions[source]) for source, place in read.sources
                 ):
                     return True
@@ -102,6 +116,19 @@ class Foresight:
                 if looked_at == READS_AHEAD:
                     break
         return False
+
+    def _grows(self, read: Read, positions: list[int], chain: int, end: int, state: Any) -> bool:
+        """Whether the read fits `state`, or one of the commands unplaced leads from there towards its reply."""
+        _, _, command, arguments, reply = read.operation[1:]
+        if not self._leads(state, command, arguments, reply):
+            return False
+        if self._step(state, command, arguments)[1] == reply:
+            return True
+        return any(
+            self._leads(self._step(state, other[3], other[4])[0], command, arguments, reply)
+            for source, place, other in read.growers
+            if place >= (end if source == chain else positions[source])
+        )
 
 
 def _due(read: Read) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable
 from typing import Any
 
+from psmr.checking.history import Operation
 from psmr.checking.models.meaning import Meant, OneState, no_such, pair
 from psmr.checking.models.registers import Unmet
 
@@ -43,6 +44,10 @@ class Keyed:
         """As `Foreseeing` has it."""
         before = self._taken_out(state, arguments[0])[0] if self._whole else state
         return bool(self._part.leads(before, command, arguments[1:], reply))
+
+    def contributes(self, write: Operation, read: Operation, /) -> bool:
+        """As `Foreseeing` has it, of operations on one key."""
+        return bool(self._part.contributes(write.arguments[1:], read.reply))
 
     def step(self, state: Any, command: str, arguments: tuple[Any, ...], /) -> tuple[Any, Any]:
         """The state after `command` on the key `arguments[0]`, and its reply."""
@@ -104,6 +109,13 @@ class Cell(OneState):
         if isinstance(state, str):
             return isinstance(reply, str) and reply.startswith(state)
         return isinstance(state, tuple) and isinstance(reply, tuple) and reply[: len(state)] == state
+
+    def contributes(self, appended: tuple[Any, ...], reply: Any, /) -> bool:
+        """Whether what is appended is to be found in `reply`."""
+        value = appended[0]
+        if isinstance(reply, str):
+            return isinstance(value, str) and value in reply
+        return isinstance(reply, tuple) and value in reply
 
     def meant(self, f: str, called: Any, answered: Any, is_known: bool, /) -> Meant:
         """As `RecordedModel` has it."""
