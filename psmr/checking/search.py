@@ -12,6 +12,8 @@ Two rules keep ordinary histories near linear time.
   after a `put 7`, to explain a read of 5.)
 - Of several that could come next, the one that is due first is tried first, and one whose outcome is unknown last:
   what answered first was most likely executed first.
+
+A model that can tell what a later read may come from (`foresight`) has wrong orders given up early.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+from psmr.checking.foresight import Foresight
 from psmr.checking.history import Operation
 from psmr.checking.model import Model
 from psmr.checking.segments import Chains, Item
@@ -76,6 +79,7 @@ class Search:
 
     def __init__(self, items: list[Item], model: Model, effort: Effort, tick: Callable[[], None]) -> None:
         self._items = items
+        self._model = model
         self._step = model.step
         self._read_only = frozenset(model.read_only)
         self._effort = effort
@@ -83,6 +87,8 @@ class Search:
         self._before = [0, *accumulate(len(item) if isinstance(item, list) else 1 for item in items)]
         self._steps_left = math.inf if effort.steps_max is None else effort.steps_max * (self._before[-1] + 1)
         self._chains: dict[int, Chains] = {}
+        self._foresees = bool(getattr(model, "foresees", False))
+        self._foresight: dict[int, Foresight] = {}
         self._at = 0
         self._positions: list[int] = []
         self._state = model.initial
@@ -103,6 +109,10 @@ class Search:
             elif self._at == len(self._items):
                 return True
         return None
+
+    def found(self) -> tuple[list[Operation], Any]:
+        """The order that was found, and the state after it."""
+        return self.prefix(DeadEnd(0, len(self._items), (), self._state, self._trail)), self._state
 
     @property
     def tried_all(self) -> bool:
@@ -204,7 +214,15 @@ class Search:
                     moves += self._known_moves(chains, chain, place, after)
                 break
             positions[chain] = place
-        return None if found_reads else moves
+        if found_reads:
+            return None
+        return self._hopeful(chains, positions, limit, moves) if self._foresees else moves
+
+    def _hopeful(self, chains: Chains, positions: list[int], limit: float, moves: list[Move]) -> list[Move]:
+        foresight = self._foresight.get(self._at)
+        if foresight is None:
+            foresight = self._foresight[self._at] = Foresight(chains, self._model)
+        return [move for move in moves if not foresight.is_hopeless(positions, move.chain, move.end, move.state, limit)]
 
     def _known_moves(self, chains: Chains, chain: int, place: int, after: Any) -> list[Move]:
         """An operation that fits, with the rest of its batch, which has to fit too."""

@@ -56,6 +56,14 @@ def test_its_commands_do_what_it_says(folder: Path) -> None:
         assert up.wait(timeout=PATIENCE_S) == 0
 
 
+def test_its_history_is_refused_for_the_reason_it_gives(folder: Path) -> None:
+    (command,) = _psmr_commands()["check"]
+    found = subprocess.run(_psmr(command), cwd=folder, env=_environment(folder), capture_output=True, text=True)
+    assert found.returncode == 1
+    assert "cannot be placed: process 2, records 4 to 5: read → nil, where the model would answer 1" in found.stdout
+    assert (folder / "history.html").exists()
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """The README's files in a folder of their own, its places exchanged for free ones."""

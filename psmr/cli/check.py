@@ -1,0 +1,113 @@
+"""`psmr check`: is a recorded history linearizable?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from psmr.cli.arguments import Json, prose
+
+if TYPE_CHECKING:
+    from psmr.checking.recorded_check import Judged
+
+LINEARIZABLE, NOT_LINEARIZABLE, UNDECIDED = 0, 1, 2
+
+
+def _complete_model(incomplete: str) -> list[str]:
+    from psmr.checking.models import MODELS
+
+    return [name for name in MODELS if name.startswith(incomplete)]
+
+
+def check(
+    history: Annotated[
+        Path,
+        typer.Argument(metavar="HISTORY", help="A Jepsen history: EDN, or JSON Lines.", show_default=False),
+    ],
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            metavar="MODEL",
+            help="register, cas-register, kv, mutex, queue, unordered-queue, set or bank.",
+            autocompletion=_complete_model,
+            show_default=False,
+        ),
+    ],
+    keyed: Annotated[
+        bool, typer.Option("--keyed", help="One of it for each key: every value is [b]\\[key value][/].")
+    ] = False,
+    initial: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EDN", help="The state at the beginning, such as [b]0[/], or [b]{0 10, 1 10}[/] for a bank."
+        ),
+    ] = None,
+    whole: Annotated[bool, typer.Option("--whole", help="Do not check key by key.")] = False,
+    time_limit: Annotated[
+        float, typer.Option("--time-limit", min=0, metavar="SECONDS", help="Give up after so long.")
+    ] = 60,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Where to draw what has no order, as a timeline."),
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Tell whether a history, of any system, is linearizable.
+
+    Ends with 0 when it is, 1 when it is not, 2 when time ran out first or the history cannot be read.
+
+    [b]psmr check history.edn --model cas-register[/]
+    """
+    from rich.console import Console
+
+    from psmr.checking.recorded_check import check_recorded, model_named
+    from psmr.checking.report import for_machines, in_words
+    from psmr.checking.timeline import BEGINNING, timeline
+    from psmr.cli.files import check_place, write_whole
+    from psmr.cli.output import print_json
+
+    meaning = model_named(model, keyed=keyed, partition=not whole, initial=initial)
+    text = _read(history)
+    if html is not None:
+        check_place(html, what="a timeline", starts_with=BEGINNING)
+    with Console(stderr=True).status(f"checking {history.name}, {time_limit:g} s at most"):
+        judged = _of_file(history, lambda: check_recorded(text, meaning, timeout_s=time_limit, partition=not whole))
+    page = timeline(judged) if html is not None else None
+    if html is not None and page is not None:
+        write_whole(html, page, what="a timeline", starts_with=BEGINNING)
+    if json:
+        print_json({**for_machines(judged), "html": str(html) if page else None})
+    else:
+        typer.echo(in_words(judged) + (f"\ntimeline written to {html}" if page else ""))
+    return {True: LINEARIZABLE, False: NOT_LINEARIZABLE, None: UNDECIDED}[judged.verdict.linearizable]
+
+
+def _read(path: Path) -> str:
+    from psmr.errors import ConfigurationError
+
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        problem = error.strerror
+    except UnicodeDecodeError:
+        problem = "bytes that are not UTF-8"
+    raise ConfigurationError(f"{path}: expected a history, found: {problem}: give the path of one")
+
+
+def _of_file(path: Path, checked: Callable[[], Judged]) -> Judged:
+    """Says of which file a complaint is."""
+    from psmr.errors import ConfigurationError
+
+    try:
+        return checked()
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from None
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command."""
+    program.command(help=prose(check), rich_help_panel="Services")(check)
