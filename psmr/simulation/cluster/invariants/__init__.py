@@ -1,0 +1,5 @@
+"""What must hold in every run of the whole path, one file an invariant, by the names of the papers."""
+
+from psmr.simulation.cluster.invariants.watch import Observed, Watch
+
+__all__ = ["Observed", "Watch"]
