@@ -10,7 +10,8 @@ import typer
 from psmr.cli.arguments import prose
 from psmr.cli.files import check_place
 from psmr.cli.interrupts import leaving_at_once
-from psmr.cli.output import STANDARD_OUTPUT
+
+STANDARD_OUTPUT = "-"
 
 
 def sim(
@@ -37,9 +38,19 @@ def sim(
     if json_file is not None and str(json_file) != STANDARD_OUTPUT:
         check_place(json_file, what="figures", starts_with="{")
     with leaving_at_once():
-        from psmr.simulation.command import SimOptions, run_faults, run_seeds
+        from psmr.cli.sim_run import SimOptions, run_faults, run_seeds
     options = SimOptions(seeds, start, replicas, jobs, trace, json_file)
     return run_seeds(options) if fault is None else run_faults(fault, options)
+
+
+def complete_json(words: list[str]) -> list[str]:
+    """Let `psmr sim --json` do without a file: typer knows no option whose value may be left out."""
+    if words[:1] != ["sim"] or "--json" not in words:
+        return words
+    place = words.index("--json")
+    if words[place + 1 : place + 2] and not words[place + 1].startswith("-"):
+        return words
+    return [*words[: place + 1], STANDARD_OUTPUT, *words[place + 1 :]]
 
 
 def register(program: typer.Typer) -> None:

@@ -54,6 +54,6 @@ class SimulatedNetwork:
         self._delay = delay
         self._drop_rate = self._duplicate_rate = 0.0
 
-    def _arrive(self, to: int, sender: int, message: Message, payloads: tuple[object, ...]) -> None:
+    def _arrive(self, to: int, sender: int, message: object, payloads: tuple[Any, ...]) -> None:
         if (sender, to) not in self._cut:
             self._deliver(to, sender, message, payloads)

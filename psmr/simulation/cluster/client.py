@@ -108,8 +108,7 @@ class SimulatedClient:
         self.is_active = True
         addresses = [f"sim://{member}" for member in range(replicas)]
         random.shuffle(addresses)
-        draw_nonce: Callable[[], int] = lambda: int(random.random() * 2**62)
-        self._conversation = Conversation(self, _SERVICE, addresses, conditions.client, draw_nonce)
+        self._conversation = Conversation(self, _SERVICE, addresses, conditions.client, self._draw_nonce)
         self._conversation.start(scheduler.now_us)
         self._think()
         self._arm()
@@ -153,6 +152,9 @@ class SimulatedClient:
         self._conversation.submit(call, parts, deadline_us, now_us, is_read=op == GET)
         self._arm()
         return call
+
+    def _draw_nonce(self) -> int:
+        return int(self._random.random() * 2**62)
 
     def _think(self) -> None:
         self._scheduler.after(self._conditions.think.draw_us(self._random), self._call_some)
@@ -201,4 +203,6 @@ def check_tellings(calls: list[Call], executed: Mapping[int, tuple[int, int]]) -
             raise InvariantViolated("answered is executed", f"{call.text()} was answered, and executed by nobody")
         at_us = executed.get(call.number, (call.returned_us, 0))[0]
         if not call.invoked_us <= at_us <= call.returned_us:
-            raise InvariantViolated("answered is executed", f"{call.text()} was executed at {at_us} µs, answered before")
+            raise InvariantViolated(
+                "answered is executed", f"{call.text()} was executed at {at_us} µs, answered before"
+            )

@@ -10,11 +10,11 @@ from pathlib import Path
 from random import Random
 
 from psmr.errors import DiskFailed, Violation
+from psmr.simulation.conditions import Delay
+from psmr.simulation.scheduler import Scheduler
 from psmr.storage.record import Record, decode_unchecked
 from psmr.storage.scan import scan_segment
 from psmr.storage.segment import HEADER_BYTES, Segment
-from psmr.simulation.conditions import Delay
-from psmr.simulation.scheduler import Scheduler
 
 _TEAR_RATE = 0.7
 _FLIP_RATE = 0.3
@@ -24,8 +24,9 @@ class SimulatedStore:
     """One replica's log and hard state: `LogStore` and `HardState` to the code above it.
 
     `durable` is what a crash leaves at the least. A sync takes a while, covers what was written when it began, and is
-    told of by `notify`. `spend` is called before every write and may raise, when the power goes. Writes behind it are lost at a crash, except for a beginning of random length whose last record
-    may be torn or have a bit flipped.
+    told of by `notify`. `spend` is called before every write and may raise, when the power goes. Writes behind a sync
+    are lost at a crash, except for a beginning of random length, behind which a record may be torn or have a bit
+    flipped.
     """
 
     def __init__(

@@ -222,5 +222,3 @@ class SimulatedMember:
     def _reply(self, connection: bytes, frames: list[bytes]) -> None:
         self._spend()
         self._around.reply(self.me, connection, frames)
-
-

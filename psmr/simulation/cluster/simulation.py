@@ -78,9 +78,7 @@ class ClusterSimulation:
         self._watch = Watch(self._members, scheduler)
         self._calls: list[Call] = []
         self._last: list[tuple[SimulatedClient, Call]] = []
-        around = Surroundings(
-            scheduler, random, conditions, self._network, self._watch, trace, self._reply, self._died
-        )
+        around = Surroundings(scheduler, random, conditions, self._network, self._watch, trace, self._reply, self._died)
         for me in range(replicas):
             self._members.append(SimulatedMember(me, tuple(range(replicas)), around))
         self._adversary = ClusterAdversary(

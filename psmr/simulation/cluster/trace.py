@@ -33,9 +33,7 @@ class ClusterTrace:
         self._hash.update(b"%d %d %d" % (now_us, replica, change.term))
         if self._write is not None:
             leader = "no leader known" if change.leader is None else f"leader {change.leader}"
-            self._write(
-                f"{now_us:>9} µs  replica {replica} is {change.role.value} in term {change.term}, {leader}"
-            )
+            self._write(f"{now_us:>9} µs  replica {replica} is {change.role.value} in term {change.term}, {leader}")
 
     def note(self, now_us: int, text: str) -> None:
         """Something that a client or the adversary did, or that became of a command."""

@@ -9,7 +9,6 @@ from psmr.simulation.cluster.disk import SimulatedStore
 from psmr.simulation.cluster.engine import SequentialEngine
 
 
-
 class Observed(Protocol):
     """A replica that may be down."""
 

@@ -55,6 +55,7 @@ class Watch:
 
     def executing(self, me: int) -> Executing:
         """What the engine of replica `me` tells."""
+
         def executing(session: int, sequence: int, operation: int, is_read: bool, reply: int) -> None:
             if not is_read:
                 self._once.check(self._scheduler.now_us, me, session, sequence, operation, reply)
