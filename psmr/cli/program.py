@@ -10,7 +10,11 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+<<<<<<< HEAD
 from psmr.cli import bench, check, demo, fuzz, proxies_commands, relation, serve, status, up
+=======
+from psmr.cli import bench, demo, proxies_commands, relation, serve, sim, status, up
+>>>>>>> h-sim
 from psmr.cli.exits import MEANINGS, ExitCode, describe, exit_code_of, one_line
 from psmr.cli.output import print_json, say_error, speak_any_encoding
 
@@ -52,7 +56,11 @@ def _options(
     """Options of the program itself."""
 
 
+<<<<<<< HEAD
 for part in (demo, up, serve, status, relation, proxies_commands, check, bench, fuzz):
+=======
+for part in (demo, up, serve, status, relation, proxies_commands, bench, sim):
+>>>>>>> h-sim
     part.register(program)
 
 
@@ -82,7 +90,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
+<<<<<<< HEAD
     result = program(fuzz.complete_json(bench.complete_json(words)), prog_name="psmr", standalone_mode=False)
+=======
+    result = program(bench.complete_json(sim.complete_json(words)), prog_name="psmr", standalone_mode=False)
+>>>>>>> h-sim
     sys.stdout.flush()
     return result if isinstance(result, int) else ExitCode.OK
 

@@ -69,6 +69,11 @@ class Replica:
         self._stopping = False
         self._started_us = clock_us()
 
+    @property
+    def delivery(self) -> Delivery:
+        """What was delivered; to be looked at, not driven."""
+        return self._delivery
+
     def stop(self) -> None:
         """End the loop at its next turn."""
         self._stopping = True
@@ -79,7 +84,7 @@ class Replica:
         sentinels = set(self._engine.sentinels)
         ready: set[Any] = set()
         while not self._stopping:
-            deadline_us = self._turn(ready)
+            deadline_us = self.turn(ready)
             if self._engine.outstanding:
                 deadline_us = min(deadline_us, self._collect_at_us())
             wait_ms = min(max(0, deadline_us - self._clock_us() + 999) // 1000, 1000)
@@ -111,7 +116,7 @@ class Replica:
             poller.register(source, zmq.POLLIN)
         return poller
 
-    def _turn(self, ready: Container[Any]) -> int:
+    def turn(self, ready: Container[Any]) -> int:
         """Everything that is ready, once; when to take the next turn at the latest."""
         more = self._port.socket in ready and self._take_requests()
         self._ask_for_reads()

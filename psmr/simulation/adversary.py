@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from random import Random
+from typing import Protocol
 
-from psmr.simulation.conditions import Conditions, Delay
+from psmr.simulation.conditions import Delay, Faults
 from psmr.simulation.network import SimulatedNetwork
-from psmr.simulation.replica import SimulatedReplica
 from psmr.simulation.scheduler import Scheduler
-from psmr.simulation.trace import Trace
 
 _LOOK_EVERY_US = 500
+
+
+class Victim(Protocol):
+    """What the adversary sees of a replica, and may do to it."""
+
+    me: int
+    incarnation: int
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it runs."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether it runs and believes that it leads."""
+
+    @property
+    def term(self) -> int:
+        """The latest term that it knows of; 0 while it is down."""
+
+    def start(self) -> None:
+        """Start it from what its disk holds."""
+
+    def crash(self) -> None:
+        """Stop it at once."""
+
+    def calm_down(self, sync: Delay) -> None:
+        """From now on its disk takes no longer than `sync`."""
+
+
+class Notes(Protocol):
+    """Where the adversary writes down what it did."""
+
+    def note(self, now_us: int, text: str) -> None:
+        """One line."""
 
 
 class Adversary:
@@ -20,10 +55,10 @@ class Adversary:
         self,
         scheduler: Scheduler,
         random: Random,
-        conditions: Conditions,
+        conditions: Faults,
         network: SimulatedNetwork,
-        replicas: list[SimulatedReplica],
-        trace: Trace,
+        replicas: Sequence[Victim],
+        trace: Notes,
     ) -> None:
         self._scheduler = scheduler
         self._random = random
@@ -34,6 +69,7 @@ class Adversary:
         self._is_active = True
         self._hunted_term = 0
         self.crashes = 0
+        self.restarts = 0
         self._plan()
         if conditions.hunt is not None:
             self._hunt(conditions.hunt)
@@ -53,11 +89,14 @@ class Adversary:
     def _strike(self) -> None:
         if not self._is_active:
             return
-        strikes = (self._crash_one, self._crash_one, self._isolate, self._cut_one_way, self._split, self._network.mend)
-        self._random.choice(strikes)()
+        self._random.choice(self._strikes())()
         self._plan()
 
-    def _victim(self) -> SimulatedReplica:
+    def _strikes(self) -> Sequence[Callable[[], None]]:
+        """What a strike may be, the likelier ones more than once."""
+        return (self._crash_one, self._crash_one, self._isolate, self._cut_one_way, self._split, self._network.mend)
+
+    def _victim(self) -> Victim:
         leaders = [replica for replica in self._replicas if replica.leads]
         return self._random.choice(leaders if leaders and self._random.random() < 0.6 else self._replicas)
 
@@ -66,12 +105,12 @@ class Adversary:
         if not self._is_active:
             return
         for replica in self._replicas:
-            if replica.leads and replica.node is not None and replica.node.term > self._hunted_term:
-                self._hunted_term = replica.node.term
+            if replica.leads and replica.term > self._hunted_term:
+                self._hunted_term = replica.term
                 self._scheduler.after(delay.draw_us(self._random), self._depose, replica)
         self._scheduler.after(_LOOK_EVERY_US, self._hunt, delay)
 
-    def _depose(self, leader: SimulatedReplica) -> None:
+    def _depose(self, leader: Victim) -> None:
         if not self._is_active:
             return
         if self._random.random() < 0.2:
@@ -82,8 +121,8 @@ class Adversary:
     def _crash_one(self) -> None:
         self._crash(self._victim())
 
-    def _crash(self, victim: SimulatedReplica) -> None:
-        if victim.node is None or not self._is_active:
+    def _crash(self, victim: Victim) -> None:
+        if not victim.is_up or not self._is_active:
             return
         self.crashes += 1
         self._trace.note(self._scheduler.now_us, f"replica {victim.me} crashes")
@@ -91,9 +130,10 @@ class Adversary:
         downtime_us = self._conditions.downtime.draw_us(self._random)
         self._scheduler.after(downtime_us, self._restart, victim, victim.incarnation)
 
-    def _restart(self, replica: SimulatedReplica, incarnation: int) -> None:
-        if replica.node is None and replica.incarnation == incarnation:
+    def _restart(self, replica: Victim, incarnation: int) -> None:
+        if not replica.is_up and replica.incarnation == incarnation:
             self._trace.note(self._scheduler.now_us, f"replica {replica.me} restarts")
+            self.restarts += 1
             replica.start()
 
     def _isolate(self) -> None:

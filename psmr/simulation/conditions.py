@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
+from typing import Protocol
 
 from psmr.core.raft import Settings
 
@@ -22,6 +23,38 @@ class Delay:
         """One duration."""
         longest_us = self.worst_us if random.random() < _RARELY else self.longest_us
         return self.shortest_us + int(random.random() * (longest_us - self.shortest_us))
+
+
+class Faults(Protocol):
+    """What the network and the adversary ask of a run's conditions."""
+
+    @property
+    def drop_rate(self) -> float:
+        """Of messages, those that are lost."""
+
+    @property
+    def duplicate_rate(self) -> float:
+        """Of messages, those that arrive twice."""
+
+    @property
+    def network(self) -> Delay:
+        """How long a message is under way."""
+
+    @property
+    def fault(self) -> Delay:
+        """The time between two strikes."""
+
+    @property
+    def downtime(self) -> Delay:
+        """How long a replica that crashed stays down."""
+
+    @property
+    def hunt(self) -> Delay | None:
+        """How soon after its election every leader is cut off, if at all."""
+
+    @property
+    def calm(self) -> Delay:
+        """What network and disks take in the peace at the end."""
 
 
 @dataclass(frozen=True, slots=True)

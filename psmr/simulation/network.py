@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
-from psmr.core.raft import Message
-from psmr.simulation.conditions import Conditions, Delay
+from psmr.simulation.conditions import Delay, Faults
 from psmr.simulation.scheduler import Scheduler
 
-Deliver = Callable[[int, int, Message, tuple[object, ...]], None]
+Deliver = Callable[[int, int, Any, tuple[Any, ...]], None]
 
 
 class SimulatedNetwork:
@@ -18,7 +18,7 @@ class SimulatedNetwork:
     Whether a link is cut is asked when a message arrives: a partition also catches what is under way.
     """
 
-    def __init__(self, scheduler: Scheduler, random: Random, conditions: Conditions, deliver: Deliver) -> None:
+    def __init__(self, scheduler: Scheduler, random: Random, conditions: Faults, deliver: Deliver) -> None:
         self._scheduler = scheduler
         self._random = random
         self._delay = conditions.network
@@ -27,7 +27,7 @@ class SimulatedNetwork:
         self._deliver = deliver
         self._cut: set[tuple[int, int]] = set()
 
-    def send(self, sender: int, to: int, message: Message, payloads: tuple[object, ...] = ()) -> None:
+    def send(self, sender: int, to: int, message: object, payloads: tuple[Any, ...] = ()) -> None:
         """Put a message on its way."""
         random = self._random.random
         if random() < self._drop_rate:
@@ -54,6 +54,6 @@ class SimulatedNetwork:
         self._delay = delay
         self._drop_rate = self._duplicate_rate = 0.0
 
-    def _arrive(self, to: int, sender: int, message: Message, payloads: tuple[object, ...]) -> None:
+    def _arrive(self, to: int, sender: int, message: object, payloads: tuple[Any, ...]) -> None:
         if (sender, to) not in self._cut:
             self._deliver(to, sender, message, payloads)

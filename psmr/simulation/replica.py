@@ -73,6 +73,16 @@ class SimulatedReplica:
         return self.node is not None and self.node.role is Role.LEADER
 
     @property
+    def is_up(self) -> bool:
+        """Whether a node runs."""
+        return self.node is not None
+
+    @property
+    def term(self) -> int:
+        """The node's term; 0 while down."""
+        return 0 if self.node is None else self.node.term
+
+    @property
     def applied(self) -> int:
         """How far the node that is up has delivered its log; 0 while down."""
         return 0 if self.node is None else self.node.commit

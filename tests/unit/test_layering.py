@@ -37,7 +37,7 @@ LAYERS = {
     "config": {"errors"},
     "replica": PORTS | {"config"},
     "client": PORTS | {"config"},
-    "simulation": PURE,
+    "simulation": ENDS | {"checking"},
     "checking": PURE,
     "workload": PURE,
     "services": {"errors", "workload"},

@@ -1,0 +1,75 @@
+"""What a run of the whole path is like: every rate and time, drawn from its seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from psmr.client.settings import ClientSettings
+from psmr.core.raft import Settings
+from psmr.simulation.conditions import Delay
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterConditions:
+    """One run's settings, network, disks, clients and faults. A schedule is short; small limits make it eventful.
+
+    `slots`: batches that an engine takes. `calm`: what network and disks take in the peace at the end.
+    """
+
+    settings: Settings
+    client: ClientSettings
+    clients: int
+    keys: int
+    slots: int
+    drop_rate: float
+    duplicate_rate: float
+    network: Delay
+    sync: Delay
+    execution: Delay
+    think: Delay
+    fault: Delay
+    downtime: Delay
+    hunt: Delay | None
+    calm: Delay
+    chaos_us: int
+    recovery_us: int
+
+    @classmethod
+    def drawn(cls, random: Random) -> ClusterConditions:
+        """The conditions that a seed's generator draws first."""
+        per_message = random.choice((1, 2, 8))
+        settings = Settings(
+            election_timeout_us=random.choice((40_000, 60_000)),
+            heartbeat_us=random.choice((15_000, 25_000)),
+            max_entries_per_message=per_message,
+            max_entries_in_flight=per_message * random.choice((1, 4)),
+        )
+        client = ClientSettings(
+            window_batches=random.choice((1, 2, 4)),
+            timeout_us=random.choice((150_000, 500_000)),
+            retry_us=random.choice((20_000, 50_000)),
+            retry_us_max=100_000,
+            pause_us=2_000,
+            prefer_leader=random.random() < 0.7,
+            reads_in_log=random.random() < 0.2,
+        )
+        return cls(
+            settings=settings,
+            client=client,
+            clients=random.choice((2, 3)),
+            keys=random.choice((1, 3)),
+            slots=random.choice((1, 4)),
+            drop_rate=random.choice((0.0, 0.02, 0.1)),
+            duplicate_rate=random.choice((0.0, 0.02, 0.2)),
+            network=Delay(200, random.choice((1_000, 3_000)), random.choice((4_000, 40_000))),
+            sync=Delay(100, random.choice((1_000, 4_000, 30_000)), 90_000),
+            execution=Delay(50, random.choice((500, 8_000)), 20_000),
+            think=Delay(4_000, random.choice((40_000, 80_000)), 120_000),
+            fault=Delay(5_000, random.choice((60_000, 120_000)), 200_000),
+            downtime=Delay(1_000, random.choice((10_000, 60_000)), 150_000),
+            hunt=random.choice((None, None, Delay(0, 3_000, 40_000), Delay(0, 25_000, 60_000))),
+            calm=Delay(100, 1_000, 5_000),
+            chaos_us=500_000,
+            recovery_us=3_000_000,
+        )

@@ -1,0 +1,198 @@
+"""A simulated disk below the production log: it forgets, tears and garbles what was not synced, stalls and fails.
+
+What a crash leaves is read back by the production scan (`psmr.storage.scan`), which alone decides what is valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+
+from psmr.errors import DiskFailed, Violation
+from psmr.simulation.conditions import Delay
+from psmr.simulation.scheduler import Scheduler
+from psmr.storage.record import Record, decode_unchecked
+from psmr.storage.scan import scan_segment
+from psmr.storage.segment import HEADER_BYTES, Segment
+
+_TEAR_RATE = 0.7
+_FLIP_RATE = 0.3
+
+
+class SimulatedStore:
+    """One replica's log and hard state: `LogStore` and `HardState` to the code above it.
+
+    `durable` is what a crash leaves at the least. A sync takes a while, covers what was written when it began, and is
+    told of by `notify`. `spend` is called before every write and may raise, when the power goes. Writes behind a sync
+    are lost at a crash, except for a beginning of random length, behind which a record may be torn or have a bit
+    flipped.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        random: Random,
+        sync: Delay,
+        notify: Callable[[], None],
+        spend: Callable[[], None],
+    ) -> None:
+        self._scheduler = scheduler
+        self._spend = spend
+        self._random = random
+        self._notify = notify
+        self.sync_delay = sync
+        self.records: list[Record] = []
+        self.durable: list[Record] = []
+        self.hard_state: tuple[int, int | None] = (0, None)
+        self.committed = 0
+        self.torn = 0
+        self.fails_next = False
+        self._pending: list[Record | int] = []
+        self._reports: list[tuple[int, int]] = []
+        self._epoch = 0
+        self._life = 0
+        self._is_syncing = False
+
+    @property
+    def last_index(self) -> int:
+        """The index of the last record written."""
+        return len(self.records)
+
+    def load(self) -> tuple[int, int | None]:
+        """Term and vote as saved."""
+        return self.hard_state
+
+    def save(self, term: int, voted_for: int | None) -> None:
+        """Save term and vote: durable when this returns."""
+        self._spend()
+        self.hard_state = (term, voted_for)
+
+    def term_runs(self) -> list[tuple[int, int]]:
+        """(first index, term) of every run of one term."""
+        runs: list[tuple[int, int]] = []
+        for record in self.records:
+            if not runs or runs[-1][1] != record.term:
+                runs.append((record.index, record.term))
+        return runs
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Write behind the last; synced some time later."""
+        self._spend()
+        for record in records:
+            if record.index != len(self.records) + 1:
+                raise Violation(f"store: expected record {len(self.records) + 1}, found {record.index}")
+            self.records.append(record)
+            self._pending.append(record)
+        self._begin_sync()
+
+    def truncate(self, from_index: int) -> None:
+        """Drop the records from `from_index` on."""
+        self._spend()
+        if from_index <= self.committed:
+            raise Violation(f"store: expected a cut above {self.committed}, which is committed; found {from_index}")
+        del self.records[from_index - 1 :]
+        self._pending.append(from_index)
+        self._epoch += 1
+        self._reports.clear()
+        self._begin_sync()
+
+    def read(self, first: int, max_bytes: int) -> list[Record]:
+        """Records from `first` on, at least one, about `max_bytes` together."""
+        found: list[Record] = []
+        for record in self.records[first - 1 :]:
+            if found and max_bytes < len(record.raw):
+                break
+            max_bytes -= len(record.raw)
+            found.append(record)
+        return found
+
+    def fileno(self) -> int:
+        """No descriptor: whoever drives the log looks every time."""
+        return -1
+
+    @property
+    def has_synced(self) -> bool:
+        """Whether `take_synced` has something to say."""
+        return bool(self._reports) or self.fails_next
+
+    def take_synced(self) -> tuple[int, int] | None:
+        """(index, term) up to which the log is synced. Raises DiskFailed where the sync failed."""
+        if self.fails_next:
+            self.fails_next = False
+            raise DiskFailed("the simulated disk failed: expected the sync to succeed")
+        report = self._reports[-1] if self._reports else None
+        self._reports.clear()
+        return report
+
+    def mark_committed(self, index: int) -> None:
+        """Remember that everything up to `index` is committed."""
+        self.committed = max(self.committed, index)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def crash(self) -> None:
+        """Lose what was not synced, all but a beginning of random length, and read back what is left."""
+        random = self._random
+        kept = int(random.random() * (len(self._pending) + 1))
+        self._settle(kept)
+        behind = self._pending[0] if self._pending else None
+        log = bytearray(b"".join(bytes(record.raw) for record in self.durable))
+        if isinstance(behind, Record):
+            log += self._damaged(bytes(behind.raw))
+        self._pending.clear()
+        self._reports.clear()
+        self._is_syncing = self.fails_next = False
+        self._life += 1
+        self.committed = 0
+        self.durable = self._recovered(log)
+        self.records = list(self.durable)
+
+    def _damaged(self, raw: bytes) -> bytes:
+        """What a write that a crash interrupted may leave: a piece of it, one bit of it wrong, or nothing."""
+        random = self._random
+        if random.random() < _FLIP_RATE:
+            flipped = bytearray(raw)
+            flipped[int(random.random() * len(raw))] ^= 1 << int(random.random() * 8)
+            self.torn += 1
+            return bytes(flipped)
+        if random.random() < _TEAR_RATE:
+            size_bytes = int(random.random() * len(raw))
+            self.torn += size_bytes > 0
+            return raw[:size_bytes] + bytes(len(raw) - size_bytes)
+        return b""
+
+    def _recovered(self, log: bytearray) -> list[Record]:
+        data = bytes(HEADER_BYTES) + bytes(log)
+        segment = Segment(Path("simulated"), 1)
+        scan_segment(memoryview(data), segment, 0, 0)
+        return [decode_unchecked(data, offset) for offset in segment.offsets]
+
+    def _begin_sync(self) -> None:
+        if not self._is_syncing and self._pending:
+            self._is_syncing = True
+            delay_us = self.sync_delay.draw_us(self._random)
+            last = self.records[-1] if self.records else None
+            report = None if last is None else (last.index, last.term)
+            self._scheduler.after(delay_us, self._end_sync, self._life, self._epoch, len(self._pending), report)
+
+    def _end_sync(self, life: int, epoch: int, writes: int, report: tuple[int, int] | None) -> None:
+        if life != self._life:
+            return
+        self._is_syncing = False
+        if not self.fails_next:
+            self._settle(writes)
+            if epoch == self._epoch and report is not None:
+                self._reports.append(report)
+        self._notify()
+        if life == self._life:
+            self._begin_sync()
+
+    def _settle(self, writes: int) -> None:
+        for write in self._pending[:writes]:
+            if isinstance(write, int):
+                del self.durable[write - 1 :]
+            else:
+                self.durable.append(write)
+        del self._pending[:writes]

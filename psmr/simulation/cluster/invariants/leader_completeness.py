@@ -1,0 +1,24 @@
+"""Leader completeness: an entry committed in a term is in the logs of the leaders of all greater terms."""
+
+from __future__ import annotations
+
+from psmr.core.raft import Role, RoleChanged
+from psmr.simulation.cluster.invariants.observed import Observed
+from psmr.simulation.invariants import InvariantViolated
+
+
+class LeaderCompleteness:
+    """Looks into the log of every leader when it is elected."""
+
+    def check(self, replica: Observed, change: RoleChanged, delivered: list[bytes], terms: list[int]) -> None:
+        """Whoever leads has what was delivered in earlier terms; `terms`: in which term each entry was first delivered."""
+        if change.role is not Role.LEADER:
+            return
+        records = replica.store.records
+        for index, (raw, term) in enumerate(zip(delivered, terms, strict=True), 1):
+            if term < change.term and (index > len(records) or records[index - 1].raw != raw):
+                raise InvariantViolated(
+                    "leader completeness",
+                    f"expected the leader of term {change.term}, replica {replica.me}, to have entry {index}, which was "
+                    f"delivered in term {term}; its log of {len(records)} entries has not",
+                )

@@ -1,0 +1,27 @@
+"""What an invariant may look at of a replica."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from psmr.replica.replica import Replica
+from psmr.simulation.cluster.disk import SimulatedStore
+from psmr.simulation.cluster.engine import SequentialEngine
+
+
+class Observed(Protocol):
+    """A replica that may be down."""
+
+    me: int
+    incarnation: int
+    store: SimulatedStore
+    engine: SequentialEngine
+    replica: Replica | None
+
+    @property
+    def leads(self) -> bool:
+        """Whether it runs and believes that it leads."""
+
+    @property
+    def delivered(self) -> int:
+        """How far it has delivered the log."""

@@ -1,0 +1,33 @@
+"""State machine safety: no two replicas ever deliver different entries for the same index."""
+
+from __future__ import annotations
+
+from psmr.simulation.cluster.invariants.observed import Observed
+from psmr.simulation.invariants import InvariantViolated
+
+
+class StateMachineSafety:
+    """Compares, byte for byte, what each replica delivers, from its start on, with what was delivered first."""
+
+    def __init__(self) -> None:
+        self.delivered: list[bytes] = []
+        self._progress: dict[int, int] = {}
+
+    def started(self, replica: Observed) -> None:
+        """It delivers the log from its first entry on."""
+        self._progress[replica.me] = 0
+
+    def check(self, replica: Observed) -> None:
+        """The entries that were delivered since the last look."""
+        done, now = self._progress[replica.me], replica.delivered
+        for index in range(done + 1, now + 1):
+            raw = bytes(replica.store.records[index - 1].raw)
+            if index > len(self.delivered):
+                self.delivered.append(raw)
+            elif self.delivered[index - 1] != raw:
+                raise InvariantViolated(
+                    "state machine safety",
+                    f"expected replica {replica.me} to deliver at index {index} the entry that another did; found one "
+                    f"of term {replica.store.records[index - 1].term}",
+                )
+        self._progress[replica.me] = now

@@ -1,0 +1,87 @@
+"""All invariants of the whole path together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psmr.core.raft import RoleChanged
+from psmr.simulation.cluster.engine import Executing
+from psmr.simulation.cluster.invariants.committed_never_lost import CommittedNeverLost
+from psmr.simulation.cluster.invariants.election_safety import ElectionSafety
+from psmr.simulation.cluster.invariants.equal_digests import EqualDigests
+from psmr.simulation.cluster.invariants.exactly_once import ExactlyOnce
+from psmr.simulation.cluster.invariants.leader_completeness import LeaderCompleteness
+from psmr.simulation.cluster.invariants.log_matching import LogMatching
+from psmr.simulation.cluster.invariants.observed import Observed
+from psmr.simulation.cluster.invariants.state_machine_safety import StateMachineSafety
+from psmr.simulation.cluster.invariants.term_never_goes_back import TermNeverGoesBack
+from psmr.simulation.scheduler import Scheduler
+
+
+class Watch:
+    """Asks each invariant when something happened that could break it."""
+
+    def __init__(self, replicas: Sequence[Observed], scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._elections = ElectionSafety()
+        self._delivery = StateMachineSafety()
+        self._disks = CommittedNeverLost(replicas)
+        self._leaders = LeaderCompleteness()
+        self._logs = LogMatching(replicas)
+        self._once = ExactlyOnce()
+        self._digests = EqualDigests(replicas)
+        self._terms = TermNeverGoesBack()
+        self._delivered_in: list[int] = []
+
+    @property
+    def elections(self) -> int:
+        """How many leaders were elected so far."""
+        return self._elections.count
+
+    @property
+    def delivered(self) -> int:
+        """How many entries were delivered anywhere."""
+        return len(self._delivery.delivered)
+
+    @property
+    def executed(self) -> dict[int, tuple[int, int]]:
+        """By operation, when it was first executed anywhere, and its reply; reads beside the log are left out."""
+        return self._once.executed
+
+    def started(self, replica: Observed) -> None:
+        """A replica begins, with nothing delivered."""
+        self._delivery.started(replica)
+        self._once.started(replica.me)
+
+    def executing(self, me: int) -> Executing:
+        """What the engine of replica `me` tells."""
+
+        def executing(session: int, sequence: int, operation: int, is_read: bool, reply: int) -> None:
+            if not is_read:
+                self._once.check(self._scheduler.now_us, me, session, sequence, operation, reply)
+
+        return executing
+
+    def role(self, replica: Observed, change: RoleChanged) -> None:
+        """A replica's role, term or leader changed."""
+        self._elections.check(replica, change)
+        self._leaders.check(replica, change, self._delivery.delivered, self._delivered_in)
+
+    def after_turn(self, replica: Observed) -> None:
+        """A replica took a turn."""
+        self._terms.check(replica)
+        known = self.delivered
+        self._delivery.check(replica)
+        if self.delivered > known:
+            self._delivered_in += [replica.store.hard_state[0]] * (self.delivered - known)
+            self._disks.check(self._delivery.delivered, known + 1)
+
+    def check_disks(self) -> None:
+        """A replica crashed: is everything still there?"""
+        self._disks.check(self._delivery.delivered, 1)
+        self._logs.check_all()
+
+    def check_all(self) -> None:
+        """Everything, at the end, when all have delivered and executed all."""
+        self.check_disks()
+        self._digests.check_all()

@@ -1,0 +1,224 @@
+"""One simulated replica: the production loop, log, delivery and sessions on a simulated disk, network, clock and engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, cast
+
+from psmr.errors import DiskFailed
+from psmr.execution.engine import Engine
+from psmr.log.raft_log import RaftLog
+from psmr.replica.replica import Replica
+from psmr.simulation.cluster.conditions import ClusterConditions
+from psmr.simulation.cluster.disk import SimulatedStore
+from psmr.simulation.cluster.engine import SequentialEngine
+from psmr.simulation.cluster.invariants import Watch
+from psmr.simulation.cluster.trace import ClusterTrace
+from psmr.simulation.cluster.wires import Always, SimulatedLinks, SimulatedPort
+from psmr.simulation.conditions import Delay
+from psmr.simulation.network import SimulatedNetwork
+from psmr.simulation.scheduler import Scheduler
+from psmr.storage import HardState, LogStore
+from psmr.transport.client_port import ClientPort
+from psmr.transport.peers import PeerLinks, PeerMessage
+
+_NEVER_US = 1 << 62
+_NOTICED_RATE = 0.1
+_ALL = Always()
+
+
+class PowerCut(Exception):
+    """The power of one replica went in the middle of a turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all members of a run share. `reply(member, connection, frames)` takes what goes to clients."""
+
+    scheduler: Scheduler
+    random: Random
+    conditions: ClusterConditions
+    network: SimulatedNetwork
+    watch: Watch
+    trace: ClusterTrace
+    reply: Callable[[int, bytes, list[bytes]], None]
+    died: Callable[[SimulatedMember], None]
+
+
+class SimulatedMember:
+    """A replica that may be down; `incarnation` counts its starts and crashes.
+
+    A turn of the production loop is taken whenever something arrives and when the last turn said that it is due.
+    """
+
+    def __init__(self, me: int, members: tuple[int, ...], around: Surroundings) -> None:
+        self.me = me
+        self.incarnation = 0
+        self.replica: Replica | None = None
+        self.store = SimulatedStore(
+            around.scheduler, around.random, around.conditions.sync, self.turn, lambda: self._spend()
+        )
+        self._members = members
+        self._around = around
+        self._clock_offset_us = int(around.random.random() * 1_000_000)
+        self._wake_us = _NEVER_US
+        self._fuse: int | None = None
+        self._is_doomed = False
+        self._is_executing = False
+        self._told = (0, False)
+        self.start()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it runs."""
+        return self.replica is not None
+
+    @property
+    def leads(self) -> bool:
+        """Whether it runs and believes that it leads."""
+        return self._told[1] and self.is_up
+
+    @property
+    def term(self) -> int:
+        """The term that it last spoke of; 0 while down."""
+        return self._told[0] if self.is_up else 0
+
+    @property
+    def delivered(self) -> int:
+        """How far it has delivered the log; 0 while down."""
+        return self.replica.delivery.delivered if self.replica is not None else 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything delivered was executed and collected."""
+        return self.replica is not None and self.replica.delivery.idle
+
+    def start(self) -> None:
+        """Build the production parts on what the disk holds."""
+        around = self._around
+        self.incarnation += 1
+        self._wake_us, self._fuse, self._is_doomed, self._is_executing = _NEVER_US, None, False, False
+        self._told = (self.store.hard_state[0], False)
+        offset_us = int(around.random.random() * 200_000)  # a clock that was set while the machine was down
+        self.links = SimulatedLinks(self._send)
+        addresses = [(member, f"sim://{member}") for member in self._members]
+        self.port = SimulatedPort(self.me, addresses, self._reply)
+        self.engine = SequentialEngine(around.conditions.slots, around.watch.executing(self.me))
+        self.log = RaftLog(
+            self.me,
+            self._members,
+            cast(PeerLinks, self.links),
+            cast(LogStore, self.store),
+            cast(HardState, self.store),
+            seed=int(around.random.random() * 2**62),
+            wall_clock_us=lambda: around.scheduler.now_us + offset_us,
+            settings=around.conditions.settings,
+        )
+        engine, port = cast(Engine, self.engine), cast(ClientPort, self.port)
+        self.replica = Replica({}, self.log, engine, port, self._clock_us)
+        around.watch.started(self)
+        self._turn_in(0)
+
+    def crash(self) -> None:
+        """Stop at once; the disk keeps what it must."""
+        self.replica = None
+        self.incarnation += 1
+        self.store.crash()
+        self._around.watch.check_disks()
+
+    def doom(self) -> None:
+        """Let the power go in the middle of the next turn that does something."""
+        self._is_doomed = True
+
+    def calm_down(self, sync: Delay) -> None:
+        """From now on the disk takes no longer than `sync`."""
+        self.store.sync_delay = sync
+        self._is_doomed = False
+
+    def receive(self, sender: int, message: Any, payloads: tuple[Any, ...]) -> None:
+        """A message of another member arrives."""
+        if self.replica is not None:
+            self.links.inbox.append(PeerMessage(sender, message, list(payloads)))
+            self._around.trace.message(self._around.scheduler.now_us, self.me, sender, message)
+            self.turn()
+
+    def request(self, connection: bytes, frames: list[bytes]) -> None:
+        """A message of a client arrives."""
+        if self.replica is not None:
+            self.port.inbox.append((connection, frames))
+            self.turn()
+
+    def turn(self) -> None:
+        """Take a turn of the loop now, and see to the next one."""
+        replica = self.replica
+        if replica is None:
+            return
+        if self._is_doomed and (self.links.inbox or self.port.inbox):
+            self._is_doomed, self._fuse = False, int(self._around.random.random() * 7)
+        try:
+            deadline_us = replica.turn(_ALL)
+        except (PowerCut, DiskFailed) as reason:
+            self._around.trace.note(self._around.scheduler.now_us, f"replica {self.me} dies: {reason}")
+            self.crash()
+            self._around.died(self)
+            return
+        self._fuse = None
+        self._take_roles()
+        self._around.watch.after_turn(self)
+        if self.engine.waiting and not self._is_executing:
+            self._begin_execution()
+        self._turn_in(max(0, deadline_us - self._clock_us()))
+
+    def _take_roles(self) -> None:
+        for change in self.log.role_changes:
+            self._told = (change.term, change.role.value == "leader")
+            self._around.watch.role(self, change)
+            self._around.trace.role(self._around.scheduler.now_us, self.me, change)
+        self.log.role_changes.clear()
+
+    def _clock_us(self) -> int:
+        return self._around.scheduler.now_us + self._clock_offset_us
+
+    def _turn_in(self, delay_us: int) -> None:
+        scheduler = self._around.scheduler
+        due_us = scheduler.now_us + delay_us
+        if due_us < self._wake_us:
+            self._wake_us = due_us
+            scheduler.after(delay_us, self._wake, self.incarnation, due_us)
+
+    def _wake(self, incarnation: int, due_us: int) -> None:
+        if incarnation == self.incarnation and due_us == self._wake_us:
+            self._wake_us = _NEVER_US
+            self.turn()
+
+    def _begin_execution(self) -> None:
+        self._is_executing = True
+        delay_us = self._around.conditions.execution.draw_us(self._around.random)
+        self._around.scheduler.after(delay_us, self._executed, self.incarnation)
+
+    def _executed(self, incarnation: int) -> None:
+        if incarnation == self.incarnation:
+            self._is_executing = False
+            self.engine.execute(1 + int(self._around.random.random() * self.engine.waiting))
+            self.turn()
+
+    def _spend(self) -> None:
+        if self._fuse is not None:
+            if self._fuse == 0:
+                raise PowerCut("the power went in the middle of a turn")
+            self._fuse -= 1
+
+    def _send(self, to: int, message: Any, payloads: Sequence[Any]) -> bool:
+        """Send; of a link that is cut the transport sometimes knows, and takes nothing."""
+        self._spend()
+        network = self._around.network
+        if network.is_cut(self.me, to) and self._around.random.random() < _NOTICED_RATE:
+            return False
+        network.send(self.me, to, message, tuple(payloads))
+        return True
+
+    def _reply(self, connection: bytes, frames: list[bytes]) -> None:
+        self._spend()
+        self._around.reply(self.me, connection, frames)

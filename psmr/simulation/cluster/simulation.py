@@ -1,0 +1,182 @@
+"""A run of the whole path: replicas, clients, an adversary; then peace, in which everything must finish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from psmr.checking import check
+from psmr.simulation.adversary import Adversary
+from psmr.simulation.cluster.client import Call, SimulatedClient, check_tellings
+from psmr.simulation.cluster.conditions import ClusterConditions
+from psmr.simulation.cluster.invariants import Watch
+from psmr.simulation.cluster.member import SimulatedMember, Surroundings
+from psmr.simulation.cluster.service import ADD, GET, KeyValueModel
+from psmr.simulation.cluster.trace import ClusterTrace
+from psmr.simulation.invariants import InvariantViolated
+from psmr.simulation.network import SimulatedNetwork
+from psmr.simulation.scheduler import Scheduler
+
+_CHECK_TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterResult:
+    """What a run that kept every invariant amounted to."""
+
+    seed: int
+    replicas: int
+    steps: int
+    virtual_us: int
+    operations: int
+    answered: int
+    unknown: int
+    entries: int
+    elections: int
+    crashes: int
+    restarts: int
+    torn_writes: int
+    digest: str
+
+
+class ClusterAdversary(Adversary):
+    """Also lets the power go in the middle of a turn, and disks fail."""
+
+    def __init__(self, members: list[SimulatedMember], *arguments: Any) -> None:
+        self._members = members
+        super().__init__(*arguments)
+
+    def died(self, member: SimulatedMember) -> None:
+        """A member died by itself: it comes back as after any crash."""
+        self.crashes += 1
+        downtime_us = self._conditions.downtime.draw_us(self._random)
+        self._scheduler.after(downtime_us, self._restart, member, member.incarnation)
+
+    def _strikes(self) -> Sequence[Callable[[], None]]:
+        return (*super()._strikes(), self._doom_one, self._doom_one, self._fail_a_disk)
+
+    def _doom_one(self) -> None:
+        self._random.choice(self._members).doom()
+
+    def _fail_a_disk(self) -> None:
+        self._random.choice(self._members).store.fails_next = True
+
+
+class ClusterSimulation:
+    """One run of `replicas` production replicas, all of whose chances come from `seed`."""
+
+    def __init__(self, seed: int, replicas: int = 3, write: Callable[[str], object] | None = None) -> None:
+        self._seed = seed
+        self._random = random = Random(f"{seed}/{replicas}/cluster")
+        self._conditions = conditions = ClusterConditions.drawn(random)
+        self._scheduler = scheduler = Scheduler()
+        self._trace = trace = ClusterTrace(write)
+        self._network = SimulatedNetwork(scheduler, random, conditions, self._deliver)
+        self._members: list[SimulatedMember] = []
+        self._watch = Watch(self._members, scheduler)
+        self._calls: list[Call] = []
+        self._last: list[tuple[SimulatedClient, Call]] = []
+        around = Surroundings(scheduler, random, conditions, self._network, self._watch, trace, self._reply, self._died)
+        for me in range(replicas):
+            self._members.append(SimulatedMember(me, tuple(range(replicas)), around))
+        self._adversary = ClusterAdversary(
+            self._members, scheduler, random, conditions, self._network, self._members, trace
+        )
+        self._clients = [
+            SimulatedClient(me, replicas, scheduler, random, conditions, trace, self._calls, self._request)
+            for me in range(conditions.clients)
+        ]
+
+    def run(self) -> ClusterResult:
+        """Run to the end; raises `InvariantViolated`, or what the code under test raised."""
+        scheduler, conditions = self._scheduler, self._conditions
+        scheduler.run_until(conditions.chaos_us)
+        self._adversary.stop()
+        for client in self._clients:
+            client.calm_down(conditions.calm)
+        self._last = [(client, client.call(op, key=0)) for client in self._clients for op in (ADD, GET)]
+        if not scheduler.run_until(conditions.chaos_us + conditions.recovery_us, self._has_finished):
+            self._fail_liveness()
+        self._watch.check_all()
+        check_tellings(self._calls, self._watch.executed)
+        self._check_history()
+        return self._result()
+
+    def _result(self) -> ClusterResult:
+        return ClusterResult(
+            seed=self._seed,
+            replicas=len(self._members),
+            steps=self._scheduler.steps,
+            virtual_us=self._scheduler.now_us,
+            operations=len(self._calls),
+            answered=sum(call.returned_us is not None for call in self._calls),
+            unknown=sum(call.failure is not None and not call.is_certainly_not_executed for call in self._calls),
+            entries=self._watch.delivered,
+            elections=self._watch.elections,
+            crashes=self._adversary.crashes,
+            restarts=self._adversary.restarts,
+            torn_writes=sum(member.store.torn for member in self._members),
+            digest=self._trace.digest,
+        )
+
+    def _deliver(self, to: int, sender: int, message: Any, payloads: tuple[Any, ...]) -> None:
+        self._members[to].receive(sender, message, payloads)
+
+    def _request(self, to: int, connection: bytes, frames: list[bytes]) -> None:
+        self._members[to].request(connection, frames)
+
+    def _reply(self, sender: int, connection: bytes, frames: list[bytes]) -> None:
+        self._clients[int(connection.partition(b".")[0])].reply(connection, frames)
+
+    def _died(self, member: SimulatedMember) -> None:
+        self._adversary.died(member)
+
+    def _has_finished(self) -> bool:
+        """Whether every call was told, the last ones answered, and all replicas executed all of one log.
+
+        A last call that was given up on, because it came before there was a leader again, is called once more.
+        """
+        if any(not call.tellings for _, call in self._last):
+            return False
+        if any(call.failure for _, call in self._last):
+            self._last = [(one, one.call(call.op, call.key) if call.failure else call) for one, call in self._last]
+            return False
+        length = self._members[0].store.last_index
+        if not all(one.is_idle and one.delivered == one.store.last_index == length for one in self._members):
+            return False
+        return all(call.tellings for call in self._calls)
+
+    def _fail_liveness(self) -> None:
+        states = [
+            f"replica {one.me}: {one.log.status() if one.is_up else 'down'}, delivered {one.delivered}"
+            for one in self._members
+        ]
+        untold = [call.text() for call in self._calls if not call.tellings]
+        raise InvariantViolated(
+            "liveness",
+            f"expected every call to be answered and all replicas to execute one log within "
+            f"{self._conditions.recovery_us} µs of peace, found {untold or 'every call told'} and:\n  "
+            + "\n  ".join(states),
+        )
+
+    def _check_history(self) -> None:
+        """What clients saw is linearizable.
+
+        By now all replicas have executed one log: what was not answered and is not in it was executed by nobody, and has
+        no place in any order. What is in it takes effect when it is first executed anywhere: whoever asks later must see
+        it. Only reads beside the log have their place searched for, which keeps the search short and is stricter.
+        """
+        executed = self._watch.executed
+        history = [
+            call.operation(executed) for call in self._calls if call.returned_us is not None or call.number in executed
+        ]
+        verdict = check(history, KeyValueModel(), timeout_s=_CHECK_TIMEOUT_S)
+        if verdict.linearizable is False:
+            raise InvariantViolated("linearizable", verdict.text())
+
+
+def simulate_cluster(seed: int, replicas: int = 3) -> ClusterResult:
+    """Run one seed."""
+    return ClusterSimulation(seed, replicas).run()

@@ -1,0 +1,76 @@
+"""What a production replica takes for its sockets: queues that the simulation fills and empties."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from psmr.simulation.cluster.service import FINGERPRINT
+from psmr.transport import client_protocol as protocol
+from psmr.transport.client_port import Greeted, StatusAsked, Submitted
+from psmr.transport.peers import PeerMessage
+
+
+class Always:
+    """A set of ready sources that holds every one: looking at an empty queue costs nothing here."""
+
+    def __contains__(self, source: object) -> bool:
+        return True
+
+
+class SimulatedLinks:
+    """`PeerLinks` over `send(to, message, payloads)`, which says whether it was queued."""
+
+    def __init__(self, send: Callable[[int, Any, Sequence[Any]], bool]) -> None:
+        self.inbox: deque[PeerMessage] = deque()
+        self.malformed = 0
+        self._send = send
+
+    def send(self, peer: int, message: Any, payloads: Sequence[Any] = ()) -> bool:
+        """Put a message on its way."""
+        return self._send(peer, message, payloads)
+
+    def receive(self) -> PeerMessage | None:
+        """The next message that arrived."""
+        return self.inbox.popleft() if self.inbox else None
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class SimulatedPort:
+    """`ClientPort` over `send(connection, frames)`."""
+
+    def __init__(self, me: int, members: Sequence[tuple[int, str]], send: Callable[[bytes, list[bytes]], None]) -> None:
+        self.socket = object()
+        self.malformed = 0
+        self.inbox: deque[tuple[bytes, list[bytes]]] = deque()
+        self._me = me
+        self._members = members
+        self._send = send
+
+    def receive(self) -> Greeted | Submitted | StatusAsked | None:
+        """The next request that arrived."""
+        while self.inbox:
+            connection, frames = self.inbox.popleft()
+            request = protocol.decode_request(frames)
+            if isinstance(request, protocol.Submit):
+                return Submitted(connection, request.batch)
+            if isinstance(request, protocol.AskStatus):
+                return StatusAsked(connection, request.digest)
+            if request.fingerprint == FINGERPRINT:
+                return Greeted(connection)
+        return None
+
+    def welcome(self, request: Greeted, leader: int | None) -> None:
+        """Answer a greeting."""
+        self._send(request.connection, protocol.encode_welcome("simulated", self._me, leader, self._members))
+
+    def reply(self, connection: bytes, reply: bytes) -> None:
+        """Send a reply."""
+        self._send(connection, protocol.encode_reply_message(reply))
+
+    def error(self, connection: bytes, text: str) -> None:
+        """Say that what was sent made no sense."""
+        self._send(connection, protocol.encode_error(text))
