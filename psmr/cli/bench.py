@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from psmr.cli.arguments import benchmark_names, complete_benchmark, prose
+from psmr.cli.arguments import benchmark_names, complete_benchmark, complete_service, prose
 from psmr.cli.files import check_place
 from psmr.cli.interrupts import leaving_at_once
 from psmr.cli.output import console
@@ -66,13 +66,14 @@ def bench(
 
 
 def complete_json(words: list[str]) -> list[str]:
-    """Let `psmr bench NAME --json` do without a file: typer knows no option whose value may be left out."""
-    if words[:1] != ["bench"] or "--json" not in words:
+    """Let `psmr bench NAME --json`, `psmr chaos --json` do without a file: typer knows no option whose value may be left out."""
+    if words[:1] not in (["bench"], ["chaos"]) or "--json" not in words:
         return words
     place = words.index("--json")
     following = words[place + 1 : place + 2]
-    named = any(word in benchmark_names() for word in words[1:place])
-    if following and not following[0].startswith("-") and (named or following[0] not in benchmark_names()):
+    names = benchmark_names() if words[0] == "bench" else complete_service("")
+    named = any(word.partition(":")[0] in names for word in words[1:place])
+    if following and not following[0].startswith("-") and (named or following[0].partition(":")[0] not in names):
         return words
     return [*words[: place + 1], STANDARD_OUTPUT, *words[place + 1 :]]
 

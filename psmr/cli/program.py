@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from psmr.cli import bench, demo, proxies_commands, relation, serve, status, up
+from psmr.cli import bench, chaos, demo, proxies_commands, relation, serve, status, up
 from psmr.cli.exits import MEANINGS, ExitCode, describe, exit_code_of, one_line
 from psmr.cli.output import print_json, say_error, speak_any_encoding
 
@@ -52,7 +52,7 @@ def _options(
     """Options of the program itself."""
 
 
-for part in (demo, up, serve, status, relation, proxies_commands, bench):
+for part in (demo, chaos, up, serve, status, relation, proxies_commands, bench):
     part.register(program)
 
 

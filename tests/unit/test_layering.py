@@ -45,7 +45,8 @@ LAYERS = {
     "": ENDS | {"workload"},
     "testing": ENDS | AROUND,
     "demo": ENDS | AROUND,
-    "cli": ENDS | AROUND | {"", "testing", "demo"},
+    "chaos": ENDS | AROUND | {"demo"},
+    "cli": ENDS | AROUND | {"", "testing", "demo", "chaos"},
     "__main__": {"cli"},
 }
 """Which of the other parts of psmr each part may import; "" is `psmr/__init__.py`, the public names."""
