@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from random import Random
 
+from psmr.storage import HardState
+
 _ROOM_BYTES = 256 << 10
 _TAIL_BYTES = 4096
 _LOG = "log-*.seg"
@@ -39,9 +41,17 @@ def flip_bit(folder: Path, random: Random) -> str:
 
 
 def restore_log(damaged: Path, donor: Path) -> None:
-    """What a replica that refuses its log advises, with every replica stopped: a peer's segments, and no commit mark."""
+    """What a replica that refuses its log advises, with every replica stopped: a peer's segments, and no commit mark.
+
+    Its term is raised to the peer's, too: a log that is ahead of the term beside it would be refused again.
+    """
     for segment in damaged.glob(_LOG):
         segment.unlink()
     for segment in sorted(donor.glob(_LOG)):
         shutil.copyfile(segment, damaged / segment.name)
     (damaged / _COMMIT_MARK).unlink(missing_ok=True)
+    # The peer's log may be of terms that this replica never heard of, in which it therefore voted for nobody.
+    state = HardState(damaged)
+    term, _ = HardState(donor).load()
+    if term > state.load()[0]:
+        state.save(term, None)

@@ -54,7 +54,7 @@ class Fault:
     @property
     def ends_s(self) -> float:
         """When all it touched should be well again."""
-        return self.at_s + self.lasts_s + (0.0 if self.kind == "client" else SETTLE_S)
+        return round(self.at_s + self.lasts_s + (0.0 if self.kind == "client" else SETTLE_S), 3)
 
 
 def minority(replicas: int) -> int:
