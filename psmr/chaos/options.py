@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from psmr.chaos.plan import KINDS
@@ -21,7 +20,6 @@ class ChaosOptions:
     kills: int = 0
     election_timeout_ms: int = 300
     heartbeat_ms: int = 100
-    html: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

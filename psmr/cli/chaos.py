@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -69,31 +70,46 @@ def chaos(
 
         find_application(application)
     options = ChaosOptions(
-        DemoOptions(application, replicas, workers, seconds, clients, rate=rate, batch=16, seed=seed),
+        DemoOptions(
+            application, _odd(replicas), workers, 1.0 if kills else seconds, clients, rate=rate, batch=16, seed=seed
+        ),
         _durability(durability),
         _kinds(faults),
         kills,
         *_timing(election_timeout_ms, heartbeat_ms),
-        html_file,
     )
-    to_file = json_file is not None and str(json_file) != STANDARD_OUTPUT
-    if json_file is not None and to_file:
+    _check_places(json_file, html_file)
+    result, page = run_chaos(options)
+    if html_file is not None:
+        write_whole(html_file, page, what="a page", starts_with=_PAGE)
+    _write_json({**asdict(result), "passed": result.passed}, json_file)
+    if json_file is None or str(json_file) != STANDARD_OUTPUT:
+        print_result(result)
+    return ExitCode.OK if result.passed else ExitCode.FAILED
+
+
+def _check_places(json_file: Path | None, html_file: Path | None) -> None:
+    if json_file is not None and str(json_file) != STANDARD_OUTPUT:
         check_place(json_file, what="the result", starts_with="{")
     if html_file is not None:
         check_place(html_file, what="a page", starts_with=_PAGE)
-    result, page = run_chaos(options)
-    document = {**asdict(result), "passed": result.passed}
-    if html_file is not None:
-        write_whole(html_file, page, what="a page", starts_with=_PAGE)
-    if json_file is not None and to_file:
-        import json
 
-        write_whole(json_file, json.dumps(document) + "\n", what="the result", starts_with="{")
-    if json_file is not None and not to_file:
+
+def _write_json(document: dict[str, Any], file: Path | None) -> None:
+    if file is not None and str(file) == STANDARD_OUTPUT:
         print_json(document)
-    else:
-        print_result(result)
-    return ExitCode.OK if result.passed else ExitCode.FAILED
+    elif file is not None:
+        write_whole(file, json.dumps(document) + "\n", what="the result", starts_with="{")
+
+
+def _odd(replicas: int) -> int:
+    from psmr.errors import ConfigurationError
+
+    if replicas % 2 == 0:
+        raise ConfigurationError(
+            f"--replicas: expected 3, 5 or 7, found {replicas}: one more survives no more faults, one less as many"
+        )
+    return replicas
 
 
 def _durability(word: str) -> str:
