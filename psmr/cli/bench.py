@@ -12,9 +12,8 @@ import typer
 from psmr.cli.arguments import benchmark_names, complete_benchmark, prose
 from psmr.cli.files import check_place
 from psmr.cli.interrupts import leaving_at_once
+from psmr.cli.json_option import STANDARD_OUTPUT
 from psmr.cli.output import console
-
-STANDARD_OUTPUT = "-"
 
 
 def bench(
@@ -63,18 +62,6 @@ def bench(
         command = importlib.import_module("bench.command")
         importlib.import_module(f"bench.{name}")
     return int(command.run_bench(name, json_file, quick, plot_file))
-
-
-def complete_json(words: list[str]) -> list[str]:
-    """Let `psmr bench NAME --json` do without a file: typer knows no option whose value may be left out."""
-    if words[:1] != ["bench"] or "--json" not in words:
-        return words
-    place = words.index("--json")
-    following = words[place + 1 : place + 2]
-    named = any(word in benchmark_names() for word in words[1:place])
-    if following and not following[0].startswith("-") and (named or following[0] not in benchmark_names()):
-        return words
-    return [*words[: place + 1], STANDARD_OUTPUT, *words[place + 1 :]]
 
 
 def register(program: typer.Typer) -> None:

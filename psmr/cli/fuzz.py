@@ -17,12 +17,12 @@ from rich.table import Table
 from psmr.cli.arguments import prose
 from psmr.cli.exits import ExitCode
 from psmr.cli.files import check_place, write_whole
+from psmr.cli.json_option import STANDARD_OUTPUT
 from psmr.cli.output import console, print_json, rate_text, say
 
 if TYPE_CHECKING:
     from psmr.fuzzing import Failure, Result
 
-STANDARD_OUTPUT = "-"
 _NEWS_S = 10
 _STUCK_S = 120
 
@@ -162,19 +162,6 @@ def _print_failure(decoder: str, failure: dict[str, Any]) -> None:
     )
     for line in lines:
         output.print(line, markup=False, soft_wrap=True)
-
-
-def complete_json(words: list[str]) -> list[str]:
-    """Let `psmr fuzz --json` do without a file: typer knows no option whose value may be left out."""
-    if words[:1] != ["fuzz"] or "--json" not in words:
-        return words
-    from psmr.fuzzing import SUMMARIES
-
-    place = words.index("--json")
-    following = words[place + 1 : place + 2]
-    if following and not following[0].startswith("-") and following[0] not in SUMMARIES:
-        return words
-    return [*words[: place + 1], STANDARD_OUTPUT, *words[place + 1 :]]
 
 
 def register(program: typer.Typer) -> None:

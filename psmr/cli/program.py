@@ -10,12 +10,9 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-<<<<<<< HEAD
-from psmr.cli import bench, check, demo, fuzz, proxies_commands, relation, serve, status, up
-=======
-from psmr.cli import bench, demo, proxies_commands, relation, serve, sim, status, up
->>>>>>> h-sim
+from psmr.cli import bench, chaos, check, demo, fuzz, proxies_commands, relation, serve, sim, status, up
 from psmr.cli.exits import MEANINGS, ExitCode, describe, exit_code_of, one_line
+from psmr.cli.json_option import complete_json
 from psmr.cli.output import print_json, say_error, speak_any_encoding
 
 _EPILOG = "\n".join(
@@ -56,11 +53,7 @@ def _options(
     """Options of the program itself."""
 
 
-<<<<<<< HEAD
-for part in (demo, up, serve, status, relation, proxies_commands, check, bench, fuzz):
-=======
-for part in (demo, up, serve, status, relation, proxies_commands, bench, sim):
->>>>>>> h-sim
+for part in (demo, up, serve, status, relation, proxies_commands, check, sim, chaos, bench, fuzz):
     part.register(program)
 
 
@@ -90,11 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-<<<<<<< HEAD
-    result = program(fuzz.complete_json(bench.complete_json(words)), prog_name="psmr", standalone_mode=False)
-=======
-    result = program(bench.complete_json(sim.complete_json(words)), prog_name="psmr", standalone_mode=False)
->>>>>>> h-sim
+    result = program(complete_json(words), prog_name="psmr", standalone_mode=False)
     sys.stdout.flush()
     return result if isinstance(result, int) else ExitCode.OK
 

@@ -10,8 +10,7 @@ import typer
 from psmr.cli.arguments import prose
 from psmr.cli.files import check_place
 from psmr.cli.interrupts import leaving_at_once
-
-STANDARD_OUTPUT = "-"
+from psmr.cli.json_option import STANDARD_OUTPUT
 
 
 def sim(
@@ -41,16 +40,6 @@ def sim(
         from psmr.cli.sim_run import SimOptions, run_faults, run_seeds
     options = SimOptions(seeds, start, replicas, jobs, trace, json_file)
     return run_seeds(options) if fault is None else run_faults(fault, options)
-
-
-def complete_json(words: list[str]) -> list[str]:
-    """Let `psmr sim --json` do without a file: typer knows no option whose value may be left out."""
-    if words[:1] != ["sim"] or "--json" not in words:
-        return words
-    place = words.index("--json")
-    if words[place + 1 : place + 2] and not words[place + 1].startswith("-"):
-        return words
-    return [*words[: place + 1], STANDARD_OUTPUT, *words[place + 1 :]]
 
 
 def register(program: typer.Typer) -> None:

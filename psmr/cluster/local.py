@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +31,7 @@ class LocalCluster:
     `service` is a class that can be imported, or a text for `psmr.services`. Data, logs and the cluster's file lie in
     `folder`, which stays; without one in a temporary folder, which goes, even if this process is killed. Enter it in
     a thread that outlives it (the kernel kills the replicas when that thread ends); use it from one thread at a time.
+    `seen_by` gives each replica a configuration of its own: the same cluster, its peers reached by other ways.
 
         with LocalCluster("apps.kv:KV") as cluster:
             cluster.wait_ready()
@@ -48,6 +50,7 @@ class LocalCluster:
         execution: str = "compiled",
         tuning: Tuning | None = None,
         folder: Path | None = None,
+        seen_by: Callable[[ClusterConfig, int], ClusterConfig] | None = None,
     ) -> None:
         self._service = service if isinstance(service, str) else service_text(service)
         self._name = name
@@ -56,6 +59,7 @@ class LocalCluster:
         self._execution = execution
         self._tuning = tuning
         self._given_folder = folder
+        self._seen_by = seen_by
         self._processes: dict[int, ReplicaProcess] = {}
         self._wanted: set[int] = set()
         self._stack = ExitStack()
@@ -74,7 +78,8 @@ class LocalCluster:
             file.write_text(self._config.to_toml(), encoding="utf-8")
             for replica in self._config.replicas:
                 log = folder / f"replica-{replica.id}.log"
-                self._processes[replica.id] = ReplicaProcess(file, replica.id, log, lifeline=lifeline)
+                own = self._own_file(replica.id, file)
+                self._processes[replica.id] = ReplicaProcess(own, replica.id, log, lifeline=lifeline)
             for number in self._processes:
                 self.start(number)
             self._stack = stack.pop_all()
@@ -131,6 +136,11 @@ class LocalCluster:
     def kill(self, replica_id: int) -> None:
         """SIGKILL a replica, and wait for its end."""
         self.process(replica_id).kill()
+        self._wanted.discard(replica_id)
+
+    def expect_end(self, replica_id: int) -> None:
+        """From now until it is started again it is no error that this replica ends by itself."""
+        self.process(replica_id)
         self._wanted.discard(replica_id)
 
     def pause(self, replica_id: int) -> None:
@@ -200,6 +210,13 @@ class LocalCluster:
             execution=self._execution,
             tuning=self._tuning,
         )
+
+    def _own_file(self, replica_id: int, file: Path) -> Path:
+        if self._seen_by is None:
+            return file
+        own = file.with_name(f"cluster-{replica_id}.toml")
+        own.write_text(self._seen_by(self.config, replica_id).to_toml(), encoding="utf-8")
+        return own
 
     def _stop_all(self) -> None:
         stop_all(list(self._processes.values()), STOP_GRACE_S)

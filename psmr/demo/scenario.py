@@ -1,18 +1,19 @@
-"""The course of a demonstration: load, the leader's death a third of the way, its return at two thirds, catching up."""
+"""The course of a run: load, faults while it lasts, catching up."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from cdep import service_of
 from proxies.layout import layout_of
-from psmr.client import ClientSettings, ServiceIdentity, connect
+from psmr.client import ClientSettings, ServiceIdentity
 from psmr.cluster.local import LocalCluster
 from psmr.cluster.status import ReplicaStatus
+from psmr.demo.client import RestartableClient
 from psmr.demo.input import workload_of
 from psmr.demo.live import Display
 from psmr.demo.options import DemoOptions
@@ -25,60 +26,68 @@ LOOK_S = 0.25
 CATCH_UP_S = 30.0
 PATIENCE_S = 30.0
 """A machine that also does other things may take seconds to elect a leader: no reason to call the outcome unknown."""
-_THIRDS = 3
 
 
 @dataclass(slots=True)
 class Course:
-    """What happened, with times."""
+    """When the load was there, and how the replicas stood in the end."""
 
     started_us: int = 0
     ended_us: int = 0
-    killed_us: int = 0
-    killed: int = 0
     statuses: list[ReplicaStatus] = field(default_factory=list)
 
 
-class Scenario:
-    """Runs a demonstration against a cluster that is up."""
+class Faults(Protocol):
+    """What is done to a cluster under load."""
 
-    def __init__(self, options: DemoOptions, application: Application, cluster: LocalCluster, display: Display) -> None:
-        self._options = options
+    async def run(self, scenario: Scenario) -> None:
+        """From the beginning of the load until every replica runs again."""
+
+
+class Scenario:
+    """Runs clients against a cluster that is up, and faults beside them. The load lasts as long as the faults, at least."""
+
+    def __init__(
+        self, options: DemoOptions, application: Application, cluster: LocalCluster, display: Display, faults: Faults
+    ) -> None:
+        self.options = options
         self._application = application
         self._cluster = cluster
         self._display = display
+        self._faults = faults
         # Read before anything runs: a mistake in the input is found at once.
         self._workload = workload_of(application, options)
         self.traffic = Traffic(monotonic_us)
         self.course = Course()
+        self.clients: list[RestartableClient] = []
 
     async def run(self) -> None:
         """Everything up to the replicas' final statuses, with digests.
 
         Raises ConfigurationError for input that is malformed, and what `LocalCluster.check` raises when a replica ends.
         """
-        options, workload = self._options, self._workload
-        service = service_of(self._application.service)
-        encoder = BatchEncoder(service)
-        async with AsyncExitStack() as stack:
-            identity = ServiceIdentity(service.name, service.fingerprint, layout_of(service).stride)
-            patient = ClientSettings(timeout_us=int(PATIENCE_S * 1e6), connect_timeout_us=int(PATIENCE_S * 1e6))
-            connections = [
-                await stack.enter_async_context(await connect(self._cluster.addresses, identity, patient))
-                for _ in range(options.clients)
-            ]
-            await self.traffic.preload(connections[0], encoder, workload)
+        encoder = BatchEncoder(service_of(self._application.service))
+        with ExitStack() as stack:
+            await self._open_clients(stack)
+            await self.traffic.preload(self.clients[0], encoder, self._workload)
             self.course.started_us = monotonic_us()
-            until_us = self.course.started_us + int(options.seconds * 1e6)
-            rate = options.rate / options.clients
+            until_us = self.course.started_us + int(self.options.seconds * 1e6)
+            watching = asyncio.create_task(self._watch())
+            faults = asyncio.create_task(self._faults.run(self))
+            rate = self.options.rate / self.options.clients
             clients = asyncio.gather(
                 *(
-                    self.traffic.run_client(number, connection, encoder, workload, rate, until_us)
-                    for number, connection in enumerate(connections)
+                    self.traffic.run_client(
+                        number,
+                        client,
+                        encoder,
+                        self._workload,
+                        rate,
+                        lambda: monotonic_us() >= until_us and faults.done(),
+                    )
+                    for number, client in enumerate(self.clients)
                 )
             )
-            watching = asyncio.create_task(self._watch())
-            faults = asyncio.create_task(self._faults())
             try:
                 await _done(clients, watching, faults)
                 self.course.ended_us = monotonic_us()
@@ -89,27 +98,15 @@ class Scenario:
                     task.cancel()
                 await asyncio.gather(clients, watching, faults, return_exceptions=True)
 
-    async def _faults(self) -> None:
-        """Kill the leader a third of the way, start it again at two thirds."""
-        third = self._options.seconds / _THIRDS
-        await asyncio.sleep(third)
-        leader = await self._leader()
-        self.course.killed_us = monotonic_us()
-        self.course.killed = leader
-        self._cluster.kill(leader)
-        self._display.event(f"replica {leader}, the leader, killed (SIGKILL)")
-        await asyncio.sleep(third)
-        self._cluster.start(leader)
-        self._display.event(f"replica {leader} started again")
-
-    async def _leader(self) -> int:
-        """The leader to kill; on a busy machine there may be none at the moment."""
-        until_us = monotonic_us() + int(PATIENCE_S * 1e6)
-        while (leader := self._cluster.leader()) is None:
-            if monotonic_us() > until_us:
-                raise ClusterUnavailable(f"demo: expected a leader to kill, found none within {PATIENCE_S:g} s")
-            await asyncio.sleep(LOOK_S)
-        return leader
+    async def _open_clients(self, stack: ExitStack) -> None:
+        service = service_of(self._application.service)
+        identity = ServiceIdentity(service.name, service.fingerprint, layout_of(service).stride)
+        patient = ClientSettings(timeout_us=int(PATIENCE_S * 1e6), connect_timeout_us=int(PATIENCE_S * 1e6))
+        for _ in range(self.options.clients):
+            client = RestartableClient(self._cluster.addresses, identity, patient)
+            stack.callback(client.close)
+            await client.open()
+            self.clients.append(client)
 
     async def _watch(self) -> None:
         while True:
@@ -131,7 +128,7 @@ class Scenario:
             if monotonic_us() > until_us:
                 places = {status.id: status.get("delivered") or status.problem for status in statuses}
                 raise ClusterUnavailable(
-                    f"demo: expected every replica at one log index within {CATCH_UP_S:g} s, found {places}"
+                    f"expected every replica at one log index within {CATCH_UP_S:g} s, found {places}"
                 )
             await asyncio.sleep(LOOK_S)
 

@@ -17,6 +17,7 @@ from psmr.errors import ClusterUnavailable, OutcomeUnknown, Refused
 from psmr.workload import Segment, Workload
 
 _PAUSE_S = 0.01
+_FIRST_STRANGER = -2000
 
 
 class Submitting(Protocol):
@@ -70,20 +71,27 @@ class Traffic:
     reads: int = 0
     unknown: int = 0
     failures: int = 0
+    _strangers: int = _FIRST_STRANGER
 
     async def run_client(
-        self, client: int, connection: Submitting, encoder: BatchEncoder, workload: Workload, rate: float, until_us: int
+        self,
+        client: int,
+        connection: Submitting,
+        encoder: BatchEncoder,
+        workload: Workload,
+        rate: float,
+        is_over: Callable[[], bool],
     ) -> None:
-        """Send batches at up to `rate` commands a second until the time or the workload is over.
+        """Send batches at up to `rate` commands a second until `is_over`, or the workload is.
 
         Every second batch goes in two parts, of which the one that only reads needs no place in the log.
         """
         session = -1 - client
         next_us = self.clock_us()
         for number, segments in enumerate(workload.batches(client)):
-            now_us = self.clock_us()
-            if now_us >= until_us:
+            if is_over():
                 return
+            now_us = self.clock_us()
             if next_us > now_us:
                 await asyncio.sleep((next_us - now_us) / 1e6)
             count = sum(segment.count for segment in segments)
@@ -116,7 +124,9 @@ class Traffic:
         except OutcomeUnknown:
             self.unknown += count
             self.records.append(BatchRecord(session, invoked_us, None, records, blob, count, None))
-            return session
+            # It may yet be executed, after what the client sends through another session: that is another process's.
+            self._strangers -= 1
+            return self._strangers
         returned_us = self.clock_us()
         session = parse_reply(reply).session or session
         self.commands += count

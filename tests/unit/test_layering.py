@@ -45,8 +45,9 @@ LAYERS = {
     "": ENDS | {"workload"},
     "testing": ENDS | AROUND,
     "demo": ENDS | AROUND,
+    "chaos": ENDS | AROUND | {"demo"},
     "fuzzing": ENDS | {""},
-    "cli": ENDS | AROUND | {"", "testing", "demo", "fuzzing"},
+    "cli": ENDS | AROUND | {"", "testing", "demo", "fuzzing", "chaos"},
     "__main__": {"cli"},
 }
 """Which of the other parts of psmr each part may import; "" is `psmr/__init__.py`, the public names."""

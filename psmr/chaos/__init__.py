@@ -1,0 +1,1 @@
+"""`psmr chaos`: faults injected into the processes of a local cluster while clients work."""

@@ -1,0 +1,86 @@
+"""`psmr chaos` from options to result."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from psmr.chaos.executor import Executor
+from psmr.chaos.options import ChaosOptions, ChaosResult
+from psmr.chaos.plan import leader_kills, plan
+from psmr.chaos.relays import Relays, seen_by
+from psmr.chaos.report import percentile, plain, unavailable_ms
+from psmr.chaos.timeline import draw
+from psmr.cluster.local import LocalCluster
+from psmr.config import Tuning
+from psmr.demo.live import Display
+from psmr.demo.running import print_outcome, run_and_verify
+from psmr.demo.scenario import Scenario
+from psmr.demo.verdicts import judged, verdict_rows
+from psmr.demo.verify import Findings
+from psmr.replica.clocks import monotonic_us
+from psmr.services import find_application, service_text
+
+
+def run_chaos(options: ChaosOptions) -> tuple[ChaosResult, str]:
+    """Run and verify; the result, and its timeline as a page of HTML."""
+    load = options.load
+    application = find_application(load.app)
+    faults = (
+        leader_kills(options.kills) if options.kills else plan(load.seed, load.seconds, load.replicas, options.kinds)
+    )
+    tuning = Tuning(election_timeout_ms=options.election_timeout_ms, heartbeat_ms=options.heartbeat_ms)
+    with Display(f"{load.app}: {load.replicas} replicas, {len(faults)} faults", monotonic_us) as display:
+        cluster = LocalCluster(
+            service_text(application.service),
+            name="chaos",
+            replicas=load.replicas,
+            workers=load.workers,
+            durability=options.durability,
+            tuning=tuning,
+            seen_by=seen_by,
+        )
+        relays = Relays(cluster)
+        executor = Executor(faults, cluster, relays, display, load.seed)
+        scenario = Scenario(load, application, cluster, display, executor)
+        findings = run_and_verify(scenario, cluster, display, relays)
+    result = _result(options, scenario, executor, findings)
+    started_us = scenario.course.started_us
+    acknowledged_at_s = [(at - started_us) / 1e6 for at in scenario.traffic.acknowledged_at_us]
+    return result, draw(result, acknowledged_at_s)
+
+
+def print_result(result: ChaosResult) -> None:
+    """The outcome for people."""
+    print_outcome(result.app, result, _rows(result))
+
+
+def _result(options: ChaosOptions, scenario: Scenario, executor: Executor, findings: Findings) -> ChaosResult:
+    traffic, course = scenario.traffic, scenario.course
+    gaps = unavailable_ms(executor.happenings, traffic.acknowledged_at_us, course.ended_us)
+    return ChaosResult(
+        app=options.load.app,
+        replicas=options.load.replicas,
+        durability=options.durability,
+        seed=options.load.seed,
+        seconds=round((course.ended_us - course.started_us) / 1e6, 3),
+        commands=traffic.commands + traffic.unknown,
+        faults=dict(Counter(happening.kind for happening in executor.happenings)),
+        leader_kills=len(gaps),
+        unavailable_ms=gaps,
+        unavailable_p50_ms=percentile(gaps, 0.5),
+        unavailable_p99_ms=percentile(gaps, 0.99),
+        happenings=tuple(plain(happening, course.started_us) for happening in executor.happenings),
+        **judged(scenario, findings),
+    )
+
+
+def _rows(result: ChaosResult) -> list[tuple[str, str, str]]:
+    kinds = ", ".join(f"{count} × {kind}" for kind, count in result.faults.items())
+    rows = [
+        ("faults", str(sum(result.faults.values())), kinds or "none"),
+        ("commands", f"{result.commands:,}", f"in {result.seconds:.1f} s, outcome of {result.unknown:,} unknown"),
+    ]
+    if result.unavailable_ms:
+        found = f"{result.unavailable_p50_ms:,.0f} / {result.unavailable_p99_ms:,.0f} ms"
+        rows.append(("unavailable", found, f"p50 / p99 of {result.leader_kills} kills of the leader"))
+    return [*rows, *verdict_rows(result)]

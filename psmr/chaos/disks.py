@@ -1,0 +1,57 @@
+"""Faults of a replica's disk: no room any more, a bit that flipped, and the repair that the engine advises."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+from pathlib import Path
+from random import Random
+
+from psmr.storage import HardState
+
+_ROOM_BYTES = 256 << 10
+_TAIL_BYTES = 4096
+_LOG = "log-*.seg"
+_COMMIT_MARK = "commit-mark"
+
+
+def fill_disk(process: int) -> None:
+    """Let no file of a process grow beyond a little: what a full disk answers, or as good as (EFBIG for ENOSPC)."""
+    _, hard = resource.prlimit(process, resource.RLIMIT_FSIZE)
+    resource.prlimit(process, resource.RLIMIT_FSIZE, (_ROOM_BYTES, hard))
+
+
+def empty_disk(process: int) -> None:
+    """Take `fill_disk` back."""
+    _, hard = resource.prlimit(process, resource.RLIMIT_FSIZE)
+    resource.prlimit(process, resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def flip_bit(folder: Path, random: Random) -> str:
+    """Turn over one bit in the last few records of a stopped replica's log; where, in words."""
+    last = max(folder.glob(_LOG))
+    data = last.read_bytes()
+    end = len(data.rstrip(b"\0"))
+    place = random.randrange(max(0, end - _TAIL_BYTES), end)
+    bit = random.randrange(8)
+    with open(last, "r+b") as file:
+        file.seek(place)
+        file.write(bytes([data[place] ^ 1 << bit]))
+    return f"{last.name}, bit {bit} of byte {place:,} of {end:,}"
+
+
+def restore_log(damaged: Path, donor: Path) -> None:
+    """What a replica that refuses its log advises, with every replica stopped: a peer's segments, and no commit mark.
+
+    Its term is raised to the peer's, too: a log that is ahead of the term beside it would be refused again.
+    """
+    for segment in damaged.glob(_LOG):
+        segment.unlink()
+    for segment in sorted(donor.glob(_LOG)):
+        shutil.copyfile(segment, damaged / segment.name)
+    (damaged / _COMMIT_MARK).unlink(missing_ok=True)
+    # The peer's log may be of terms that this replica never heard of, in which it therefore voted for nobody.
+    state = HardState(damaged)
+    term, _ = HardState(donor).load()
+    if term > state.load()[0]:
+        state.save(term, None)

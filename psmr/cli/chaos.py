@@ -1,0 +1,147 @@
+"""`psmr chaos`: an application on a cluster of this machine, under load and under faults."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from psmr.cli.arguments import complete_service, prose
+from psmr.cli.exits import ExitCode
+from psmr.cli.files import check_place, write_whole
+from psmr.cli.interrupts import leaving_at_once
+from psmr.cli.output import print_json
+
+STANDARD_OUTPUT = "-"
+_PAGE = "<!DOCTYPE html>"
+
+
+def chaos(
+    application: Annotated[
+        str,
+        typer.Argument(
+            metavar="[APP]",
+            help="Which application, such as [b]kv[/] or [b]kv:integer[/].",
+            autocompletion=complete_service,
+        ),
+    ] = "kv",
+    seconds: Annotated[float, typer.Option(min=1, max=7200, help="How long to send commands and inject faults.")] = 20,
+    seed: Annotated[int, typer.Option(help="Of the faults and of the generated commands.")] = 1,
+    replicas: Annotated[int, typer.Option(min=3, max=7, help="Replicas to start.")] = 3,
+    workers: Annotated[int, typer.Option(min=1, max=16, help="Workers of each replica.")] = 2,
+    clients: Annotated[int, typer.Option(min=1, max=64, help="Clients that send commands.")] = 4,
+    rate: Annotated[int, typer.Option(min=1, help="Commands a second that all clients together send at most.")] = 4000,
+    durability: Annotated[str, typer.Option(help="[b]disk[/] or [b]memory[/].")] = "disk",
+    faults: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND,KIND", help="Which faults to draw from; all of them if not given.", show_default=False
+        ),
+    ] = None,
+    kills: Annotated[
+        int, typer.Option(min=0, max=10_000, help="Instead of drawn faults kill the leader so many times in a row.")
+    ] = 0,
+    election_timeout_ms: Annotated[int, typer.Option(min=10, max=60_000, help="As in the cluster's file.")] = 300,
+    heartbeat_ms: Annotated[int, typer.Option(min=1, max=30_000, help="As in the cluster's file.")] = 100,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="[FILE]", help="Write the result there, too; without FILE, print only it."),
+    ] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Draw what happened when there, as a page.")
+    ] = None,
+) -> int:
+    """Inject faults into a cluster of this machine while clients work, then check that nothing was lost.
+
+    Replicas are killed, paused, cut off from each other, slowed down, run out of disk, get their log damaged; workers and
+    clients die. Never more than a minority at once, but for short outages of all. Leaders are preferred. The same seed
+    gives the same plan. Ends with the verdicts of [b]psmr demo[/].
+
+    [b]psmr chaos kv --seconds 20 --seed 7 --html chaos.html[/]
+    """
+    with leaving_at_once():
+        from psmr.chaos.command import print_result, run_chaos
+        from psmr.chaos.options import ChaosOptions
+        from psmr.demo.options import DemoOptions
+        from psmr.services import find_application
+
+        find_application(application)
+    options = ChaosOptions(
+        DemoOptions(
+            application, _odd(replicas), workers, 1.0 if kills else seconds, clients, rate=rate, batch=16, seed=seed
+        ),
+        _durability(durability),
+        _kinds(faults),
+        kills,
+        *_timing(election_timeout_ms, heartbeat_ms),
+    )
+    _check_places(json_file, html_file)
+    result, page = run_chaos(options)
+    if html_file is not None:
+        write_whole(html_file, page, what="a page", starts_with=_PAGE)
+    _write_json({**asdict(result), "passed": result.passed}, json_file)
+    if json_file is None or str(json_file) != STANDARD_OUTPUT:
+        print_result(result)
+    return ExitCode.OK if result.passed else ExitCode.FAILED
+
+
+def _check_places(json_file: Path | None, html_file: Path | None) -> None:
+    if json_file is not None and str(json_file) != STANDARD_OUTPUT:
+        check_place(json_file, what="the result", starts_with="{")
+    if html_file is not None:
+        check_place(html_file, what="a page", starts_with=_PAGE)
+
+
+def _write_json(document: dict[str, Any], file: Path | None) -> None:
+    if file is not None and str(file) == STANDARD_OUTPUT:
+        print_json(document)
+    elif file is not None:
+        write_whole(file, json.dumps(document) + "\n", what="the result", starts_with="{")
+
+
+def _odd(replicas: int) -> int:
+    from psmr.errors import ConfigurationError
+
+    if replicas % 2 == 0:
+        raise ConfigurationError(
+            f"--replicas: expected 3, 5 or 7, found {replicas}: one more survives no more faults, one less as many"
+        )
+    return replicas
+
+
+def _durability(word: str) -> str:
+    from psmr.errors import ConfigurationError
+
+    if word not in ("disk", "memory"):
+        raise ConfigurationError(f'--durability: expected "disk" or "memory", found "{word}": correct the value')
+    return word
+
+
+def _kinds(words: str | None) -> tuple[str, ...]:
+    from psmr.chaos.plan import KINDS
+    from psmr.errors import ConfigurationError
+
+    chosen = KINDS if words is None else tuple(word.strip() for word in words.split(","))
+    for kind in chosen:
+        if kind not in KINDS:
+            raise ConfigurationError(f'--faults: expected some of {",".join(KINDS)}, found "{kind}": correct it')
+    return chosen
+
+
+def _timing(election_timeout_ms: int, heartbeat_ms: int) -> tuple[int, int]:
+    from psmr.errors import ConfigurationError
+
+    if election_timeout_ms < 2 * heartbeat_ms:
+        raise ConfigurationError(
+            f"--election-timeout-ms: expected at least twice the heartbeat ({heartbeat_ms} ms), found "
+            f"{election_timeout_ms}: raise it, or lower --heartbeat-ms"
+        )
+    return election_timeout_ms, heartbeat_ms
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command."""
+    program.command(help=prose(chaos), rich_help_panel="Start here")(chaos)

@@ -1,0 +1,60 @@
+"""Faults in real processes: the run passes, and leaves nothing behind (which `conftest.py` looks after)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from cluster_support import PATIENCE_S, START_PATIENCE_S
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+
+def chaos(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "psmr", "chaos", "kv", "--rate", "500", *arguments]
+
+
+def test_a_leader_and_clients_fail_and_nothing_is_lost(tmp_path: Path) -> None:
+    page = tmp_path / "chaos.html"
+    ran = subprocess.run(
+        chaos(
+            "--kills", "0", "--seconds", "6", "--seed", "4", "--faults", "kill,client", "--html", str(page), "--json"
+        ),
+        capture_output=True,
+        text=True,
+        timeout=START_PATIENCE_S,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    result = json.loads(ran.stdout)
+    assert result["passed"]
+    assert (result["lost"], result["duplicated"]) == (0, 0)
+    assert result["digests_equal"]
+    assert result["linearizable"] is True
+    assert set(result["faults"]) == {"kill", "client"}
+    assert page.read_text().count("<rect") >= 2 * len(result["happenings"])
+
+
+def test_ctrl_c_leaves_no_folder_behind() -> None:
+    before = set(Path(tempfile.gettempdir()).glob("psmr-*"))
+    run = subprocess.Popen(chaos("--seconds", "60"), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, process_group=0)
+    assert run.stderr is not None
+    with run.stderr:
+        assert any(b"leads" in line for line in run.stderr), "expected a cluster to come up"
+        os.kill(run.pid, signal.SIGINT)
+        run.stderr.read()
+    assert run.wait(timeout=PATIENCE_S) == 130
+    assert set(Path(tempfile.gettempdir()).glob("psmr-*")) <= before
+
+
+@pytest.mark.skipif("PSMR_CHAOS" not in os.environ, reason="a minute: PSMR_CHAOS=1 runs it, and psmr chaos more of it")
+@pytest.mark.parametrize("kind", ["worker", "disk", "corrupt", "slow"])
+def test_each_rarer_fault_is_survived(kind: str) -> None:
+    ran = subprocess.run(chaos("--seconds", "5", "--faults", kind, "--json"), capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert json.loads(ran.stdout)["faults"].keys() == {kind}

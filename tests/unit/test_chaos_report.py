@@ -1,0 +1,97 @@
+"""What a chaos run says: unavailable times, percentiles, the damage it does to a log, the timeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from psmr.chaos.disks import flip_bit, restore_log
+from psmr.chaos.executor import Happening
+from psmr.chaos.options import ChaosResult
+from psmr.chaos.relays import Condition, both, seen_by
+from psmr.chaos.report import percentile, plain, unavailable_ms
+from psmr.chaos.timeline import draw
+from psmr.config import local_cluster
+from psmr.storage import HardState
+
+KILL = Happening("kill", "replica 1", True, 1_000_000, 1_500_000, 1_800_000)
+
+
+def test_each_kill_of_a_leader_is_charged_with_the_longest_gap_before_the_next_fault() -> None:
+    later = Happening("pause", "replica 2", True, 2_000_000)
+    follower = Happening("kill", "replica 3", False, 3_000_000)
+    acknowledged = [900_000, 1_400_000, 1_450_000, 1_990_000, 3_900_000]
+    assert unavailable_ms([KILL, later, follower], acknowledged, 4_000_000) == (540.0,)
+
+
+def test_a_client_that_restarts_does_not_end_the_wait() -> None:
+    client = Happening("client", "client 1", False, 1_100_000)
+    assert unavailable_ms([KILL, client], [990_000, 1_900_000], 2_000_000) == (910.0,)
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.5, 2.0), (0.99, 4.0), (0.25, 1.0)])
+def test_percentiles(share: float, expected: float) -> None:
+    assert percentile([4.0, 1.0, 3.0, 2.0], share) == expected
+    assert percentile([], share) is None
+
+
+def test_one_bit_flips_in_the_tail_of_the_last_segment(tmp_path: Path) -> None:
+    (tmp_path / "log-1.seg").write_bytes(b"\xff" * 50)
+    last = tmp_path / "log-2.seg"
+    before = b"\x55" * 9000 + bytes(1000)
+    last.write_bytes(before)
+    flip_bit(tmp_path, Random(1))
+    changed = [place for place, (old, new) in enumerate(zip(before, last.read_bytes(), strict=True)) if old != new]
+    assert len(changed) == 1
+    assert 9000 - 4096 <= changed[0] < 9000
+    assert (last.read_bytes()[changed[0]] ^ 0x55).bit_count() == 1
+    assert (tmp_path / "log-1.seg").read_bytes() == b"\xff" * 50
+
+
+@pytest.mark.parametrize(("donor_term", "kept"), [(2, (2, 1)), (1, (2, 1)), (5, (5, None))])
+def test_a_restored_log_is_the_donors_and_a_vote_is_kept_in_its_term(
+    tmp_path: Path, donor_term: int, kept: tuple[int, int | None]
+) -> None:
+    damaged, donor = tmp_path / "damaged", tmp_path / "donor"
+    for folder, names in ((damaged, ["log-1.seg", "log-9.seg", "commit-mark"]), (donor, ["log-1.seg"])):
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_text(folder.name)
+    HardState(damaged).save(2, 1)
+    HardState(donor).save(donor_term, 3)
+    restore_log(damaged, donor)
+    found = {path.name: path.read_text() for path in damaged.iterdir() if path.name != "hard-state"}
+    assert found == {"log-1.seg": "donor"}
+    assert HardState(damaged).load() == kept
+
+
+def test_each_replica_sees_itself_plainly_and_its_peers_through_relays(tmp_path: Path) -> None:
+    config = local_cluster("x", "apps.kv:KV", tmp_path, token="0")
+    views = {member: seen_by(config, member) for member in (1, 2, 3)}
+    assert all(views[member].replica(member) == config.replica(member) for member in views)
+    relays = {views[me].replica(peer).peers for me in views for peer in views if me != peer}
+    assert len(relays) == 6
+    assert relays.isdisjoint(replica.peers for replica in config.replicas)
+
+
+def test_a_link_suffers_from_both_its_ends() -> None:
+    assert both(Condition(is_cut=True), Condition(delay_s=0.1)) == Condition(is_cut=True, delay_s=0.1)
+    assert both(Condition(is_held=True), Condition()) == Condition(is_held=True)
+
+
+def test_the_timeline_has_every_fault_and_escapes_what_it_shows() -> None:
+    happening = plain(KILL, 0)
+    happening["note"] = "<b>"
+    result = ChaosResult(
+        acknowledged=10, read_beside_log=0, unknown=0, lost=0, duplicated=0, digests=("a",), digests_equal=True,
+        model_equal=True, model_difference="", linearizable=True, linearizability="yes", app="kv", replicas=3,
+        durability="disk", seed=1, seconds=4.0, commands=10, faults={"kill": 1}, leader_kills=1,
+        unavailable_ms=(500.0,), unavailable_p50_ms=500.0, unavailable_p99_ms=500.0, happenings=(happening,),
+    )  # fmt: skip
+    page = draw(result, [0.5, 1.0, 3.9])
+    assert page.startswith("<!DOCTYPE html>")
+    assert page.count('fill="#c0392b"') == 2
+    assert "&lt;b&gt;" in page
+    assert "<b>" not in page
