@@ -88,6 +88,7 @@ class Conditions:
             heartbeat_us=random.choice((10_000, 20_000)),
             max_entries_per_message=per_message,
             max_entries_in_flight=per_message * random.choice((1, 3, 8)),
+            defer_us=random.choice((0, 2_000, 8_000)),
         )
         return cls(
             settings=settings,

@@ -44,6 +44,7 @@ class ClusterConditions:
             heartbeat_us=random.choice((15_000, 25_000)),
             max_entries_per_message=per_message,
             max_entries_in_flight=per_message * random.choice((1, 4)),
+            defer_us=random.choice((0, 2_000, 8_000)),
         )
         client = ClientSettings(
             window_batches=random.choice((1, 2, 4)),

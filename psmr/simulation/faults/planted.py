@@ -232,6 +232,7 @@ PATH_FAULTS = (
         _REPLICA_READS,
         "            if index > delivered:\n",
         "            if False:\n",
+        seeds=600,
     ),
     Fault(
         "duplicate not answered", _DELIVERY, "            if decision.reply is not None:\n", "            if False:\n"
