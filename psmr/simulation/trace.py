@@ -6,10 +6,18 @@ from collections.abc import Callable
 from hashlib import blake2b
 from struct import Struct
 
-from psmr.core.raft import ConfirmRead, Effect, Event, Propose, Raft, Receive, Synced, Tick, Unreachable
+from psmr.core.raft import Compacted, ConfirmRead, Effect, Event, Propose, Raft, Receive, Synced, Tick, Unreachable
 
 _STEP = Struct("<qqqqqqqq")
-_KINDS: dict[type[Event], int] = {Tick: 0, Propose: 1, Receive: 2, Synced: 3, Unreachable: 4, ConfirmRead: 5}
+_KINDS: dict[type[Event], int] = {
+    Tick: 0,
+    Propose: 1,
+    Receive: 2,
+    Synced: 3,
+    Unreachable: 4,
+    ConfirmRead: 5,
+    Compacted: 6,
+}
 
 
 class Trace:

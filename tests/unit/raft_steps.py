@@ -30,9 +30,10 @@ def node(
     log: tuple[int, ...] = (),
     settings: Settings = SETTINGS,
     seed: int = 7,
+    base: tuple[int, int] = (0, 0),
 ) -> Raft:
-    """A node restarted with the entry terms `log`, at time 0."""
-    log_terms = LogTerms()
+    """A node restarted with the entry terms `log` behind `base`, index and term, at time 0."""
+    log_terms = LogTerms(base_index=base[0], base_term=base[1])
     for entry_term in log:
         log_terms.append(entry_term)
     raft = Raft(me, members, seed, HardState(term, voted_for), log_terms, settings)

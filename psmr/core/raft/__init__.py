@@ -16,9 +16,10 @@ from psmr.core.raft.effects import (
     SaveHardState,
     Send,
     SendEntries,
+    SendSnapshot,
     Truncate,
 )
-from psmr.core.raft.events import ConfirmRead, Event, Propose, Receive, Synced, Tick, Unreachable
+from psmr.core.raft.events import Compacted, ConfirmRead, Event, Propose, Receive, Synced, Tick, Unreachable
 from psmr.core.raft.log_terms import LogTerms
 from psmr.core.raft.messages import (
     AppendAccepted,
@@ -40,6 +41,7 @@ __all__ = [
     "AppendEntries",
     "AppendRejected",
     "Commit",
+    "Compacted",
     "ConfirmRead",
     "Effect",
     "Event",
@@ -59,6 +61,7 @@ __all__ = [
     "SaveHardState",
     "Send",
     "SendEntries",
+    "SendSnapshot",
     "Settings",
     "Synced",
     "Tick",

@@ -55,6 +55,16 @@ class Commit(Struct, frozen=True, gc=False):
     index: int
 
 
+class SendSnapshot(Struct, frozen=True, gc=False):
+    """Offer a snapshot to `to`, which needs entries that are gone here. Repeated, a heartbeat apart, while it does.
+
+    Whoever installs one builds its node anew, with a log that begins behind it. Its saved term is to be no smaller than
+    the term of whoever sent it: leaders from before may lack what the snapshot holds.
+    """
+
+    to: int
+
+
 class RoleChanged(Struct, frozen=True, gc=False):
     """Role, term or known leader changed; `leader` is None while none is known."""
 
@@ -92,6 +102,7 @@ Effect = (
     | Send
     | SendEntries
     | Commit
+    | SendSnapshot
     | RoleChanged
     | Rejected
     | ReadConfirmed

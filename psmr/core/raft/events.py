@@ -59,10 +59,16 @@ class Synced(Struct, frozen=True, gc=False):
     truncations: int | None = None
 
 
+class Compacted(Struct, frozen=True, gc=False):
+    """The log forgot the entries up to `index`, at most the commit index: they are in a snapshot that is on disk."""
+
+    index: int
+
+
 class Unreachable(Struct, frozen=True, gc=False):
     """Messages to `peer` were lost: send no entries ahead of its answers until the next one. A hint; optional."""
 
     peer: int
 
 
-Event = Tick | Propose | ConfirmRead | Receive | Synced | Unreachable
+Event = Tick | Propose | ConfirmRead | Receive | Synced | Compacted | Unreachable

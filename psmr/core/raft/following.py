@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from psmr.core.raft.log_terms import LogTerms
 from psmr.core.raft.messages import AppendAccepted, AppendEntries, AppendRejected
 
@@ -9,13 +11,14 @@ from psmr.core.raft.messages import AppendAccepted, AppendEntries, AppendRejecte
 class Following:
     """What a node knows of the leader of its term; made anew with every term.
 
-    `verified_index`: up to here the log is known to equal the leader's. `round`: the latest heard of.
+    `verified_index`: up to here the log is known to equal the leader's; at first only what was compacted, all of it
+    committed and therefore in the log of every leader to come. `round`: the latest heard of.
     """
 
     __slots__ = ("_answered_index", "_answered_round", "round", "verified_index")
 
-    def __init__(self) -> None:
-        self.verified_index = 0
+    def __init__(self, base_index: int) -> None:
+        self.verified_index = base_index
         self.round = 0
         self._answered_round = -1
         self._answered_index = -1
@@ -30,6 +33,17 @@ class Following:
         self._answered_round = self.round
         self._answered_index = durable_index
         return AppendAccepted(term, self.round, durable_index, self.verified_index)
+
+
+def behind_base(log: LogTerms, message: AppendEntries) -> AppendEntries | None:
+    """The message without the entries up to the log's base, which are committed and so the same here; None if they
+    are not: no correct leader sends such a message."""
+    gone = log.base_index - message.prev_index
+    if gone <= len(message.entry_terms) and message.entry_terms[gone - 1] != log.base_term:
+        return None
+    return structs.replace(
+        message, prev_index=log.base_index, prev_term=log.base_term, entry_terms=message.entry_terms[gone:]
+    )
 
 
 def entries_held(log: LogTerms, message: AppendEntries) -> int:

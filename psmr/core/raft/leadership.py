@@ -40,6 +40,8 @@ class Leadership:
         """The next message with entries for `peer`, counted as sent; None when there is nothing to send or no room."""
         progress = self._progress[peer]
         first = progress.next_index
+        if first <= self._log.base_index:
+            return None
         count = min(self._log.last_index - first + 1, self._settings.max_entries_per_message)
         if not progress.probing:
             count = min(count, self._settings.max_entries_in_flight - (first - 1 - progress.match_index))
@@ -52,9 +54,18 @@ class Leadership:
         return self._message(progress, first, self._log.terms_between(first, first + count - 1), commit)
 
     def heartbeat(self, peer: int, commit: int) -> AppendEntries:
-        """A message without entries: it asks whether everything sent so far has arrived."""
+        """A message without entries: it asks whether everything sent so far has arrived; or, of a follower that needs
+        a snapshot, whether it has one."""
         progress = self._progress[peer]
-        return self._message(progress, progress.next_index, (), commit)
+        return self._message(progress, max(progress.next_index, self._log.base_index + 1), (), commit)
+
+    def offers_snapshot(self, peer: int, now_us: int) -> bool:
+        """Whether to offer the follower, which has just denied that it has an entry, a snapshot."""
+        progress = self._progress[peer]
+        if progress.next_index > self._log.base_index or now_us < progress.offer_due_us:
+            return False
+        progress.offer_due_us = now_us + self._settings.heartbeat_us
+        return True
 
     def owes_commit(self, peer: int, commit: int) -> bool:
         """Whether the follower can be told of a commit that no message to it has told."""
@@ -63,7 +74,8 @@ class Leadership:
 
     def owes(self, peer: int, commit: int) -> bool:
         """Whether there are entries or a commit to send to the follower, were it its turn."""
-        return self._progress[peer].next_index <= self._log.last_index or self.owes_commit(peer, commit)
+        next_index = self._progress[peer].next_index
+        return self._log.base_index < next_index <= self._log.last_index or self.owes_commit(peer, commit)
 
     def accepted(self, peer: int, message: AppendAccepted) -> None:
         """Take an acceptance of this term."""

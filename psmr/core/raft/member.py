@@ -38,10 +38,10 @@ class Member:
         self._leader: int | None = None
         self._leader_heard_us = 0
         self._votes: set[int] = set()
-        self._following = Following()
+        self._following = Following(self._log.base_index)
         self._leadership: Leadership | None = None
         self._reads = ReadRequests()
-        self._commit = 0
+        self._commit = self._log.base_index
         self._durable_index = self._log.last_index
         self._truncations = 0
         self._now_us = 0
@@ -88,6 +88,11 @@ class Member:
         return self._log.last_term
 
     @property
+    def base_index(self) -> int:
+        """The index up to which entries are gone from the log: a snapshot has them."""
+        return self._log.base_index
+
+    @property
     def durable_index(self) -> int:
         """The index up to which the log is known to be on disk."""
         return self._durable_index
@@ -113,8 +118,8 @@ class Member:
         last_index = self._log.last_index
         leads = self._role is Role.LEADER
         invariants = (
-            ("0 <= commit <= last_index", 0 <= self._commit <= last_index),
-            ("0 <= durable_index <= last_index", 0 <= self._durable_index <= last_index),
+            ("base_index <= commit <= last_index", self._log.base_index <= self._commit <= last_index),
+            ("base_index <= durable_index <= last_index", self._log.base_index <= self._durable_index <= last_index),
             ("verified_index <= last_index", self._following.verified_index <= last_index),
             ("last_term <= term", self._log.last_term <= self._term),
             ("a leader, and no other, holds a leadership", (self._leadership is not None) == leads),
@@ -135,7 +140,7 @@ class Member:
         return (
             f"role {self._role.value}, term {self._term}, vote {self._voted_for}, leader {self._leader}, commit "
             f"{self._commit}, durable_index {self._durable_index}, verified_index {self._following.verified_index}, "
-            f"last_index {self._log.last_index}, last_term {self._log.last_term}"
+            f"base_index {self._log.base_index}, last_index {self._log.last_index}, last_term {self._log.last_term}"
         )
 
     def _follow(self, term: int, leader: int | None) -> None:
@@ -148,7 +153,7 @@ class Member:
         self._role = Role.FOLLOWER
         self._leader = leader
         self._leadership = None
-        self._following = Following()
+        self._following = Following(self._log.base_index)
 
     def _hears_leader(self) -> bool:
         """A live leader is not voted out: whoever lost sight of it alone must not depose it (thesis, 6.2)."""

@@ -15,9 +15,10 @@ from psmr.core.raft.effects import (
     Rejected,
     Send,
     SendEntries,
+    SendSnapshot,
 )
-from psmr.core.raft.events import ConfirmRead, Event, Propose, Receive, Synced, Tick
-from psmr.core.raft.following import Following, entries_held, rejection
+from psmr.core.raft.events import Compacted, ConfirmRead, Event, Propose, Receive, Synced, Tick
+from psmr.core.raft.following import Following, behind_base, entries_held, rejection
 from psmr.core.raft.leadership import Leadership
 from psmr.core.raft.member import Member
 from psmr.core.raft.messages import (
@@ -33,13 +34,14 @@ from psmr.core.raft.messages import (
 )
 from psmr.core.raft.quorum import NEVER_US
 from psmr.core.raft.settings import Role
+from psmr.errors import Violation
 
 
 class Raft(Member):
     """Member `me` of `members`, restarted from a saved term and vote and from a log that is on disk entirely.
 
-    The same arguments and events give the same effects. The commit index starts at 0 and is learned anew. Nothing
-    that arrives from another member raises: what no correct member can have sent is dropped.
+    The same arguments and events give the same effects. The commit index starts at the log's base and is learned
+    anew. Nothing that arrives from another member raises: what no correct member can have sent is dropped.
     """
 
     def handle(self, event: Event) -> list[Effect]:
@@ -56,6 +58,8 @@ class Raft(Member):
             self._on_synced(event)
         elif isinstance(event, ConfirmRead):
             self._on_confirm_read(event)
+        elif isinstance(event, Compacted):
+            self._on_compacted(event.index)
         elif self._leadership is not None and event.peer in self._peers:
             self._leadership.unreachable(event.peer)
         self._report_changes(effects)
@@ -96,7 +100,7 @@ class Raft(Member):
         if role is Role.CANDIDATE:
             self._term += 1
             self._voted_for = self._me
-            self._following = Following()
+            self._following = Following(self._log.base_index)
             request = VoteRequest
         for peer in self._peers:
             self._effects.append(Send(peer, request(self._term, self._log.last_index, self._log.last_term)))
@@ -185,6 +189,12 @@ class Raft(Member):
         self._timer.restart(self._now_us)
         following = self._following
         following.round = max(following.round, message.round)
+        if message.prev_index < self._log.base_index:
+            behind = behind_base(self._log, message)
+            if behind is None:
+                return
+            payloads = payloads[len(payloads) - len(behind.entry_terms) :]
+            message = behind
         if self._log.term_at(message.prev_index) != message.prev_term:
             self._effects.append(Send(sender, rejection(self._log, self._term, message)))
             return
@@ -287,6 +297,8 @@ class Raft(Member):
         if leadership is not None and message.term == self._term:
             leadership.rejected(sender, message)
             self._replicate(leadership, sender)
+            if leadership.offers_snapshot(sender, self._now_us):
+                self._effects.append(SendSnapshot(sender))
             self._serve_reads(leadership)
 
     def _commit_by_counting(self, leadership: Leadership) -> bool:
@@ -321,3 +333,9 @@ class Raft(Member):
             self._serve_reads(self._leadership)
         elif self._leader is not None and self._following.has_news(self._durable_index):
             self._acknowledge(self._leader)
+
+    def _on_compacted(self, index: int) -> None:
+        if index > self._commit:
+            raise Violation(f"expected only committed entries to be compacted, found {index}; {self.describe()}")
+        self._log.compact(index)
+        self._durable_index = max(self._durable_index, index)

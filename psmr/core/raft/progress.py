@@ -10,10 +10,10 @@ class Progress:
     While `probing`, `next_index` is a guess and one message at a time asks whether it is right (`paused` while the
     answer is out); otherwise entries are sent ahead of the answers and `next_index` advances as they go.
     `heard`: whether it answered since the quorum was last checked. `round`: the latest heartbeat round it answered.
-    `told_commit`: the commit index in the last message to it.
+    `told_commit`: the commit index in the last message to it. `offer_due_us`: when to offer a snapshot again.
     """
 
-    __slots__ = ("heard", "match_index", "next_index", "paused", "probing", "round", "told_commit")
+    __slots__ = ("heard", "match_index", "next_index", "offer_due_us", "paused", "probing", "round", "told_commit")
 
     def __init__(self, next_index: int) -> None:
         self.match_index = 0
@@ -23,6 +23,7 @@ class Progress:
         self.heard = False
         self.round = 0
         self.told_commit = 0
+        self.offer_due_us = 0
 
     def accept(self, durable_index: int, verified_index: int) -> None:
         """The follower agrees up to `verified_index`, and up to `durable_index` on disk.
