@@ -20,6 +20,10 @@ def serve(
             show_default=False,
         ),
     ],
+    join: Annotated[
+        bool,
+        typer.Option("--join", help="Wait to be added to a cluster that runs already; see [b]psmr members[/]."),
+    ] = False,
 ) -> int:
     """Run one replica of a cluster until Ctrl-C or SIGTERM.
 
@@ -39,7 +43,7 @@ def serve(
 
     from psmr.replica.serve import serve as run_replica
 
-    return run_replica(config, replica_id, owner)
+    return run_replica(config, replica_id, owner, joins=join)
 
 
 def register(program: typer.Typer) -> None:

@@ -11,9 +11,11 @@ from types import TracebackType
 
 from cdep import StateMachine
 from psmr.cluster.folders import TemporaryFolder
+from psmr.cluster.members import CHANGE_TIMEOUT_S, Membership
 from psmr.cluster.processes import ReplicaProcess, stop_all
 from psmr.cluster.status import ReplicaStatus, ask, ask_one
-from psmr.config import ClusterConfig, Tuning, local_cluster
+from psmr.config import ClusterConfig, Tuning, local_cluster, with_replica
+from psmr.core.roster import Seat
 from psmr.errors import ClusterUnavailable, ConfigurationError, PsmrError, Violation
 from psmr.services import service_text
 
@@ -64,6 +66,7 @@ class LocalCluster:
         self._wanted: set[int] = set()
         self._stack = ExitStack()
         self._config: ClusterConfig | None = None
+        self._lifeline: int | None = None
 
     def __enter__(self) -> LocalCluster:
         with ExitStack() as stack:
@@ -76,10 +79,9 @@ class LocalCluster:
             self._config = self._configure(folder)
             file = folder / "cluster.toml"
             file.write_text(self._config.to_toml(), encoding="utf-8")
+            self._lifeline = lifeline
             for replica in self._config.replicas:
-                log = folder / f"replica-{replica.id}.log"
-                own = self._own_file(replica.id, file)
-                self._processes[replica.id] = ReplicaProcess(own, replica.id, log, lifeline=lifeline)
+                self._processes[replica.id] = self._process_of(replica.id)
             for number in self._processes:
                 self.start(number)
             self._stack = stack.pop_all()
@@ -122,6 +124,24 @@ class LocalCluster:
     def process(self, replica_id: int) -> ReplicaProcess:
         """The process of a replica: its id, log, exit code."""
         return self._processes[self.config.replica(replica_id).id]
+
+    def join(self) -> int:
+        """Start one replica more, with an empty folder, that waits to be added (`membership().add`); its id."""
+        number = max(self.ids) + 1
+        self._config = with_replica(self.config, number, self._sizes[1])
+        self.file.write_text(self._config.to_toml(), encoding="utf-8")
+        self._processes[number] = self._process_of(number, joins=True)
+        self.start(number)
+        return number
+
+    def seat(self, replica_id: int) -> Seat:
+        """Where a replica is reached, as `membership().add` wants it."""
+        replica = self.config.replica(replica_id)
+        return Seat(replica.id, replica.peers, replica.clients)
+
+    def membership(self, timeout_s: float = CHANGE_TIMEOUT_S) -> Membership:
+        """To look at the members and change them."""
+        return Membership({each.id: each.clients for each in self.config.replicas}, timeout_s=timeout_s)
 
     def start(self, replica_id: int) -> None:
         """Start a replica that was stopped or killed; its data is where it left it."""
@@ -210,6 +230,11 @@ class LocalCluster:
             execution=self._execution,
             tuning=self._tuning,
         )
+
+    def _process_of(self, replica_id: int, *, joins: bool = False) -> ReplicaProcess:
+        log = self.folder / f"replica-{replica_id}.log"
+        own = self._own_file(replica_id, self.file)
+        return ReplicaProcess(own, replica_id, log, lifeline=self._lifeline, joins=joins)
 
     def _own_file(self, replica_id: int, file: Path) -> Path:
         if self._seen_by is None:

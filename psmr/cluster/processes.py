@@ -23,8 +23,11 @@ class ReplicaProcess:
     Ctrl-C at the terminal reaches only the parent, which stops its replicas in its own order.
     """
 
-    def __init__(self, file: Path, replica_id: int, log: Path, *, lifeline: int | None = None) -> None:
+    def __init__(
+        self, file: Path, replica_id: int, log: Path, *, lifeline: int | None = None, joins: bool = False
+    ) -> None:
         self.id = replica_id
+        self._options = ["--join"] if joins else []
         self.log = log
         self._file = file
         self._lifeline = lifeline
@@ -51,7 +54,7 @@ class ReplicaProcess:
             return
         with self._open_log() as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "psmr", "serve", str(self._file), "--id", str(self.id)],
+                [sys.executable, "-m", "psmr", "serve", str(self._file), "--id", str(self.id), *self._options],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

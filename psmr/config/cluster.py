@@ -24,12 +24,13 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from psmr.config.reading import (
     Address,
+    Boolean,
     Choice,
     Integer,
     Kind,
@@ -70,6 +71,10 @@ class Tuning:
     """So long followers may wait that no commit waits for; 0: a leader sends everything to all at once."""
     segment_mib: int = 64
     """Size of one file of the log."""
+    snapshot_mib: int = 512
+    """After so much log a replica takes a snapshot and the log before it goes; 0: never, and the log grows for ever."""
+    archive: bool = False
+    """Whether segments that a snapshot makes superfluous are kept, in a sub-folder, instead of removed."""
     ring_mib: int = 64
     """Size of the ring through which delivery hands batches to workers; any batch must fit."""
     spin_us: int = 20
@@ -132,6 +137,8 @@ TUNING: dict[str, Kind] = {
     "heartbeat_ms": Integer(1, 30_000, default=Tuning().heartbeat_ms),
     "defer_us": Integer(0, 1_000_000, default=Tuning().defer_us),
     "segment_mib": Integer(1, 1024, default=Tuning().segment_mib),
+    "snapshot_mib": Integer(0, 1 << 20, default=Tuning().snapshot_mib),
+    "archive": Boolean(default=Tuning().archive),
     "ring_mib": Integer(32, 1024, default=Tuning().ring_mib),
     "spin_us": Integer(0, 10_000, default=Tuning().spin_us),
     "lookahead": Integer(0, 1_000_000, default=Tuning().lookahead),
@@ -206,6 +213,16 @@ def local_cluster(
     return parse(config.to_toml(), folder, source="local cluster")
 
 
+def with_replica(config: ClusterConfig, number: int, workers: int) -> ClusterConfig:
+    """A cluster that `local_cluster` made, with one replica more, at addresses like the others'."""
+    like = config.replicas[0]
+    peers, clients = (
+        text.removesuffix(f"-{like.id}-{end}") + f"-{number}-{end}"
+        for text, end in ((like.peers, "peers"), (like.clients, "clients"))
+    )
+    return replace(config, replicas=(*config.replicas, ReplicaConfig(number, peers, clients, workers)))
+
+
 def _replicas(source: str, value: Any) -> tuple[ReplicaConfig, ...]:
     if not isinstance(value, list) or not 1 <= len(value) <= REPLICAS_MAX:
         found = f"{len(value)} of them" if isinstance(value, list) else "one [replica]"
@@ -249,7 +266,13 @@ def _check_distinct(source: str, replicas: Iterable[ReplicaConfig]) -> None:
 
 
 def _assignments(values: Table) -> list[str]:
-    return [f"{key} = {value if isinstance(value, int) else _quoted(str(value))}" for key, value in values.items()]
+    return [f"{key} = {_literal(value)}" for key, value in values.items()]
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else _quoted(str(value))
 
 
 def _quoted(text: str) -> str:

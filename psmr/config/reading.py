@@ -83,6 +83,18 @@ class Integer:
 
 
 @dataclass(frozen=True, slots=True)
+class Boolean:
+    default: bool | None = None
+
+    @property
+    def expected(self) -> str:
+        return "true or false"
+
+    def accept(self, value: object) -> bool | None:
+        return value if isinstance(value, bool) else None
+
+
+@dataclass(frozen=True, slots=True)
 class Address:
     """Where a replica listens and others connect: so a host that can be named, not a wildcard, and a fixed port."""
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import struct
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
@@ -107,6 +108,15 @@ class Kept(Struct, frozen=True, gc=False):
 Decision = Opened | Execute | Duplicate | OutOfOrder | Unknown | Refused | Kept
 
 
+class Remembered(Struct, frozen=True, gc=False):
+    """One session between batches: `replies` are those of sequences `answered + 1` to `last`."""
+
+    id: int
+    last: int
+    answered: int
+    replies: tuple[bytes, ...]
+
+
 @dataclass(slots=True)
 class _Session:
     last: int = 0  # every sequence up to this one was delivered for execution, once
@@ -145,6 +155,22 @@ class Sessions:
         if isinstance(event, Open):
             return self._open(event)
         assert_never(event)
+
+    def remembered(self) -> tuple[int, list[Remembered]]:
+        """The newest session's id, and all sessions, least recently used first; nothing delivered may still be executing."""
+        return self._newest, [
+            Remembered(identity, session.last, session.answered, tuple(_finished(session.replies)))
+            for identity, session in self._sessions.items()
+        ]
+
+    def restore(self, newest: int, remembered: Iterable[Remembered]) -> None:
+        """Become equal to those that `remembered` was said of; only while there are none."""
+        if self._sessions or self._newest >= 0:
+            raise Violation(f"sessions: expected none before they are restored, found {len(self._sessions)}")
+        self._newest = newest
+        for each in remembered:
+            replies: dict[int, bytes | None] = dict(enumerate(each.replies, each.answered + 1))
+            self._sessions[each.id] = _Session(each.last, each.answered, replies)
 
     def digest(self) -> int:
         """64 bits equal for equal state. Replicas compare it where nothing delivered is still executing."""
@@ -214,6 +240,13 @@ class Sessions:
             raise Violation(f"session {event.session}: sequence {event.sequence} was executed twice")
         session.replies[event.sequence] = event.reply
         return Kept(True)
+
+
+def _finished(replies: dict[int, bytes | None]) -> Iterator[bytes]:
+    for sequence, reply in replies.items():
+        if reply is None:
+            raise Violation(f"sessions: expected nothing to be executing, found sequence {sequence} under way")
+        yield reply
 
 
 def _forget_answered(session: _Session, answered: int) -> None:

@@ -29,7 +29,7 @@ from psmr.core.raft.messages import NUMBER_MAX
 from psmr.core.reply import BatchStatus, encode_reply
 from psmr.errors import PsmrError
 from psmr.fuzzing.target import Target, pack_frames, unpack_frames
-from psmr.log.raft_log import records_of
+from psmr.log.opening import records_of
 from psmr.storage import record
 from psmr.transport import client_protocol as protocol
 from psmr.transport.peers import ConfirmAnswered, ConfirmAsked, PeerMessage, decode_message, encode_message

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Sequence
 from typing import Any
 
-from psmr.log.port import Entry, LogStatus
+from psmr.core.changes import Action
+from psmr.core.roster import Seat
+from psmr.errors import Refused
+from psmr.log.port import Base, Entry, LogStatus
 
 _LATER_US = 1_000_000
 
@@ -41,6 +44,18 @@ class MemoryLog:
             size_bytes += len(entry.payload)
             found.append(entry)
         return found
+
+    def base_at(self, index: int) -> Base:
+        return Base(index, 0, self._entries[index - 1].time_us, b"")
+
+    def compact(self, index: int) -> None:
+        """It keeps everything."""
+
+    def change_members(self, action: Action, seat: Seat) -> None:
+        raise Refused("this log has no members but itself")
+
+    def take_members(self) -> dict[int, str] | None:
+        return None
 
     def sources(self) -> Sequence[Any]:
         return ()

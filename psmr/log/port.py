@@ -10,6 +10,9 @@ among crashing members or lying ones.
   none, each whole and unaltered, one behind the other: a payload must say itself where it ends.
 - `confirm` asks where the log stands, and `take_confirmed` tells: whoever has everything up to that index has all that
   any member had called committed before the question was asked. It costs no entry.
+- Entries that a snapshot holds may go (`compact`); a member that lacks them is then brought up to date by a snapshot, and
+  `step` says so by raising `SnapshotInstalled`: the member is to start again from what is on its disk.
+- An entry may be the log's own, of no batches (`psmr.core.roster.is_control`).
 - Nothing in an entry may be trusted: whoever delivers it checks it, alike on every replica.
 """
 
@@ -20,6 +23,9 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from psmr.core.changes import Action
+from psmr.core.roster import Seat
+
 
 class Entry(Struct, frozen=True, gc=False):
     """One committed entry: its place, the stamp it was ordered with (microseconds since 1970), and its bytes."""
@@ -29,10 +35,20 @@ class Entry(Struct, frozen=True, gc=False):
     payload: memoryview
 
 
+class MemberStatus(Struct, frozen=True, gc=False):
+    """A member, where clients reach it, whether it votes, and up to where a leader knows it to have the log (0: unknown)."""
+
+    id: int
+    clients: str
+    votes: bool
+    match_index: int
+
+
 class LogStatus(Struct, frozen=True, gc=False):
     """Where a log stands, for people: `leader` is None where there is none, or none is known.
 
-    `malformed` counts messages that no member of the log sends and that were dropped.
+    `malformed` counts messages that no member of the log sends and that were dropped. `members_since` is the index of the
+    entry that put these members in force. `fetching`: log index, bytes held, bytes in all of a snapshot on its way here.
     """
 
     role: str
@@ -41,6 +57,27 @@ class LogStatus(Struct, frozen=True, gc=False):
     last_index: int
     committed: int
     malformed: int = 0
+    first_index: int = 1
+    members: tuple[MemberStatus, ...] = ()
+    members_since: int = 0
+    fetching: tuple[int, int, int] | None = None
+
+
+class Base(Struct, frozen=True, gc=False):
+    """Where a log may begin: at an entry whose effects are in a snapshot. `about` is the log's own, bytes to others."""
+
+    index: int
+    term: int
+    time_us: int
+    about: bytes
+
+
+class SnapshotInstalled(Exception):
+    """A snapshot of another member is on this one's disk: it must start again from there, at `index`."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"a snapshot at log index {index} was fetched")
+        self.index = index
 
 
 class OrderedLog(Protocol):
@@ -67,6 +104,21 @@ class OrderedLog(Protocol):
 
     def read(self, first: int, max_bytes: int) -> Sequence[Entry]:
         """Committed entries from `first` on, whole, at least one if there is any, about `max_bytes` together."""
+
+    def base_at(self, index: int) -> Base:
+        """What a snapshot at this committed index must remember of the log, so that it can begin there."""
+
+    def compact(self, index: int) -> None:
+        """A durable snapshot holds everything up to `index`: entries up to there need not be kept."""
+
+    def change_members(self, action: Action, seat: Seat) -> None:
+        """Have a member added, promoted or removed: under way when this returns, settled when `status` shows it committed.
+
+        Raises Refused, with the reason, when that cannot be done by this member, or not now.
+        """
+
+    def take_members(self) -> dict[int, str] | None:
+        """Where clients reach each member, when that has changed since the last call; None when it has not."""
 
     def sources(self) -> Sequence[Any]:
         """File descriptors and zmq sockets; `step` is to be called when one is readable."""

@@ -17,18 +17,23 @@ from typing import Any, cast
 
 from msgspec import Struct, structs
 
+from psmr.core.fetching import PART_BYTES
 from psmr.core.raft import (
     Append,
     AppendAccepted,
     AppendEntries,
     AppendRejected,
     Commit,
+    Compacted,
     ConfirmRead,
     Effect,
     HardState,
     LogTerms,
+    MembershipChanged,
+    MembershipRefused,
     Message,
     Propose,
+    ProposeMembership,
     Raft,
     ReadConfirmed,
     ReadRejected,
@@ -37,26 +42,42 @@ from psmr.core.raft import (
     SaveHardState,
     Send,
     SendEntries,
+    SendSnapshot,
     Settings,
     Synced,
     Tick,
     Truncate,
     Unreachable,
 )
+from psmr.core.changes import Action, changed
+from psmr.core.roster import MalformedRoster, Roster, Seat, decode_roster, encode_roster, is_control
 from psmr.errors import InvalidCall, LogDamaged, Refused
+from psmr.log.catch_up import CatchUp, Snapshots
 from psmr.log.in_flight import InFlight
-from psmr.log.port import Entry, LogStatus
+from psmr.log.opening import records_of, rosters_of, terms_of
+from psmr.log.port import Base, Entry, LogStatus, MemberStatus
 from psmr.log.questions import Questions
+from psmr.log.rosters import membership_of
 from psmr.storage import HardState as HardStateFile
 from psmr.storage import LogStore, Record, decode, decode_unchecked, encode
 from psmr.storage.record import MAX_PAYLOAD_BYTES
-from psmr.transport.peers import ConfirmAnswered, ConfirmAsked, PeerLinks, PeerMessage
+from psmr.transport.peers import (
+    ConfirmAnswered,
+    ConfirmAsked,
+    PeerLinks,
+    PeerMessage,
+    SnapshotAsked,
+    SnapshotOffered,
+    SnapshotPart,
+)
 
 ENTRY_BYTES = 1 << 18
 """Payloads handed in between two steps share an entry up to this size."""
 UNCOMMITTED_BYTES_MAX = 64 << 20
 IN_FLIGHT_BYTES_MAX = 64 << 20
 """On the way to one follower."""
+ORIGIN = Base(0, 0, 0, b"")
+"""Before the first entry."""
 _MESSAGES_PER_STEP = 64
 _READ_BYTES = 4 << 20
 _ANSWERS = (AppendAccepted, AppendRejected)
@@ -69,12 +90,16 @@ class _Payload(Struct, frozen=True, gc=False):
 
 
 class RaftLog:
-    """One member of a Raft group. `wall_clock_us` stamps entries; `monotonic` times come through `step`."""
+    """One member of a Raft group. `wall_clock_us` stamps entries; `monotonic` times come through `step`.
+
+    The log begins behind `base`, with the members that it says, or at its first entry with `founders`; later members are
+    in the log. `role_changes` is for whoever drives it to read and clear.
+    """
 
     def __init__(
         self,
         me: int,
-        members: tuple[int, ...],
+        founders: Roster,
         links: PeerLinks,
         store: LogStore,
         hard_state: HardStateFile,
@@ -82,18 +107,26 @@ class RaftLog:
         seed: int,
         wall_clock_us: Callable[[], int],
         settings: Settings | None = None,
+        base: Base = ORIGIN,
+        snapshots: Snapshots | None = None,
+        part_bytes: int = PART_BYTES,
     ) -> None:
         self._links = links
         self._store = store
         self._hard_state = hard_state
         self._wall_clock_us = wall_clock_us
+        self._rosters = rosters_of(store, base, founders)
         term, voted_for = hard_state.load()
-        terms = LogTerms(store.term_runs(), store.last_index)
+        terms = terms_of(store, base)
         settings = settings or Settings()
-        self._raft = Raft(me, members, seed, HardState(term, voted_for), terms, settings)
+        self._raft = Raft(me, self._rosters.memberships, seed, HardState(term, voted_for), terms, settings)
         self._questions = Questions(seed, 2 * settings.heartbeat_us)
+        self._catch_up = CatchUp(links, snapshots, part_bytes) if snapshots is not None else None
+        self._now_us = 0
+        self._refusal = ""
+        self._are_members_new = True
         self._me = me
-        self._committed = 0
+        self._committed = base.index
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._forwarded_by: set[int] = set()
@@ -102,8 +135,10 @@ class RaftLog:
         self._uncommitted_bytes = 0
         self._in_flight = InFlight(IN_FLIGHT_BYTES_MAX)
         # A clock that was set back while this member was down must not take the log's stamps back.
-        self._last_time_us = store.read(store.last_index, 1)[0].time_us if store.last_index else 0
+        is_empty = store.last_index == base.index
+        self._last_time_us = base.time_us if is_empty else store.read(store.last_index, 1)[0].time_us
         self.role_changes: list[RoleChanged] = []
+        self._meet()
 
     @property
     def committed(self) -> int:
@@ -161,6 +196,7 @@ class RaftLog:
 
     def step(self, now_us: int, ready: Container[Any] | None = None) -> int:
         """Take in time, writes, messages and payloads, in this order."""
+        self._now_us = now_us
         self._perform(self._raft.handle(Tick(now_us)))
         if ready is None or self._store.fileno() in ready or self._store.has_synced:
             self._take_synced()
@@ -174,8 +210,10 @@ class RaftLog:
         to_confirm, self._to_confirm = self._to_confirm, []
         for token, origin in to_confirm:
             self._perform(self._raft.handle(ConfirmRead(token, origin)))
-        expiry_us = self._questions.expire(now_us)
-        return 0 if more else min(self._raft.next_deadline_us, expiry_us)
+        due_us = min(self._raft.next_deadline_us, self._questions.expire(now_us))
+        if self._catch_up is not None:
+            due_us = min(due_us, self._catch_up.step(now_us))
+        return 0 if more else due_us
 
     def _take_messages(self) -> bool:
         """The messages that are there, up to a number; whether there may be more."""
@@ -201,15 +239,39 @@ class RaftLog:
         if isinstance(message.message, ConfirmAnswered):
             self._questions.answer(message.message.token, message.message.index)
             return
-        payloads: tuple[object, ...] = ()
+        if isinstance(message.message, SnapshotOffered | SnapshotAsked | SnapshotPart):
+            self._take_snapshot_message(message.sender, message.message, message.payloads)
+            return
         if isinstance(message.message, AppendEntries):
-            records = records_of(message.message, message.payloads)
-            if records is None:
-                self._links.malformed += 1
-                return
-            payloads = records
+            self._take_entries(message.sender, message.message, message.payloads)
+            return
         self._note_answer(message.sender, message.message)
-        self._perform(self._raft.handle(Receive(message.sender, message.message, payloads)))
+        self._perform(self._raft.handle(Receive(message.sender, message.message)))
+
+    def _take_entries(self, sender: int, message: AppendEntries, payloads: Sequence[bytes]) -> None:
+        records = records_of(message, payloads)
+        try:
+            rosters = [(each.index, decode_roster(each.payload)) for each in records or () if is_control(each.payload)]
+        except MalformedRoster:
+            records = None
+        if records is None:
+            self._links.malformed += 1
+            return
+        changes = tuple((index, membership_of(roster)) for index, roster in rosters)
+        self._perform(self._raft.handle(Receive(sender, message, records, changes)))
+
+    def _take_snapshot_message(
+        self, sender: int, message: SnapshotOffered | SnapshotAsked | SnapshotPart, payloads: Sequence[bytes]
+    ) -> None:
+        catch_up = self._catch_up
+        if catch_up is None:
+            return
+        if isinstance(message, SnapshotOffered):
+            catch_up.take_offer(sender, message, self._committed, self._now_us)
+        elif isinstance(message, SnapshotAsked):
+            catch_up.answer(sender, message)
+        else:
+            catch_up.take_part(message, payloads, self._now_us)
 
     def _note_answer(self, sender: int, message: Message) -> None:
         if isinstance(message, _ANSWERS) and message.term == self._raft.term:
@@ -218,7 +280,7 @@ class RaftLog:
 
     def _take_forwarded(self, sender: int, payloads: Sequence[bytes]) -> None:
         """A follower's payloads; dropped, as by a lossy network, where `append` would refuse them."""
-        if any(len(payload) > MAX_PAYLOAD_BYTES for payload in payloads):
+        if any(len(payload) > MAX_PAYLOAD_BYTES or is_control(payload) for payload in payloads):
             self._links.malformed += 1
         elif self._raft.leader == self._me and self._backlog_bytes <= UNCOMMITTED_BYTES_MAX:
             self._forwarded_by.add(sender)
@@ -267,6 +329,13 @@ class RaftLog:
             elif isinstance(effect, RoleChanged):
                 self._in_flight.clear()
                 self.role_changes.append(effect)
+            elif isinstance(effect, SendSnapshot):
+                if self._catch_up is not None:
+                    self._catch_up.offer(effect.to)
+            elif isinstance(effect, MembershipChanged):
+                self._meet()
+            elif isinstance(effect, MembershipRefused):
+                self._refusal = effect.reason
 
     def _answer(self, token: int, origin: int, index: int | None) -> None:
         """Tell whoever asked. A peer is not told that this member does not lead: it asks again when it has waited."""
@@ -286,12 +355,15 @@ class RaftLog:
                 self._last_time_us = max(self._last_time_us, self._wall_clock_us())
                 raw = encode(effect.first_index + place, term, self._last_time_us, *parts)
                 records.append(decode_unchecked(raw))
+            if is_control(records[-1].payload):
+                self._rosters.add(records[-1].index, decode_roster(records[-1].payload))
         self._store.append(records)
         self._uncommitted.extend((record.index, len(record.raw)) for record in records)
         self._uncommitted_bytes += sum(len(record.raw) for record in records)
 
     def _truncate(self, from_index: int) -> None:
         self._store.truncate(from_index)
+        self._rosters.truncate(from_index)
         while self._uncommitted and self._uncommitted[-1][0] >= from_index:
             self._uncommitted_bytes -= self._uncommitted.pop()[1]
 
@@ -323,6 +395,37 @@ class RaftLog:
                 records.append(record)
         return records
 
+    def _meet(self) -> None:
+        """Know the members of now, and where they are."""
+        self._links.meet({seat.id: seat.peers for seat in self._rosters.newest.seats})
+        self._are_members_new = True
+
+    def take_members(self) -> dict[int, str] | None:
+        """Where clients reach each member, if that is new since the last call."""
+        if not self._are_members_new:
+            return None
+        self._are_members_new = False
+        return {seat.id: seat.clients for seat in self._rosters.newest.seats}
+
+    def change_members(self, action: Action, seat: Seat) -> None:
+        """Put another roster in force, as the leader; it counts at once and is settled when its entry is committed."""
+        roster = changed(self._rosters.newest, action, seat)
+        self._refusal = ""
+        self._perform(self._raft.handle(ProposeMembership(membership_of(roster), encode_roster(roster))))
+        if self._refusal:
+            raise Refused(self._refusal)
+
+    def base_at(self, index: int) -> Base:
+        """Term, stamp and members of a place in the log, which is committed."""
+        record = self._store.read(index, 1)[0]
+        return Base(index, record.term, record.time_us, encode_roster(self._rosters.at(index)))
+
+    def compact(self, index: int) -> None:
+        """Forget what a snapshot at `index` holds, in whole segments."""
+        first_index = self._store.compact(index)
+        if first_index > self._raft.base_index + 1:
+            self._perform(self._raft.handle(Compacted(first_index - 1)))
+
     def _commit(self, index: int) -> None:
         self._committed = index
         self._store.mark_committed(min(index, self._store.last_index))
@@ -331,23 +434,24 @@ class RaftLog:
 
     def status(self) -> LogStatus:
         """Role, term, leader, last index, commit index, and how many messages made no sense."""
-        raft, malformed = self._raft, self._links.malformed
-        return LogStatus(raft.role.value, raft.term, raft.leader, raft.last_index, self._committed, malformed)
+        raft = self._raft
+        members = tuple(
+            MemberStatus(seat.id, seat.clients, seat.votes, raft.match_index(seat.id)) for seat in self._rosters.newest.seats
+        )
+        return LogStatus(
+            role=raft.role.value,
+            term=raft.term,
+            leader=raft.leader,
+            last_index=raft.last_index,
+            committed=self._committed,
+            malformed=self._links.malformed,
+            first_index=self._store.first_index,
+            members=members,
+            members_since=raft.membership_index,
+            fetching=self._catch_up.fetching if self._catch_up is not None else None,
+        )
 
     def close(self) -> None:
         """Write what is queued, close files and sockets."""
         self._links.close()
         self._store.close()
-
-
-def records_of(message: AppendEntries, payloads: Sequence[bytes]) -> tuple[Record, ...] | None:
-    """The records that came with a message; None unless they are whole and those that it announces."""
-    try:
-        records = tuple(decode(raw) for raw in payloads)
-    except LogDamaged:
-        return None
-    if len(records) != len(message.entry_terms):
-        return None
-    announced = enumerate(message.entry_terms, message.first_index)
-    belong = all((record.index, record.term) == place for record, place in zip(records, announced, strict=True))
-    return records if belong else None

@@ -19,6 +19,7 @@ from msgspec import Struct
 from psmr.core import sessions as at
 from psmr.core.batch import KIND_OPEN, KIND_READ, Batch, MalformedBatch, split
 from psmr.core.reply import SEQUENCE_CONSUMED, BatchStatus, encode_reply
+from psmr.core.roster import is_control
 from psmr.core.sessions import Sessions
 from psmr.errors import Violation
 from psmr.execution.engine import Engine
@@ -65,13 +66,17 @@ class DeliveryCounts:
 
 @dataclass(slots=True)
 class Delivery:
-    """Feeds entries, in order, through the sessions to the engine. `delivered` is the last index taken in."""
+    """Feeds entries, in order, through the sessions to the engine. `delivered` is the last index taken in, `now_us` its stamp.
+
+    What it begins with is nothing, or what a snapshot at `delivered` holds. `log_bytes`: payloads taken in since.
+    """
 
     sessions: Sessions
     engine: Engine
     delivered: int = 0
+    now_us: int = 0
+    log_bytes: int = 0
     counts: DeliveryCounts = field(default_factory=DeliveryCounts)
-    _now_us: int = 0
     _waiting: deque[_Delivered | _Reading] = field(default_factory=deque)
     _reading: deque[_Reading] = field(default_factory=deque)
     _ready: deque[Answer] = field(default_factory=deque)
@@ -87,8 +92,11 @@ class Delivery:
             if entry.index != self.delivered + 1:
                 raise Violation(f"delivery: expected entry {self.delivered + 1}, found {entry.index}")
             self.delivered = entry.index
-            self._now_us = entry.time_us
+            self.now_us = entry.time_us
             self.counts.entries += 1
+            self.log_bytes += len(entry.payload)
+            if is_control(entry.payload):
+                continue
             try:
                 batches = split(entry.payload)
             except MalformedBatch:
@@ -104,7 +112,7 @@ class Delivery:
 
     def read(self, *reads: Read) -> None:
         """Execute batches that only read, behind everything taken in so far."""
-        self._waiting.extend(_Reading(read, self._now_us) for read in reads)
+        self._waiting.extend(_Reading(read, self.now_us) for read in reads)
         self.push()
 
     @property

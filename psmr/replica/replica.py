@@ -21,14 +21,15 @@ import zmq
 
 from psmr.core.batch import KIND_OPEN, KIND_READ, Batch, MalformedBatch, parse_whole
 from psmr.core.reply import SEQUENCE_UNUSED, BatchStatus, encode_reply
-from psmr.core.sessions import Sessions
+from psmr.core.changes import Action
+from psmr.core.roster import Seat
 from psmr.errors import Refused
-from psmr.execution.engine import Engine
-from psmr.log.port import OrderedLog
+from psmr.log.port import LogStatus, OrderedLog
 from psmr.replica.delivery import Delivery
 from psmr.replica.reads import PATIENCE_US, Read, ReadCheck, Reads
 from psmr.replica.routes import Routes
-from psmr.transport.client_port import ClientPort, StatusAsked, Submitted
+from psmr.replica.snapshots import SnapshotPlan
+from psmr.transport.client_port import ChangeAsked, ClientPort, StatusAsked, Submitted
 
 DELIVER_BYTES = 4 << 20
 ENTRIES_AHEAD_BYTES = 1 << 20
@@ -54,15 +55,23 @@ class Replica:
     """The loop of one replica. `stop()` may be called from a signal handler."""
 
     def __init__(
-        self, identity: dict[str, Any], log: OrderedLog, engine: Engine, port: ClientPort, clock_us: Callable[[], int]
+        self,
+        identity: dict[str, Any],
+        log: OrderedLog,
+        delivery: Delivery,
+        port: ClientPort,
+        clock_us: Callable[[], int],
+        snapshots: SnapshotPlan | None = None,
     ) -> None:
+        engine = delivery.engine
         self._identity = identity
         self._log = log
         self._engine = engine
         self._port = port
         self._clock_us = clock_us
         self._routes = Routes()
-        self._delivery = Delivery(Sessions(), engine)
+        self._delivery = delivery
+        self._snapshots = snapshots
         self._reads = Reads()
         self._read_check = ReadCheck(engine.service, engine.layout.stride)
         self._digest_asked: list[bytes] = []
@@ -108,11 +117,12 @@ class Replica:
         batch once more would cost as much as ordering it.
         """
         busy = self._reads.held or self._delivery.reads or not self._delivery.wants_entries
-        return busy or bool(self._routes) or bool(self._digest_asked)
+        return busy or bool(self._routes) or self._wants_quiet
 
     def _poller(self) -> zmq.Poller:
         poller = zmq.Poller()
-        for source in (self._port.socket, *self._log.sources(), self._engine.bell, *self._engine.sentinels):
+        more = self._snapshots.sources() if self._snapshots is not None else []
+        for source in (self._port.socket, *self._log.sources(), self._engine.bell, *self._engine.sentinels, *more):
             poller.register(source, zmq.POLLIN)
         return poller
 
@@ -121,15 +131,32 @@ class Replica:
         more = self._port.socket in ready and self._take_requests()
         self._ask_for_reads()
         deadline_us = min(self._log.step(self._clock_us(), ready), self._reads.next_due_us)
+        members = self._log.take_members()
+        if members is not None:
+            self._port.meet(members)
         self._take_confirmed()
         self._answer()
         self._start_reads()
         more |= self._deliver()
         self._start_reads()
         self._answer()
-        if self._digest_asked and self._delivery.idle:
-            self._answer_digests()
+        if self._wants_quiet and self._delivery.idle:
+            self._use_quiet()
+        if self._snapshots is not None:
+            self._snapshots.settle(self._engine, self._log)
         return 0 if more or self._reads.wants_confirmation else deadline_us
+
+    @property
+    def _wants_quiet(self) -> bool:
+        """Whether nothing more is to be delivered until everything delivered is executed: for a digest, or a snapshot."""
+        due = self._snapshots is not None and self._snapshots.wants_quiet(self._delivery)
+        return bool(self._digest_asked) or due
+
+    def _use_quiet(self) -> None:
+        if self._digest_asked:
+            self._answer_digests()
+        if self._snapshots is not None and self._snapshots.wants_quiet(self._delivery):
+            self._snapshots.begin(self._delivery, self._engine, self._log)
 
     def _take_requests(self) -> bool:
         for _ in range(REQUESTS_PER_TURN):
@@ -142,10 +169,27 @@ class Replica:
                 self._digest_asked.append(request.connection)
             elif isinstance(request, StatusAsked):
                 self._port.send_status(request.connection, self.status())
+            elif isinstance(request, ChangeAsked):
+                self._take_wish(request)
             else:
                 status = self._log.status()
                 self._port.welcome(request, status.leader)
         return True
+
+    def _take_wish(self, asked: ChangeAsked) -> None:
+        """Have the members changed, if this replica leads and it may be done now."""
+        wish = asked.wish
+        try:
+            action = Action(wish.action)
+        except ValueError:
+            self._port.answer_change(asked, False, f'expected "add", "promote" or "remove", found {wish.action!r}')
+            return
+        try:
+            self._log.change_members(action, Seat(wish.replica, wish.peers, wish.clients))
+        except Refused as refused:
+            self._port.answer_change(asked, False, str(refused))
+        else:
+            self._port.answer_change(asked, True, f"{action.value} replica {wish.replica}: under way")
 
     def _take_batch(self, request: Submitted) -> None:
         """Check as a courtesy to the client (delivery checks for the cluster), remember who asked, have it ordered."""
@@ -205,7 +249,7 @@ class Replica:
 
     def _start_reads(self) -> None:
         """Hand reads to delivery that have waited for enough; all delivered so far must have been decided for that."""
-        if self._reads.confirmed and self._delivery.wants_entries and not self._digest_asked:
+        if self._reads.confirmed and self._delivery.wants_entries and not self._wants_quiet:
             ready = self._reads.ready(self._delivery.delivered, self._delivery.sessions)
             if ready:
                 self._delivery.read(*ready)
@@ -216,7 +260,7 @@ class Replica:
 
     def _deliver(self) -> bool:
         """Hand committed entries to delivery while it wants them; whether more are waiting that it would take."""
-        if self._digest_asked:
+        if self._wants_quiet:
             return False
         if self._delivery.wants_entries and self._log.committed > self._delivery.delivered:
             self._delivery.deliver(self._log.read(self._delivery.delivered + 1, DELIVER_BYTES))
@@ -254,6 +298,7 @@ class Replica:
             "role": log.role,
             "term": log.term,
             "leader": log.leader,
+            "first_index": log.first_index,
             "last_index": log.last_index,
             "committed": log.committed,
             "delivered": self._delivery.delivered,
@@ -273,7 +318,21 @@ class Replica:
             "workers": list(counters.commands),
             "sessions": len(self._delivery.sessions),
             "memory_bytes": self._engine.memory.state_bytes(),
+            **self._about_snapshots(log),
             "uptime_us": self._clock_us() - self._started_us,
+        }
+
+
+    def _about_snapshots(self, log: LogStatus) -> dict[str, Any]:
+        plan = self._snapshots
+        taken = {"snapshot_index": plan.index, "snapshots": plan.count, "snapshot_bytes": plan.size_bytes} if plan else {}
+        failed = {"snapshot_failure": plan.failure} if plan and plan.failure else {}
+        return {
+            **taken,
+            **failed,
+            "fetching": list(log.fetching) if log.fetching else None,
+            "members": [{"id": m.id, "clients": m.clients, "votes": m.votes, "match": m.match_index} for m in log.members],
+            "members_since": log.members_since,
         }
 
 

@@ -20,13 +20,19 @@ import xxhash
 from cdep import Service, StateMachine, service_of
 from psmr.config import ClusterConfig
 from psmr.core.raft import Settings
+from psmr.core.roster import Roster, Seat
 from psmr.errors import ConfigurationError, Violation
 from psmr.execution.engine import Engine
 from psmr.execution.worker import die_with_parent, name_process
+from psmr.log.port import Base, SnapshotInstalled
 from psmr.log.raft_log import RaftLog
 from psmr.replica.clocks import monotonic_us, wall_us
+from psmr.replica.delivery import Delivery
+from psmr.replica.disk import Disk
 from psmr.replica.replica import Replica, WorkerDied
+from psmr.replica.snapshots import NEVER_BYTES, SnapshotPlan
 from psmr.storage import Claim, HardState, LogStore, claim
+from psmr.storage.founders import founders_of
 from psmr.transport.client_port import ClientPort
 from psmr.transport.peers import PeerLinks
 
@@ -41,10 +47,11 @@ _PARENT = "PSMR_DIE_WITH_PARENT"
 _log = logging.getLogger("psmr.replica")
 
 
-def serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine]) -> int:
+def serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine], *, joins: bool = False) -> int:
     """Run one replica until SIGTERM or SIGINT; 0 then. Raises ConfigurationError and Violation.
 
-    When a worker dies the process executes itself anew: same process id, everything else from the log.
+    `joins`: in a new folder it founds nothing, and waits to be added. When a worker dies, or another replica's snapshot has
+    been fetched, the process executes itself anew: same process id, everything else from its disk.
     """
     parent = os.environ.get(_PARENT)
     if parent:
@@ -54,9 +61,12 @@ def serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine]) -> 
     logging.basicConfig(level=logging.INFO, format=f"replica {replica_id} %(message)s", stream=sys.stderr)
     started_s = time.monotonic()
     try:
-        _serve(config, replica_id, owner)
+        _serve(config, replica_id, owner, joins=joins)
     except WorkerDied as died:
         _start_again(died, time.monotonic() - started_s)
+    except SnapshotInstalled as installed:
+        _log.info("%s; starts again from it", installed)
+        _execute_anew()
     return 0
 
 
@@ -76,7 +86,7 @@ def _claim(config: ClusterConfig, replica_id: int, service: Service) -> Claim:
     )
 
 
-def _serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine]) -> None:
+def _serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine], *, joins: bool) -> None:
     me = config.replica(replica_id)
     service = service_of(owner)
     with ExitStack() as stack:
@@ -90,29 +100,52 @@ def _serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine]) ->
             look_ahead=config.tuning.lookahead,
         )
         stack.callback(engine.close)
+        disk = Disk.opened(config.folder(replica_id), cluster_id(config), service.fingerprint)
+        base, sessions = disk.restore(engine)
         engine.start()
-        log = _open_log(config, replica_id, stack)
+        log = _open_log(config, replica_id, disk, base, stack, joins=joins)
         members = {replica.id: replica.clients for replica in config.replicas}
         port = ClientPort(me.clients, service, config.name, replica_id, members)
         stack.callback(port.close)
+        delivery = Delivery(sessions, engine, base.index, base.time_us)
+        plan = _plan(config, replica_id, disk)
+        stack.callback(plan.close)
         identity = {"cluster": config.name, "replica": replica_id, "service": config.service, "clients": me.clients}
-        replica = Replica(identity, log, engine, port, monotonic_us)
+        replica = Replica(identity, log, delivery, port, monotonic_us, plan)
         _stop_on_signals(replica)
         _settle_garbage()
         _log.info("serves %s at %s", config.service, me.clients)
         replica.run()
 
 
-def _open_log(config: ClusterConfig, replica_id: int, stack: ExitStack) -> RaftLog:
+def _plan(config: ClusterConfig, replica_id: int, disk: Disk) -> SnapshotPlan:
+    """Snapshots at places that differ from replica to replica, so that they do not all write at the same time."""
+    every_bytes = (config.tuning.snapshot_mib << 20) or NEVER_BYTES
+    ids = sorted(replica.id for replica in config.replicas)
+    first_bytes = every_bytes + every_bytes * ids.index(replica_id) // len(ids)
+    return SnapshotPlan(disk.taker, every_bytes, first_bytes)
+
+
+def _open_log(
+    config: ClusterConfig, replica_id: int, disk: Disk, base: Base, stack: ExitStack, *, joins: bool
+) -> RaftLog:
     folder = config.folder(replica_id)
     durable = config.durability == "disk"
-    store = LogStore(folder, durable, config.tuning.segment_mib << 20, cluster_id=cluster_id(config))
+    store = LogStore(
+        folder,
+        durable,
+        config.tuning.segment_mib << 20,
+        cluster_id=cluster_id(config),
+        base=(base.index, base.term),
+        archive=config.tuning.archive,
+    )
     if store.recovered:
         _log.warning("%s", store.recovered)
-    links = PeerLinks(replica_id, cluster_id(config), {replica.id: replica.peers for replica in config.replicas})
+    known = Roster(tuple(Seat(each.id, each.peers, each.clients) for each in config.replicas))
+    links = PeerLinks(replica_id, cluster_id(config), {seat.id: seat.peers for seat in known.seats})
     log = RaftLog(
         replica_id,
-        tuple(replica.id for replica in config.replicas),
+        founders_of(folder, Roster() if joins else known),
         links,
         store,
         HardState(folder, sync=durable),
@@ -124,6 +157,8 @@ def _open_log(config: ClusterConfig, replica_id: int, stack: ExitStack) -> RaftL
             max_entries_in_flight=256,
             defer_us=min(config.tuning.defer_us, config.tuning.heartbeat_ms * 500),
         ),
+        base=base,
+        snapshots=disk.kept,
     )
     stack.callback(log.close)
     return log
@@ -164,6 +199,10 @@ def _start_again(died: WorkerDied, lived_s: float) -> None:
         )
     _log.error("%s; starts again from its log", died)
     os.environ[_DEATHS] = f"{deaths} {died}"
+    _execute_anew()
+
+
+def _execute_anew() -> None:
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 

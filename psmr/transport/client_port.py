@@ -36,6 +36,13 @@ class StatusAsked(Struct, frozen=True, gc=False):
     digest: bool
 
 
+class ChangeAsked(Struct, frozen=True, gc=False):
+    """An operator wants other members."""
+
+    connection: bytes
+    wish: protocol.AskChange
+
+
 class ClientPort:
     """Bound to one address. Clients of another service are turned away here; garbage is counted and dropped."""
 
@@ -55,7 +62,7 @@ class ClientPort:
         self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
         bind(self.socket, address, "clients")
 
-    def receive(self) -> Greeted | Submitted | StatusAsked | None:
+    def receive(self) -> Greeted | Submitted | StatusAsked | ChangeAsked | None:
         """The next request that is the replica's business, or None when there is none now.
 
         None, too, after a number of others: whoever sends only garbage must not keep the replica from its own work. What is
@@ -76,6 +83,8 @@ class ClientPort:
                 return Submitted(connection, request.batch)
             if isinstance(request, protocol.AskStatus):
                 return StatusAsked(connection, request.digest)
+            if isinstance(request, protocol.AskChange):
+                return ChangeAsked(connection, request)
             if request.fingerprint == self._service.fingerprint and request.version == protocol.PROTOCOL_VERSION:
                 return Greeted(connection)
             self._turn_away(connection, request)
@@ -92,6 +101,14 @@ class ClientPort:
     def welcome(self, request: Greeted, leader: int | None) -> None:
         """Answer a greeting: who this is, who leads, where the others are."""
         self._send(request.connection, protocol.encode_welcome(self._cluster, self._replica_id, leader, self._members))
+
+    def meet(self, members: Mapping[int, str]) -> None:
+        """From now on clients are told of these members: where clients reach each, by id."""
+        self._members = tuple(members.items())
+
+    def answer_change(self, asked: ChangeAsked, accepted: bool, text: str) -> None:
+        """Say what became of a wish."""
+        self._send(asked.connection, protocol.encode_control(protocol.ChangeIs(accepted, text)))
 
     def reply(self, connection: bytes, reply: bytes) -> None:
         """Send the reply to a batch."""

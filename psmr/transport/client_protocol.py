@@ -8,8 +8,9 @@ msgpack array with the fields of its struct.
     one frame    `Submit`     the batch       one frame    `Answer`     the reply to a batch
     1            `Hello`                      1            `Welcome`    to a hello; unasked when the leader moved
     2            `AskStatus`                  2            `Mismatch`   to a hello of another service or version
-                                              3            `StatusIs`
+    3            `AskChange`                  3            `StatusIs`
                                               4            `ErrorText`  what came makes no sense here
+                                              5            `ChangeIs`   what became of an `AskChange`
 
 A client says hello first and submits after the welcome. Both decoders raise `MalformedMessage` on everything else.
 """
@@ -52,13 +53,22 @@ class AskStatus(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     digest: bool
 
 
+class AskChange(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """An operator's wish: `action` is "add", "promote" or "remove"; the addresses are those of a replica to be added."""
+
+    action: str
+    replica: int
+    peers: str
+    clients: str
+
+
 class Submit(msgspec.Struct, frozen=True):
     """What begins like a batch and has the length of one; `psmr.core.batch` parses it."""
 
     batch: bytes
 
 
-Request = Hello | AskStatus | Submit
+Request = Hello | AskStatus | AskChange | Submit
 
 
 class Member(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -95,6 +105,13 @@ class StatusIs(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
     status: dict[str, Any]
 
 
+class ChangeIs(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The change of members is under way, or refused, with the reason. Ask for the status to see it settled."""
+
+    accepted: bool
+    text: str
+
+
 class ErrorText(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """The replica could not make sense of a message."""
 
@@ -107,15 +124,20 @@ class Answer(msgspec.Struct, frozen=True):
     reply: Reply
 
 
-Response = Welcome | Mismatch | StatusIs | ErrorText | Answer
-Control = Hello | AskStatus | Welcome | Mismatch | StatusIs | ErrorText
+Response = Welcome | Mismatch | StatusIs | ErrorText | ChangeIs | Answer
+Control = Hello | AskStatus | AskChange | Welcome | Mismatch | StatusIs | ErrorText | ChangeIs
 
-_REQUEST_KINDS: Final[dict[bytes, type[Hello | AskStatus]]] = {b"\x01": Hello, b"\x02": AskStatus}
-_RESPONSE_KINDS: Final[dict[bytes, type[Welcome | Mismatch | StatusIs | ErrorText]]] = {
+_REQUEST_KINDS: Final[dict[bytes, type[Hello | AskStatus | AskChange]]] = {
+    b"\x01": Hello,
+    b"\x02": AskStatus,
+    b"\x03": AskChange,
+}
+_RESPONSE_KINDS: Final[dict[bytes, type[Welcome | Mismatch | StatusIs | ErrorText | ChangeIs]]] = {
     b"\x01": Welcome,
     b"\x02": Mismatch,
     b"\x03": StatusIs,
     b"\x04": ErrorText,
+    b"\x05": ChangeIs,
 }
 _KIND_OF: Final[dict[type, bytes]] = {
     struct: kind for kinds in (_REQUEST_KINDS, _RESPONSE_KINDS) for kind, struct in kinds.items()
@@ -183,7 +205,7 @@ def decode_request(frames: Sequence[bytes]) -> Request:
     kind, body = _control_frames(frames)
     decoder = _REQUEST_DECODERS.get(kind)
     if decoder is None:
-        raise MalformedMessage(f"expected a request of kind 01 or 02, found {kind.hex()!r}")
+        raise MalformedMessage(f"expected a request of kind 01 to 03, found {kind.hex()!r}")
     return _decode(decoder, body)
 
 
@@ -197,7 +219,7 @@ def decode_response(frames: Sequence[bytes]) -> Response:
     kind, body = _control_frames(frames)
     decoder = _RESPONSE_DECODERS.get(kind)
     if decoder is None:
-        raise MalformedMessage(f"expected a response of kind 01 to 04, found {kind.hex()!r}")
+        raise MalformedMessage(f"expected a response of kind 01 to 05, found {kind.hex()!r}")
     response = _decode(decoder, body)
     if isinstance(response, StatusIs) and not _is_document(response.status):
         raise MalformedMessage("expected a status of JSON's types, found bytes, times or extensions in it")

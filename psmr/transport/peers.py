@@ -35,7 +35,29 @@ class ConfirmAnswered(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
     index: int
 
 
-Content = Message | ConfirmAsked | ConfirmAnswered
+class SnapshotOffered(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=34):
+    """From the leader, to one that lacks what its log no longer has: there is a snapshot at log position `index`."""
+
+    index: int
+    size_bytes: int
+
+
+class SnapshotAsked(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=35):
+    """Send me `count` bytes from `offset` on of your snapshot at `index`."""
+
+    index: int
+    offset: int
+    count: int
+
+
+class SnapshotPart(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=36):
+    """The bytes at `offset`; they travel as the one payload."""
+
+    index: int
+    offset: int
+
+
+Content = Message | ConfirmAsked | ConfirmAnswered | SnapshotOffered | SnapshotAsked | SnapshotPart
 
 
 class _Head(msgspec.Struct, array_like=True, gc=False):
@@ -87,7 +109,19 @@ class PeerLinks:
         self.inbox.setsockopt(zmq.RCVHWM, 4 * _QUEUE_MESSAGES)
         self.inbox.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
         bind(self.inbox, addresses[me], "peers")
-        self._outboxes = {peer: self._connect(address) for peer, address in addresses.items() if peer != me}
+        self._addresses: dict[int, str] = {}
+        self._outboxes: dict[int, zmq.Socket[bytes]] = {}
+        self.meet(addresses)
+
+    def meet(self, addresses: Mapping[int, str]) -> None:
+        """Know these replicas, and where they are, besides those known already; one that has moved is dialled anew."""
+        for peer, address in addresses.items():
+            if peer == self.me or self._addresses.get(peer) == address:
+                continue
+            if peer in self._outboxes:
+                self._outboxes[peer].close(linger=0)
+            self._addresses[peer] = address
+            self._outboxes[peer] = self._connect(address)
 
     def _connect(self, address: str) -> zmq.Socket[bytes]:
         outbox = self._context.socket(zmq.PUSH)
@@ -100,10 +134,13 @@ class PeerLinks:
         return outbox
 
     def send(self, peer: int, message: Content | None, payloads: Sequence[Any] = ()) -> bool:
-        """Send if the peer is there and keeps up; whether it was queued."""
+        """Send if the peer is known, is there and keeps up; whether it was queued."""
+        outbox = self._outboxes.get(peer)
+        if outbox is None:
+            return False
         frames = encode_message(self._cluster_id, self.me, message, payloads)
         try:
-            self._outboxes[peer].send_multipart(frames, flags=zmq.DONTWAIT)
+            outbox.send_multipart(frames, flags=zmq.DONTWAIT)
         except zmq.Again:
             return False
         return True

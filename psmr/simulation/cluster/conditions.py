@@ -7,6 +7,7 @@ from random import Random
 
 from psmr.client.settings import ClientSettings
 from psmr.core.raft import Settings
+from psmr.replica.snapshots import NEVER_BYTES
 from psmr.simulation.conditions import Delay
 
 
@@ -14,7 +15,7 @@ from psmr.simulation.conditions import Delay
 class ClusterConditions:
     """One run's settings, network, disks, clients and faults. A schedule is short; small limits make it eventful.
 
-    `slots`: batches that an engine takes. `calm`: what network and disks take in the peace at the end.
+    `slots`: batches that an engine takes. `snapshot_bytes`: of log between two snapshots, each fetched by parts of `part_bytes`. `calm`: what network and disks take in the peace at the end.
     """
 
     settings: Settings
@@ -22,11 +23,14 @@ class ClusterConditions:
     clients: int
     keys: int
     slots: int
+    snapshot_bytes: int
+    part_bytes: int
     drop_rate: float
     duplicate_rate: float
     network: Delay
     sync: Delay
     execution: Delay
+    snapshot: Delay
     think: Delay
     fault: Delay
     downtime: Delay
@@ -61,11 +65,14 @@ class ClusterConditions:
             clients=random.choice((2, 3)),
             keys=random.choice((1, 3)),
             slots=random.choice((1, 4)),
+            snapshot_bytes=random.choice((NEVER_BYTES, 500, 2_000)),
+            part_bytes=random.choice((64, 400)),
             drop_rate=random.choice((0.0, 0.02, 0.1)),
             duplicate_rate=random.choice((0.0, 0.02, 0.2)),
             network=Delay(200, random.choice((1_000, 3_000)), random.choice((4_000, 40_000))),
             sync=Delay(100, random.choice((1_000, 4_000, 30_000)), 90_000),
             execution=Delay(50, random.choice((500, 8_000)), 20_000),
+            snapshot=Delay(100, random.choice((2_000, 30_000)), 90_000),
             think=Delay(4_000, random.choice((40_000, 80_000)), 120_000),
             fault=Delay(5_000, random.choice((60_000, 120_000)), 200_000),
             downtime=Delay(1_000, random.choice((10_000, 60_000)), 150_000),

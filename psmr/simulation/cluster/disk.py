@@ -1,6 +1,7 @@
 """A simulated disk below the production log: it forgets, tears and garbles what was not synced, stalls and fails.
 
-What a crash leaves is read back by the production scan (`psmr.storage.scan`), which alone decides what is valid.
+What a crash leaves is read back by the production scan (`psmr.storage.scan`), which alone decides what is valid. A snapshot
+is on the disk whole or not at all, and replaces a log that does not reach it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
+from msgspec import Struct
+
 from psmr.errors import DiskFailed, Violation
+from psmr.simulation.cluster.snapshots import StoredSnapshot
 from psmr.simulation.conditions import Delay
 from psmr.simulation.scheduler import Scheduler
 from psmr.storage.record import Record, decode_unchecked
@@ -18,6 +22,12 @@ from psmr.storage.segment import HEADER_BYTES, Segment
 
 _TEAR_RATE = 0.7
 _FLIP_RATE = 0.3
+
+
+class _Forget(Struct, frozen=True):
+    """Records below `first_index` are to go."""
+
+    first_index: int
 
 
 class SimulatedStore:
@@ -42,13 +52,15 @@ class SimulatedStore:
         self._random = random
         self._notify = notify
         self.sync_delay = sync
+        self.first_index = self.durable_first = 1
         self.records: list[Record] = []
         self.durable: list[Record] = []
+        self.snapshot: StoredSnapshot | None = None
         self.hard_state: tuple[int, int | None] = (0, None)
         self.committed = 0
         self.torn = 0
         self.fails_next = False
-        self._pending: list[Record | int] = []
+        self._pending: list[Record | int | _Forget] = []
         self._reports: list[tuple[int, int]] = []
         self._epoch = 0
         self._life = 0
@@ -57,7 +69,48 @@ class SimulatedStore:
     @property
     def last_index(self) -> int:
         """The index of the last record written."""
-        return len(self.records)
+        return self.first_index + len(self.records) - 1
+
+    @property
+    def base(self) -> tuple[int, int]:
+        """Index and term of the snapshot."""
+        return (0, 0) if self.snapshot is None else (self.snapshot.base.index, self.snapshot.base.term)
+
+    @property
+    def control_indexes(self) -> list[int]:
+        """Members never change here."""
+        return []
+
+    def record(self, index: int) -> Record | None:
+        """The record at an index, if the log has it."""
+        return self.records[index - self.first_index] if self.first_index <= index <= self.last_index else None
+
+    def keeps(self, index: int, raw: bytes) -> bool:
+        """Whether a crash would leave this entry, or a snapshot of what it did."""
+        place = index - self.durable_first
+        on_disk = 0 <= place < len(self.durable) and self.durable[place].raw == raw
+        return on_disk or index <= self.base[0]
+
+    @property
+    def life(self) -> int:
+        """Another number after every crash."""
+        return self._life
+
+    def keep(self, snapshot: StoredSnapshot) -> None:
+        """A snapshot is written whole; an older one goes."""
+        self._spend()
+        if snapshot.base.index > self.base[0]:
+            self.snapshot = snapshot
+
+    def compact(self, index: int) -> int:
+        """Forget records up to `index`, all or all but a few; the first index left."""
+        self._spend()
+        first_index = max(self.first_index, min(index, self.last_index) + 1 - int(self._random.random() * 4))
+        del self.records[: first_index - self.first_index]
+        self.first_index = first_index
+        self._pending.append(_Forget(first_index))
+        self._begin_sync()
+        return first_index
 
     def load(self) -> tuple[int, int | None]:
         """Term and vote as saved."""
@@ -80,8 +133,8 @@ class SimulatedStore:
         """Write behind the last; synced some time later."""
         self._spend()
         for record in records:
-            if record.index != len(self.records) + 1:
-                raise Violation(f"store: expected record {len(self.records) + 1}, found {record.index}")
+            if record.index != self.last_index + 1:
+                raise Violation(f"store: expected record {self.last_index + 1}, found {record.index}")
             self.records.append(record)
             self._pending.append(record)
         self._begin_sync()
@@ -91,7 +144,7 @@ class SimulatedStore:
         self._spend()
         if from_index <= self.committed:
             raise Violation(f"store: expected a cut above {self.committed}, which is committed; found {from_index}")
-        del self.records[from_index - 1 :]
+        del self.records[from_index - self.first_index :]
         self._pending.append(from_index)
         self._epoch += 1
         self._reports.clear()
@@ -100,7 +153,9 @@ class SimulatedStore:
     def read(self, first: int, max_bytes: int) -> list[Record]:
         """Records from `first` on, at least one, about `max_bytes` together."""
         found: list[Record] = []
-        for record in self.records[first - 1 :]:
+        if first < self.first_index:
+            raise Violation(f"store: expected a read from {self.first_index} on, found {first}")
+        for record in self.records[first - self.first_index :]:
             if found and max_bytes < len(record.raw):
                 break
             max_bytes -= len(record.raw)
@@ -147,7 +202,17 @@ class SimulatedStore:
         self._life += 1
         self.committed = 0
         self.durable = self._recovered(log)
+        self._begin_at_snapshot()
         self.records = list(self.durable)
+        self.first_index = self.durable_first
+
+    def _begin_at_snapshot(self) -> None:
+        """What a snapshot does not agree with, or is far ahead of, goes: nothing of it was committed, or all is in it."""
+        index, term = self.base
+        place = index - self.durable_first
+        agrees = 0 <= place < len(self.durable) and self.durable[place].term == term
+        if index and not (agrees or self.durable_first == index + 1):
+            self.durable, self.durable_first = [], index + 1
 
     def _damaged(self, raw: bytes) -> bytes:
         """What a write that a crash interrupted may leave: a piece of it, one bit of it wrong, or nothing."""
@@ -165,7 +230,7 @@ class SimulatedStore:
 
     def _recovered(self, log: bytearray) -> list[Record]:
         data = bytes(HEADER_BYTES) + bytes(log)
-        segment = Segment(Path("simulated"), 1)
+        segment = Segment(Path("simulated"), self.durable_first)
         scan_segment(memoryview(data), segment, 0, 0)
         return [decode_unchecked(data, offset) for offset in segment.offsets]
 
@@ -192,7 +257,10 @@ class SimulatedStore:
     def _settle(self, writes: int) -> None:
         for write in self._pending[:writes]:
             if isinstance(write, int):
-                del self.durable[write - 1 :]
+                del self.durable[write - self.durable_first :]
+            elif isinstance(write, _Forget):
+                del self.durable[: write.first_index - self.durable_first]
+                self.durable_first = write.first_index
             else:
                 self.durable.append(write)
         del self._pending[:writes]

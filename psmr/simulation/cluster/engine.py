@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from psmr.errors import Violation
 from psmr.simulation.cluster.service import RECORD, STRIDE, KeyValueService, check_shape, execute, reply_of
 
 
@@ -82,6 +83,15 @@ class SequentialEngine:
         done = list(self._done)
         self._done.clear()
         return done
+
+    def capture(self) -> dict[int, int]:
+        """The state as it is now; everything taken must be executed."""
+        if self.outstanding:
+            raise Violation(f"expected an idle engine to capture, found {self.outstanding} batches under way")
+        return dict(self.state)
+
+    def end_capture(self) -> None:
+        """Nothing was kept for it."""
 
     def digest(self) -> int:
         """Equal for equal states."""

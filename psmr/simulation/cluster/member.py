@@ -7,14 +7,20 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, cast
 
+from psmr.core.roster import Roster, Seat
+from psmr.core.sessions import Sessions
 from psmr.errors import DiskFailed
 from psmr.execution.engine import Engine
-from psmr.log.raft_log import RaftLog
+from psmr.log.port import SnapshotInstalled
+from psmr.log.raft_log import ORIGIN, RaftLog
+from psmr.replica.delivery import Delivery
 from psmr.replica.replica import Replica
+from psmr.replica.snapshots import SnapshotPlan, SnapshotTaker
 from psmr.simulation.cluster.conditions import ClusterConditions
 from psmr.simulation.cluster.disk import SimulatedStore
 from psmr.simulation.cluster.engine import SequentialEngine
 from psmr.simulation.cluster.invariants import Watch
+from psmr.simulation.cluster.snapshots import SimulatedSnapshots, SimulatedTaker
 from psmr.simulation.cluster.trace import ClusterTrace
 from psmr.simulation.cluster.wires import Always, SimulatedLinks, SimulatedPort
 from psmr.simulation.conditions import Delay
@@ -56,6 +62,7 @@ class SimulatedMember:
     def __init__(self, me: int, members: tuple[int, ...], around: Surroundings) -> None:
         self.me = me
         self.incarnation = 0
+        self.snapshots = self.installed = 0
         self.replica: Replica | None = None
         self.store = SimulatedStore(
             around.scheduler, around.random, around.conditions.sync, self.turn, lambda: self._spend()
@@ -103,23 +110,47 @@ class SimulatedMember:
         self._told = (self.store.hard_state[0], False)
         offset_us = int(around.random.random() * 200_000)  # a clock that was set while the machine was down
         self.links = SimulatedLinks(self._send)
-        addresses = [(member, f"sim://{member}") for member in self._members]
-        self.port = SimulatedPort(self.me, addresses, self._reply)
+        self.port = SimulatedPort(self.me, self._reply)
         self.engine = SequentialEngine(around.conditions.slots, around.watch.executing(self.me))
+        snapshot = self.store.snapshot
+        base, sessions = (ORIGIN, Sessions()) if snapshot is None else (snapshot.base, snapshot.restored_sessions())
+        if snapshot is not None:
+            self.engine.state = dict(snapshot.state)
         self.log = RaftLog(
             self.me,
-            self._members,
+            Roster(tuple(Seat(member, f"sim://{member}/peers", f"sim://{member}") for member in self._members)),
             cast(PeerLinks, self.links),
             cast(LogStore, self.store),
             cast(HardState, self.store),
             seed=int(around.random.random() * 2**62),
             wall_clock_us=lambda: around.scheduler.now_us + offset_us,
             settings=around.conditions.settings,
+            base=base,
+            snapshots=SimulatedSnapshots(self.store),
+            part_bytes=around.conditions.part_bytes,
         )
-        engine, port = cast(Engine, self.engine), cast(ClientPort, self.port)
-        self.replica = Replica({}, self.log, engine, port, self._clock_us)
+        delivery = Delivery(sessions, cast(Engine, self.engine), base.index, base.time_us)
+        self.replica = Replica({}, self.log, delivery, cast(ClientPort, self.port), self._clock_us, self._plan())
         around.watch.started(self)
         self._turn_in(0)
+
+    def _plan(self) -> SnapshotPlan:
+        around = self._around
+        every_bytes = around.conditions.snapshot_bytes
+        first_bytes = int(every_bytes * (1 + around.random.random()))
+        taker = SimulatedTaker(
+            self.store,
+            around.scheduler,
+            around.random,
+            around.conditions.snapshot,
+            self._captured,
+            self.turn,
+        )
+        return SnapshotPlan(cast(SnapshotTaker, taker), every_bytes, first_bytes)
+
+    def _captured(self, index: int) -> None:
+        self.snapshots += 1
+        self._around.watch.captured(self.me, index)
 
     def crash(self) -> None:
         """Stop at once; the disk keeps what it must."""
@@ -159,6 +190,12 @@ class SimulatedMember:
             self._is_doomed, self._fuse = False, int(self._around.random.random() * 7)
         try:
             deadline_us = replica.turn(_ALL)
+        except SnapshotInstalled as installed:
+            self._around.trace.note(self._around.scheduler.now_us, f"replica {self.me} starts again: {installed}")
+            self.crash()
+            self.installed += 1
+            self.start()
+            return
         except (PowerCut, DiskFailed) as reason:
             self._around.trace.note(self._around.scheduler.now_us, f"replica {self.me} dies: {reason}")
             self.crash()

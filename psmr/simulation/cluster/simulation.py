@@ -38,6 +38,8 @@ class ClusterResult:
     crashes: int
     restarts: int
     torn_writes: int
+    snapshots: int
+    installed: int
     digest: str
 
 
@@ -118,6 +120,8 @@ class ClusterSimulation:
             crashes=self._adversary.crashes,
             restarts=self._adversary.restarts,
             torn_writes=sum(member.store.torn for member in self._members),
+            snapshots=sum(member.snapshots for member in self._members),
+            installed=sum(member.installed for member in self._members),
             digest=self._trace.digest,
         )
 

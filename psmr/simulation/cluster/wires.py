@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from psmr.simulation.cluster.service import FINGERPRINT
@@ -27,6 +27,9 @@ class SimulatedLinks:
         self.malformed = 0
         self._send = send
 
+    def meet(self, addresses: Mapping[int, str]) -> None:
+        """All are known."""
+
     def send(self, peer: int, message: Any, payloads: Sequence[Any] = ()) -> bool:
         """Put a message on its way."""
         return self._send(peer, message, payloads)
@@ -42,12 +45,12 @@ class SimulatedLinks:
 class SimulatedPort:
     """`ClientPort` over `send(connection, frames)`."""
 
-    def __init__(self, me: int, members: Sequence[tuple[int, str]], send: Callable[[bytes, list[bytes]], None]) -> None:
+    def __init__(self, me: int, send: Callable[[bytes, list[bytes]], None]) -> None:
         self.socket = object()
         self.malformed = 0
         self.inbox: deque[tuple[bytes, list[bytes]]] = deque()
         self._me = me
-        self._members = members
+        self._members: tuple[tuple[int, str], ...] = ()
         self._send = send
 
     def receive(self) -> Greeted | Submitted | StatusAsked | None:
@@ -59,13 +62,17 @@ class SimulatedPort:
                 return Submitted(connection, request.batch)
             if isinstance(request, protocol.AskStatus):
                 return StatusAsked(connection, request.digest)
-            if request.fingerprint == FINGERPRINT:
+            if isinstance(request, protocol.Hello) and request.fingerprint == FINGERPRINT:
                 return Greeted(connection)
         return None
 
     def welcome(self, request: Greeted, leader: int | None) -> None:
         """Answer a greeting."""
         self._send(request.connection, protocol.encode_welcome("simulated", self._me, leader, self._members))
+
+    def meet(self, members: Mapping[int, str]) -> None:
+        """Clients are told of these members from now on."""
+        self._members = tuple(members.items())
 
     def reply(self, connection: bytes, reply: bytes) -> None:
         """Send a reply."""

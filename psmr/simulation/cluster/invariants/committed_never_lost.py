@@ -1,4 +1,7 @@
-"""Committed is never lost: once any replica delivered it, an entry is on a majority's disks, and stays there."""
+"""Committed is never lost: once any replica delivered it, an entry is on a majority's disks, and stays there.
+
+What a snapshot on a disk holds is on it, too.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,10 @@ class CommittedNeverLost:
         """Every entry delivered anywhere, from `from_index` on, is on enough disks."""
         majority = len(self._replicas) // 2 + 1
         for index in range(from_index, len(delivered) + 1):
-            holders = [one.me for one in self._replicas if _holds(one, index, delivered[index - 1])]
+            holders = [one.me for one in self._replicas if one.store.keeps(index, delivered[index - 1])]
             if len(holders) < majority:
                 raise InvariantViolated(
                     "committed is never lost",
                     f"expected entry {index}, which was delivered, on the disks of {majority} of {len(self._replicas)} "
                     f"replicas, found it on those of {holders}",
                 )
-
-
-def _holds(replica: Observed, index: int, raw: bytes) -> bool:
-    durable = replica.store.durable
-    return index <= len(durable) and durable[index - 1].raw == raw

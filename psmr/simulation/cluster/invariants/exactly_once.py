@@ -19,11 +19,21 @@ class ExactlyOnce:
         self._places: dict[int, tuple[int, int]] = {}
         self._last: dict[int, dict[int, int]] = {}
         self._seen: dict[int, set[int]] = {}
+        self._captured: dict[int, tuple[dict[int, int], set[int]]] = {0: ({}, set())}
 
-    def started(self, replica: int) -> None:
-        """Its state is empty: it executes the log from the beginning."""
-        self._last[replica] = {}
-        self._seen[replica] = set()
+    def started(self, replica: int, index: int) -> None:
+        """Its state is that of a snapshot at `index`, or empty at 0: it executes the log from there on."""
+        last, seen = self._captured[index]
+        self._last[replica] = dict(last)
+        self._seen[replica] = set(seen)
+
+    def captured(self, replica: int, index: int) -> None:
+        """Its state at `index` goes into a snapshot: whoever begins with it has executed the same."""
+        executed = (dict(self._last[replica]), set(self._seen[replica]))
+        if self._captured.setdefault(index, executed) != executed:
+            raise InvariantViolated(
+                "exactly once", f"replica {replica} has executed other commands up to index {index} than another had"
+            )
 
     def check(self, now_us: int, replica: int, session: int, sequence: int, operation: int, reply: int) -> None:
         """A command of the log was executed."""

@@ -14,11 +14,14 @@ class LeaderCompleteness:
         """Whoever leads has what was delivered in earlier terms; `terms`: in which term each entry was first delivered."""
         if change.role is not Role.LEADER:
             return
-        records = replica.store.records
+        store = replica.store
         for index, (raw, term) in enumerate(zip(delivered, terms, strict=True), 1):
-            if term < change.term and (index > len(records) or records[index - 1].raw != raw):
+            if index <= store.base[0]:
+                continue
+            record = store.record(index)
+            if term < change.term and (record is None or record.raw != raw):
                 raise InvariantViolated(
                     "leader completeness",
                     f"expected the leader of term {change.term}, replica {replica.me}, to have entry {index}, which was "
-                    f"delivered in term {term}; its log of {len(records)} entries has not",
+                    f"delivered in term {term}; its log up to {store.last_index} has not",
                 )

@@ -7,10 +7,11 @@ from itertools import combinations
 
 from psmr.simulation.cluster.invariants.observed import Observed
 from psmr.simulation.invariants import InvariantViolated
+from psmr.storage.record import Record
 
 
 class LogMatching:
-    """Every two logs, entry by entry."""
+    """Every two logs, entry by entry, where both still have them."""
 
     def __init__(self, replicas: Sequence[Observed]) -> None:
         self._replicas = replicas
@@ -18,13 +19,21 @@ class LogMatching:
     def check_all(self) -> None:
         """Below the last entry of equal index and term all are equal."""
         for one, two in combinations(self._replicas, 2):
-            ours, theirs = one.store.records, two.store.records
-            agreed = min(len(ours), len(theirs))
+            first = max(one.store.first_index, two.store.first_index)
+            last = min(one.store.last_index, two.store.last_index)
+            ours, theirs = _between(one, first, last), _between(two, first, last)
+            agreed = len(ours)
             while agreed and ours[agreed - 1].term != theirs[agreed - 1].term:
                 agreed -= 1
-            for index in range(agreed):
-                if ours[index].raw != theirs[index].raw:
+            for place in range(agreed):
+                if ours[place].raw != theirs[place].raw:
                     raise InvariantViolated(
                         "log matching",
-                        f"replicas {one.me} and {two.me} have entry {agreed} of one term, and entry {index + 1} differs",
+                        f"replicas {one.me} and {two.me} have entry {first + agreed - 1} of one term, and entry "
+                        f"{first + place} differs",
                     )
+
+
+def _between(replica: Observed, first: int, last: int) -> list[Record]:
+    records, offset = replica.store.records, replica.store.first_index
+    return records[first - offset : max(first, last + 1) - offset]

@@ -49,9 +49,13 @@ class Watch:
         return self._once.executed
 
     def started(self, replica: Observed) -> None:
-        """A replica begins, with nothing delivered."""
+        """A replica begins, with what its snapshot holds or with nothing."""
         self._delivery.started(replica)
-        self._once.started(replica.me)
+        self._once.started(replica.me, replica.delivered)
+
+    def captured(self, me: int, index: int) -> None:
+        """Replica `me` has delivered and executed the log up to `index`, and takes a snapshot."""
+        self._once.captured(me, index)
 
     def executing(self, me: int) -> Executing:
         """What the engine of replica `me` tells."""

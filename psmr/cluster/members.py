@@ -1,0 +1,142 @@
+"""Changing who belongs to a running cluster: one replica at a time, each change settled before the next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import zmq
+
+from psmr.cluster.status import ASK_TIMEOUT_S, ReplicaStatus, ask
+from psmr.core.changes import Action
+from psmr.core.roster import Seat
+from psmr.errors import ClusterUnavailable, Refused
+from psmr.transport.client_protocol import (
+    FRAME_BYTES_MAX,
+    AskChange,
+    ChangeIs,
+    ErrorText,
+    decode_response,
+    encode_control,
+)
+
+CHANGE_TIMEOUT_S = 300.0
+"""Long, for a learner must fetch the whole state before it may vote."""
+_LOOK_S = 0.1
+
+Report = Callable[[str], None]
+
+
+class Membership:
+    """The members of a cluster, to be looked at and changed by its operator. `addresses`: where clients reach replicas, by id.
+
+    Raises ClusterUnavailable when no leader answers or a change does not settle in `timeout_s`, Refused when it cannot be.
+    """
+
+    def __init__(
+        self,
+        addresses: Mapping[int, str],
+        *,
+        timeout_s: float = CHANGE_TIMEOUT_S,
+        report: Report = lambda text: None,
+    ) -> None:
+        self._addresses = dict(addresses)
+        self._deadline_s = time.monotonic() + timeout_s
+        self._timeout_s = timeout_s
+        self._report = report
+
+    def leader(self) -> ReplicaStatus:
+        """The status of the replica that leads in the highest term."""
+        while True:
+            found = ask(self._addresses)
+            leading = [status for status in found if status.get("role") == "leader"]
+            if leading:
+                return max(leading, key=lambda status: int(status.get("term")))
+            self._look_again("a leader among " + ", ".join(map(str, self._addresses)), "none that answers")
+
+    def members(self) -> list[dict[str, Any]]:
+        """The members as the leader knows them: id, clients, votes, match."""
+        return list(self.leader().get("members"))
+
+    def add(self, seat: Seat) -> None:
+        """Have a replica belong to the cluster, and vote when it has caught up. It must run, started to join."""
+        self._addresses[seat.id] = seat.clients
+        if self._member(seat.id) is None:
+            self._change(Action.ADD, seat)
+        self._wait_for_catch_up(seat)
+        if not self._votes(seat.id):
+            self._change(Action.PROMOTE, seat)
+
+    def remove(self, replica_id: int) -> None:
+        """Have a replica belong to the cluster no longer. It may then be stopped; nobody waits for it."""
+        if self._member(replica_id) is not None:
+            self._change(Action.REMOVE, Seat(replica_id, "", ""))
+
+    def _member(self, replica_id: int) -> dict[str, Any] | None:
+        return next((each for each in self.members() if each["id"] == replica_id), None)
+
+    def _votes(self, replica_id: int) -> bool:
+        member = self._member(replica_id)
+        return member is not None and bool(member["votes"])
+
+    def _change(self, action: Action, seat: Seat) -> None:
+        """Ask the leader until the change is under way, then wait until it is settled."""
+        wanted = (action is not Action.REMOVE, action is Action.PROMOTE)
+        self._report(f"{action.value} replica {seat.id}")
+        while True:
+            leader = self.leader()
+            answer = _ask_change(leader.address, AskChange(action.value, seat.id, seat.peers, seat.clients))
+            if answer is not None and answer.accepted:
+                break
+            if self._is_settled(seat.id, wanted):
+                return
+            self._look_again(f"{action.value} replica {seat.id}", answer.text if answer else "no answer", answer)
+        while not self._is_settled(seat.id, wanted):
+            self._look_again(f"{action.value} replica {seat.id} to be committed", "it not committed yet")
+
+    def _is_settled(self, replica_id: int, wanted: tuple[bool, bool]) -> bool:
+        leader = self.leader()
+        member = next((each for each in leader.get("members") if each["id"] == replica_id), None)
+        found = (member is not None, member is not None and bool(member["votes"]))
+        is_as_wanted = found == wanted or (wanted == (True, False) and found[0])
+        return is_as_wanted and int(leader.get("members_since")) <= int(leader.get("committed"))
+
+    def _wait_for_catch_up(self, seat: Seat) -> None:
+        told = -1
+        while True:
+            leader = self.leader()
+            member = next((each for each in leader.get("members") if each["id"] == seat.id), None)
+            behind = int(leader.get("last_index")) - int(member["match"] if member else 0)
+            if member is not None and (member["votes"] or (member["match"] and behind <= 64)):
+                return
+            if behind != told:
+                told = behind
+                self._report(f"replica {seat.id} is {behind} entries behind")
+            self._look_again(f"replica {seat.id} to catch up", f"it {behind} entries behind; does it run, started to join?")
+
+    def _look_again(self, expected: str, found: str, answer: ChangeIs | None = None) -> None:
+        """Sleep a moment, or give up."""
+        if time.monotonic() > self._deadline_s:
+            text = f"expected {expected} within {self._timeout_s:g} s, found: {found}"
+            raise Refused(text) if answer is not None else ClusterUnavailable(text)
+        time.sleep(_LOOK_S)
+
+
+def _ask_change(address: str, wish: AskChange) -> ChangeIs | None:
+    """What a replica says to a wish; None when it does not answer. Raises Refused for what no replica would do."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
+    socket = context.socket(zmq.DEALER)
+    try:
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
+        socket.connect(address)
+        socket.send_multipart(encode_control(wish))
+        if not socket.poll(int(ASK_TIMEOUT_S * 1000)):
+            return None
+        response = decode_response(socket.recv_multipart(copy=True))
+    finally:
+        socket.close(linger=0)
+    if isinstance(response, ErrorText):
+        raise Refused(f"{address}: expected a replica that knows how to change members, found: {response.text}")
+    return response if isinstance(response, ChangeIs) else None

@@ -1,0 +1,41 @@
+"""From bytes to what the core is told: of a log on disk when it is opened, of entries that another member sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psmr.core.raft import AppendEntries, LogTerms
+from psmr.core.roster import Roster, decode_roster
+from psmr.errors import LogDamaged
+from psmr.log.port import Base
+from psmr.log.rosters import Rosters
+from psmr.storage import LogStore, Record, decode
+
+
+def terms_of(store: LogStore, base: Base) -> LogTerms:
+    """The terms of the entries behind `base`; older ones that the disk still has are not offered to anybody."""
+    runs = [(max(first, base.index + 1), term) for first, term in store.term_runs()]
+    kept = {first: term for first, term in runs if first <= store.last_index}
+    return LogTerms(tuple(kept.items()), store.last_index, base.index, base.term)
+
+
+def rosters_of(store: LogStore, base: Base, founders: Roster) -> Rosters:
+    """The rosters of a log: that of `base`, or the founders', and those in the entries behind it."""
+    rosters = Rosters([(base.index, decode_roster(base.about) if base.about else founders)])
+    for index in store.control_indexes:
+        if index > base.index:
+            rosters.add(index, decode_roster(store.read(index, 1)[0].payload))
+    return rosters
+
+
+def records_of(message: AppendEntries, payloads: Sequence[bytes]) -> tuple[Record, ...] | None:
+    """The records that came with a message; None unless they are whole and those that it announces."""
+    try:
+        records = tuple(decode(raw) for raw in payloads)
+    except LogDamaged:
+        return None
+    if len(records) != len(message.entry_terms):
+        return None
+    announced = enumerate(message.entry_terms, message.first_index)
+    belong = all((record.index, record.term) == place for record, place in zip(records, announced, strict=True))
+    return records if belong else None

@@ -1,0 +1,149 @@
+"""Snapshots of a real replica: written by a thread, kept in its folder, sent and received as files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from threading import Thread
+
+from psmr.core.sessions import Remembered
+from psmr.core.sessions_record import encode_sessions
+from psmr.errors import DiskFailed, LogDamaged
+from psmr.execution.capture import Capture
+from psmr.log.port import Base
+from psmr.replica.snapshot_content import head_of
+from psmr.replica.snapshots import Taken
+from psmr.storage.files import Files
+from psmr.storage.snapshot_file import SnapshotFile, SnapshotReceiver, SnapshotWriter, remove_older
+
+
+class SnapshotFolder:
+    """The newest snapshot of a folder, for others to fetch; `keep` puts another in its place."""
+
+    def __init__(self, folder: Path, files: Files, cluster_id: int, newest: SnapshotFile | None) -> None:
+        self.folder = folder
+        self.files = files
+        self.cluster_id = cluster_id
+        self._newest = newest
+
+    def newest(self) -> tuple[int, int] | None:
+        """Log index and size in bytes of the newest."""
+        return None if self._newest is None else (self._newest.head.index, self._newest.size_bytes)
+
+    def keep(self, snapshot: SnapshotFile) -> None:
+        """A newer one is on the disk: the others may go."""
+        self._newest = snapshot
+        remove_older(self.folder, self.files, snapshot.head.index)
+
+    def read(self, index: int, offset: int, count: int) -> bytes | None:
+        """Bytes of the newest; None when another one is asked for, or more than there is."""
+        newest = self._newest
+        if newest is None or newest.head.index != index or offset + count > newest.size_bytes:
+            return None
+        return newest.read(offset, count)
+
+    def receive(self, index: int, size_bytes: int) -> IncomingFile:
+        """Make room for another replica's."""
+        return IncomingFile(SnapshotReceiver(self.folder, self.files, self.cluster_id, index, size_bytes))
+
+
+class IncomingFile:
+    """A snapshot's file on its way; verified and synced by a thread, for that takes long."""
+
+    def __init__(self, receiver: SnapshotReceiver) -> None:
+        self._receiver = receiver
+        self._thread: Thread | None = None
+        self._failure: LogDamaged | DiskFailed | None = None
+
+    @property
+    def held_bytes(self) -> int:
+        """How much of its beginning is here."""
+        return self._receiver.missing()
+
+    def write(self, data: bytes) -> None:
+        """Put the next bytes behind those held."""
+        self._receiver.write(self._receiver.missing(), data)
+
+    def finish(self) -> bool:
+        """Whether it is verified and on the disk. Raises LogDamaged, DiskFailed."""
+        if self._thread is None:
+            self._thread = Thread(target=self._finish, name="snapshot-check", daemon=True)
+            self._thread.start()
+        if self._thread.is_alive():
+            return False
+        if self._failure is not None:
+            raise self._failure
+        return True
+
+    def _finish(self) -> None:
+        try:
+            self._receiver.finish()
+        except (LogDamaged, DiskFailed) as failure:
+            self._failure = failure
+
+
+class SnapshotThread:
+    """Writes one snapshot at a time; `finished` tells the loop, whose poller watches `sources`."""
+
+    def __init__(self, kept: SnapshotFolder, fingerprint: int) -> None:
+        self._kept = kept
+        self._fingerprint = fingerprint
+        self._event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._thread: Thread | None = None
+        self._written: SnapshotFile | None = None
+        self._failure = ""
+        self._index = 0
+        self._closed = False
+
+    def sources(self) -> list[int]:
+        """Readable when a snapshot is written."""
+        return [self._event_fd]
+
+    def begin(self, base: Base, newest: int, remembered: list[Remembered], capture: Capture) -> None:
+        """Write sessions and captured state as a snapshot at `base`."""
+        self._index, self._written, self._failure = base.index, None, ""
+        arguments = (base, newest, remembered, capture)
+        self._thread = Thread(target=self._run, args=arguments, name="snapshot", daemon=True)
+        self._thread.start()
+
+    def finished(self) -> Taken | None:
+        """What became of it, once; None while it is being written."""
+        thread = self._thread
+        if thread is None or thread.is_alive():
+            return None
+        try:
+            os.eventfd_read(self._event_fd)
+        except BlockingIOError:
+            pass
+        self._thread = None
+        if self._written is None:
+            return Taken(self._index, failure=self._failure or "the snapshot's thread ended with an error, on stderr")
+        self._kept.keep(self._written)
+        return Taken(self._index, self._written.size_bytes)
+
+    def close(self) -> None:
+        """Leave what is being written; the next start removes it."""
+        if not self._closed:
+            self._closed = True
+            if self._thread is None or not self._thread.is_alive():
+                os.close(self._event_fd)
+
+    def _run(self, base: Base, newest: int, remembered: list[Remembered], capture: Capture) -> None:
+        try:
+            self._written = self._write(base, encode_sessions(newest, remembered), capture)
+        except DiskFailed as failure:
+            self._failure = str(failure)
+        finally:
+            os.eventfd_write(self._event_fd, 1)
+
+    def _write(self, base: Base, sessions: bytes, capture: Capture) -> SnapshotFile:
+        kept = self._kept
+        writer = SnapshotWriter(kept.folder, kept.files, cluster_id=kept.cluster_id, index=base.index)
+        try:
+            writer.write(0, [sessions])
+            result = capture.write(lambda offset, content: writer.write(len(sessions) + offset, [content]))
+            head = head_of(base, self._fingerprint, len(sessions), result.body_bytes, result.digest)
+            return writer.finish(head)
+        except BaseException:
+            writer.abandon()
+            raise

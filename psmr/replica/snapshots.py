@@ -1,0 +1,93 @@
+"""When a replica takes a snapshot, and what goes into it.
+
+    delivery ──enough log since the last──► drain: nothing executing ──► capture begins ──► delivery goes on
+                                                                            │
+    log compacted, older ones removed ◄── on the disk ◄── state, sessions ◄─┘ in the background
+
+The pause is the draining, some milliseconds, whatever the size of the state. Replicas take theirs by themselves, at places of
+the log that differ, so that they do not all write at once.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from psmr.core.sessions import Remembered
+from psmr.execution.capture import Capture
+from psmr.execution.engine import Engine
+from psmr.log.port import Base, OrderedLog
+from psmr.replica.delivery import Delivery
+
+NEVER_BYTES = 1 << 62
+
+
+class Taken(Struct, frozen=True, gc=False):
+    """How a snapshot ended: on the disk, or, as `failure` says, not."""
+
+    index: int
+    size_bytes: int = 0
+    failure: str = ""
+
+
+class SnapshotTaker(Protocol):
+    """Writes one snapshot at a time, beside the replica's loop."""
+
+    def sources(self) -> list[int]:
+        """Descriptors that are readable when `finished` has something to say."""
+
+    def begin(self, base: Base, newest: int, remembered: list[Remembered], capture: Capture) -> None:
+        """Write sessions and captured state as a snapshot at `base`."""
+
+    def finished(self) -> Taken | None:
+        """What became of it, once; None while it is being written."""
+
+    def close(self) -> None:
+        """Give up what is being written."""
+
+
+class SnapshotPlan:
+    """One a replica: `every_bytes` of log between two snapshots, the first of them after `first_bytes`."""
+
+    def __init__(self, taker: SnapshotTaker, every_bytes: int, first_bytes: int) -> None:
+        self.index = 0
+        self.count = 0
+        self.size_bytes = 0
+        self.failure = ""
+        self._taker = taker
+        self._every_bytes = every_bytes
+        self._due_bytes = first_bytes
+        self._is_writing = False
+
+    def sources(self) -> list[int]:
+        """Descriptors to wait for."""
+        return self._taker.sources()
+
+    def wants_quiet(self, delivery: Delivery) -> bool:
+        """Whether a snapshot is due: nothing more is to be delivered until it has begun."""
+        return not self._is_writing and delivery.log_bytes >= self._due_bytes
+
+    def begin(self, delivery: Delivery, engine: Engine, log: OrderedLog) -> None:
+        """Capture what has been delivered; only while delivery is idle."""
+        self._due_bytes = delivery.log_bytes + self._every_bytes
+        self._is_writing = True
+        newest, remembered = delivery.sessions.remembered()
+        self._taker.begin(log.base_at(delivery.delivered), newest, remembered, engine.capture())
+
+    def settle(self, engine: Engine, log: OrderedLog) -> None:
+        """If a snapshot has been written, let the log forget what it holds."""
+        taken = self._taker.finished() if self._is_writing else None
+        if taken is None:
+            return
+        self._is_writing = False
+        engine.end_capture()
+        self.failure = taken.failure
+        if not taken.failure:
+            self.index, self.size_bytes = taken.index, taken.size_bytes
+            self.count += 1
+            log.compact(taken.index)
+
+    def close(self) -> None:
+        """Give up what is being written."""
+        self._taker.close()
