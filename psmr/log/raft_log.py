@@ -27,6 +27,7 @@ from psmr.core.raft import (
     Effect,
     HardState,
     LogTerms,
+    Membership,
     Message,
     Propose,
     Raft,
@@ -90,7 +91,7 @@ class RaftLog:
         term, voted_for = hard_state.load()
         terms = LogTerms(store.term_runs(), store.last_index)
         settings = settings or Settings()
-        self._raft = Raft(me, members, seed, HardState(term, voted_for), terms, settings)
+        self._raft = Raft(me, ((0, Membership(members)),), seed, HardState(term, voted_for), terms, settings)
         self._questions = Questions(seed, 2 * settings.heartbeat_us)
         self._me = me
         self._committed = 0
