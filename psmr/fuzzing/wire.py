@@ -12,6 +12,7 @@ from psmr.core.raft import (
     AppendRejected,
     HardState,
     LogTerms,
+    Membership,
     Message,
     PreVoteReply,
     PreVoteRequest,
@@ -132,7 +133,7 @@ def seal_record(data: bytearray, at: int, stop: int) -> int:
 def _node(role: Role) -> Raft:
     """A member that follows replica 1, stands for election, or leads."""
     terms = LogTerms(_TERMS, _LAST_INDEX)
-    raft = Raft(_ME, (*PEERS, _ME), 1, HardState(4, None), terms, Settings())
+    raft = Raft(_ME, ((0, Membership((*PEERS, _ME))),), 1, HardState(4, None), terms, Settings())
     raft.handle(Tick(0))
     if role is Role.FOLLOWER:
         raft.handle(Receive(1, AppendEntries(4, 1, 6, 4, (), 5), ()))

@@ -436,7 +436,7 @@ class RaftLog:
         """Role, term, leader, last index, commit index, and how many messages made no sense."""
         raft = self._raft
         members = tuple(
-            MemberStatus(seat.id, seat.clients, seat.votes, raft.match_index(seat.id)) for seat in self._rosters.newest.seats
+            MemberStatus(seat.id, seat.clients, seat.votes, self._match_index(seat.id)) for seat in self._rosters.newest.seats
         )
         return LogStatus(
             role=raft.role.value,
@@ -450,6 +450,9 @@ class RaftLog:
             members_since=raft.membership_index,
             fetching=self._catch_up.fetching if self._catch_up is not None else None,
         )
+
+    def _match_index(self, member: int) -> int:
+        return self._raft.durable_index if member == self._me else self._raft.match_index(member)
 
     def close(self) -> None:
         """Write what is queued, close files and sockets."""

@@ -10,6 +10,7 @@ from psmr.core.raft import (
     Effect,
     Event,
     HardState,
+    Membership,
     Message,
     Raft,
     Receive,
@@ -92,7 +93,8 @@ class SimulatedReplica:
         around, disk = self._around, self.disk
         self.incarnation += 1
         settings = around.conditions.settings
-        self.node = around.node_class(self.me, self._members, around.seed, disk.hard_state, disk.log_terms(), settings)
+        memberships = ((0, Membership(self._members)),)
+        self.node = around.node_class(self.me, memberships, around.seed, disk.hard_state, disk.log_terms(), settings)
         self._is_syncing = False
         self._wake_us = _NEVER_US
         self._arm(self.node)

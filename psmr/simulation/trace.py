@@ -6,7 +6,19 @@ from collections.abc import Callable
 from hashlib import blake2b
 from struct import Struct
 
-from psmr.core.raft import Compacted, ConfirmRead, Effect, Event, Propose, Raft, Receive, Synced, Tick, Unreachable
+from psmr.core.raft import (
+    Compacted,
+    ConfirmRead,
+    Effect,
+    Event,
+    Propose,
+    ProposeMembership,
+    Raft,
+    Receive,
+    Synced,
+    Tick,
+    Unreachable,
+)
 
 _STEP = Struct("<qqqqqqqq")
 _KINDS: dict[type[Event], int] = {
@@ -17,6 +29,7 @@ _KINDS: dict[type[Event], int] = {
     Unreachable: 4,
     ConfirmRead: 5,
     Compacted: 6,
+    ProposeMembership: 7,
 }
 
 

@@ -12,6 +12,7 @@ from psmr.core.raft import (
     ConfirmRead,
     Effect,
     Event,
+    Membership,
     Message,
     PreVoteRequest,
     Raft,
@@ -23,6 +24,8 @@ from psmr.core.raft import (
     Synced,
     VoteRequest,
 )
+
+Changes = tuple[tuple[int, Membership], ...]
 
 
 class AcknowledgesBeforeSync(Raft):
@@ -93,8 +96,10 @@ class VotesForAShorterLog(Raft):
 class CommitsUnverifiedEntries(Raft):
     """A follower takes the leader's commit index for its own log, whose tail the leader may not have."""
 
-    def _on_append_entries(self, sender: int, message: AppendEntries, payloads: tuple[object, ...]) -> None:
-        super()._on_append_entries(sender, message, payloads)
+    def _on_append_entries(
+        self, sender: int, message: AppendEntries, payloads: tuple[object, ...], changes: Changes
+    ) -> None:
+        super()._on_append_entries(sender, message, payloads, changes)
         if self.leader == sender and message.term == self.term:
             self._advance_commit(min(message.commit, self.last_index))
 
@@ -119,9 +124,9 @@ class NeverGoesBack(Raft):
 class TakesAnyPreviousEntry(Raft):
     """A follower looks only at the index of the entry before."""
 
-    def _on_receive(self, sender: int, message: Message, payloads: tuple[object, ...]) -> None:
+    def _on_receive(self, sender: int, message: Message, payloads: tuple[object, ...], changes: Changes) -> None:
         if isinstance(message, AppendEntries) and not message.entry_terms:
-            super()._on_receive(sender, message, payloads)
+            super()._on_receive(sender, message, payloads, changes)
             return
         if isinstance(message, AppendEntries) and 0 < message.prev_index <= self.last_index:
             own_term = self._log.term_at(message.prev_index) or message.prev_term
@@ -130,7 +135,7 @@ class TakesAnyPreviousEntry(Raft):
                 message = AppendEntries(
                     message.term, message.round, message.prev_index, own_term, message.entry_terms, message.commit
                 )
-        super()._on_receive(sender, message, payloads)
+        super()._on_receive(sender, message, payloads, changes)
 
 
 class LeaderTakesOverwrites(Raft):

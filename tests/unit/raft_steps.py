@@ -8,6 +8,7 @@ from psmr.core.raft import (
     Event,
     HardState,
     LogTerms,
+    Membership,
     PreVoteReply,
     Raft,
     Receive,
@@ -31,12 +32,13 @@ def node(
     settings: Settings = SETTINGS,
     seed: int = 7,
     base: tuple[int, int] = (0, 0),
+    memberships: tuple[tuple[int, Membership], ...] = (),
 ) -> Raft:
     """A node restarted with the entry terms `log` behind `base`, index and term, at time 0."""
     log_terms = LogTerms(base_index=base[0], base_term=base[1])
     for entry_term in log:
         log_terms.append(entry_term)
-    raft = Raft(me, members, seed, HardState(term, voted_for), log_terms, settings)
+    raft = Raft(me, memberships or ((0, Membership(members)),), seed, HardState(term, voted_for), log_terms, settings)
     step(raft, Tick(0))
     return raft
 

@@ -14,6 +14,7 @@ from psmr.core.raft import (
     Commit,
     HardState,
     LogTerms,
+    Membership,
     PreVoteReply,
     PreVoteRequest,
     Raft,
@@ -54,7 +55,7 @@ def test_an_election_from_silence_to_the_first_entry() -> None:
 
 
 def test_a_single_member_elects_itself_at_its_first_tick_and_commits_when_synced() -> None:
-    raft = Raft(0, (0,), 1, HardState(), LogTerms(), SETTINGS)
+    raft = Raft(0, ((0, Membership((0,))),), 1, HardState(), LogTerms(), SETTINGS)
     assert raft.next_deadline_us == 0
     assert step(raft, Tick(5)) == [
         SaveHardState(1, 0),
@@ -173,8 +174,8 @@ def test_a_candidate_follows_the_leader_of_its_term() -> None:
     assert append(raft, 1, (0, 0), leader=2)[0] == RoleChanged(Role.FOLLOWER, 1, 2)
 
 
-def test_a_node_cannot_be_built_outside_its_group_or_with_a_term_older_than_its_log() -> None:
-    with pytest.raises(ConfigurationError, match="one of them 3"):
-        node(me=3)
+def test_a_node_cannot_be_built_with_members_twice_or_with_a_term_older_than_its_log() -> None:
+    with pytest.raises(ConfigurationError, match="members that differ"):
+        node(members=(0, 1, 1))
     with pytest.raises(Violation, match="last_term <= term"):
         node(term=1, log=(1, 2))

@@ -1,7 +1,8 @@
 """Raft as a pure machine: `Raft.handle(event) -> effects`; clock, network, disk and payloads are the runtime's.
 
 After Ongaro and Ousterhout, *In Search of an Understandable Consensus Algorithm* (USENIX ATC 2014), with pre-vote,
-check-quorum and leader stickiness (Ongaro's thesis, 9.6 and 6.2) and the pipelined replication of etcd-io/raft.
+check-quorum and leader stickiness (Ongaro's thesis, 9.6 and 6.2), membership by single-server changes (4), log compaction
+(5) and the pipelined replication of etcd-io/raft.
 """
 
 from psmr.core.raft.effects import (
@@ -9,6 +10,8 @@ from psmr.core.raft.effects import (
     Append,
     Commit,
     Effect,
+    MembershipChanged,
+    MembershipRefused,
     ReadConfirmed,
     ReadRejected,
     Rejected,
@@ -19,8 +22,19 @@ from psmr.core.raft.effects import (
     SendSnapshot,
     Truncate,
 )
-from psmr.core.raft.events import Compacted, ConfirmRead, Event, Propose, Receive, Synced, Tick, Unreachable
+from psmr.core.raft.events import (
+    Compacted,
+    ConfirmRead,
+    Event,
+    Propose,
+    ProposeMembership,
+    Receive,
+    Synced,
+    Tick,
+    Unreachable,
+)
 from psmr.core.raft.log_terms import LogTerms
+from psmr.core.raft.membership import Membership
 from psmr.core.raft.messages import (
     AppendAccepted,
     AppendEntries,
@@ -47,10 +61,14 @@ __all__ = [
     "Event",
     "HardState",
     "LogTerms",
+    "Membership",
+    "MembershipChanged",
+    "MembershipRefused",
     "Message",
     "PreVoteReply",
     "PreVoteRequest",
     "Propose",
+    "ProposeMembership",
     "Raft",
     "ReadConfirmed",
     "ReadRejected",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from psmr.core.raft.membership import Membership
 from psmr.core.raft.messages import AppendEntries, Message
 from psmr.core.raft.settings import Role
 
@@ -65,6 +66,19 @@ class SendSnapshot(Struct, frozen=True, gc=False):
     to: int
 
 
+class MembershipChanged(Struct, frozen=True, gc=False):
+    """Another membership is in force: that of entry `index`, appended now, or in force again after a truncation."""
+
+    index: int
+    membership: Membership
+
+
+class MembershipRefused(Struct, frozen=True, gc=False):
+    """The last `ProposeMembership` was refused, and nothing appended; `reason` is a sentence with what to do."""
+
+    reason: str
+
+
 class RoleChanged(Struct, frozen=True, gc=False):
     """Role, term or known leader changed; `leader` is None while none is known."""
 
@@ -103,6 +117,8 @@ Effect = (
     | SendEntries
     | Commit
     | SendSnapshot
+    | MembershipChanged
+    | MembershipRefused
     | RoleChanged
     | Rejected
     | ReadConfirmed

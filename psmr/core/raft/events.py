@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from psmr.core.raft.membership import Membership
 from psmr.core.raft.messages import Message
 
 
@@ -27,6 +28,16 @@ class Propose(Struct, frozen=True, gc=False):
     forwarded_by: tuple[int, ...] = ()
 
 
+class ProposeMembership(Struct, frozen=True, gc=False):
+    """Append `payload`, which says `membership` in the runtime's own way, if it may follow; else `MembershipRefused`.
+
+    It is in force at once: `MembershipChanged`. A new voter must be a learner that has nearly all of the log.
+    """
+
+    membership: Membership
+    payload: object
+
+
 class ConfirmRead(Struct, frozen=True, gc=False):
     """Up to which index must a replica have delivered to read what is committed now?
 
@@ -39,11 +50,15 @@ class ConfirmRead(Struct, frozen=True, gc=False):
 
 
 class Receive(Struct, frozen=True, gc=False):
-    """A message from another member; `payloads` are those of an `AppendEntries`, one for each of its entry terms."""
+    """A message from another replica; `payloads` are those of an `AppendEntries`, one for each of its entry terms.
+
+    `changes`: index and membership of each of these entries that carries one.
+    """
 
     sender: int
     message: Message
     payloads: tuple[object, ...] = ()
+    changes: tuple[tuple[int, Membership], ...] = ()
 
 
 class Synced(Struct, frozen=True, gc=False):
@@ -71,4 +86,4 @@ class Unreachable(Struct, frozen=True, gc=False):
     peer: int
 
 
-Event = Tick | Propose | ConfirmRead | Receive | Synced | Compacted | Unreachable
+Event = Tick | Propose | ProposeMembership | ConfirmRead | Receive | Synced | Compacted | Unreachable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from psmr.core.raft.log_terms import LogTerms
+from psmr.core.raft.membership import Membership
 from psmr.core.raft.messages import AppendAccepted, AppendEntries, AppendRejected
 from psmr.core.raft.progress import Progress
 from psmr.core.raft.quorum import Quorum
@@ -14,27 +15,50 @@ class Leadership:
     """Made when a node becomes leader of `term`, dropped when it steps down. Reads the node's log, never changes it."""
 
     __slots__ = (
+        "_counts_me",
         "_log",
         "_majority",
+        "_me",
         "_progress",
         "_settings",
         "_term",
+        "_voting",
         "heartbeat_due_us",
         "quorum",
         "quorum_due_us",
         "round",
     )
 
-    def __init__(self, term: int, peers: tuple[int, ...], log: LogTerms, settings: Settings) -> None:
+    def __init__(self, term: int, me: int, membership: Membership, log: LogTerms, settings: Settings) -> None:
         self._term = term
+        self._me = me
         self._log = log
         self._settings = settings
-        self._majority = (len(peers) + 1) // 2 + 1
-        self._progress = {peer: Progress(log.last_index + 1) for peer in peers}
-        self.quorum = Quorum(self._progress, self._majority - 1, settings.defer_us, settings.max_entries_per_message)
+        self._progress: dict[int, Progress] = {}
+        self.quorum = Quorum(self._progress, settings.defer_us, settings.max_entries_per_message)
         self.round = 0
         self.heartbeat_due_us = 0
         self.quorum_due_us = 0
+        self.change(membership, log.last_index + 1)
+
+    def change(self, membership: Membership, next_index: int) -> None:
+        """Another membership is in force: of whoever is new in it, guess that `next_index` is the first entry to send."""
+        others = [member for member in membership.members if member != self._me]
+        for peer in [peer for peer in self._progress if peer not in others]:
+            del self._progress[peer]
+        for peer in others:
+            if peer not in self._progress:
+                self._progress[peer] = Progress(next_index)
+        voting = tuple(voter for voter in membership.voters if voter != self._me)
+        self._counts_me = self._me in membership.voters
+        self._voting = tuple(self._progress[peer] for peer in voting)
+        self._majority = membership.majority
+        self.quorum.change(voting, self._majority - self._counts_me)
+
+    def match_index(self, peer: int) -> int:
+        """What is known to be on the follower's disk and equal; 0 for who is none."""
+        progress = self._progress.get(peer)
+        return 0 if progress is None else progress.match_index
 
     def next_entries(self, peer: int, commit: int) -> AppendEntries | None:
         """The next message with entries for `peer`, counted as sent; None when there is nothing to send or no room."""
@@ -108,18 +132,24 @@ class Leadership:
         progress.probe(progress.match_index + 1 if progress.match_index else progress.next_index, paused=True)
 
     def majority_index(self, own_durable_index: int) -> int:
-        """The greatest index that is on a majority's disks, this node's own included."""
-        matches = sorted([own_durable_index, *[progress.match_index for progress in self._progress.values()]])
+        """The greatest index that is on the disks of a majority of voters, this node's own included if it votes."""
+        matches = [progress.match_index for progress in self._voting]
+        if self._counts_me:
+            matches.append(own_durable_index)
+        matches.sort()
         return matches[-self._majority]
 
     def majority_round(self) -> int:
-        """The latest heartbeat round that a majority has answered, this node included."""
-        rounds = sorted([self.round, *[progress.round for progress in self._progress.values()]])
+        """The latest heartbeat round that a majority has answered, this node included if it votes."""
+        rounds = [progress.round for progress in self._voting]
+        if self._counts_me:
+            rounds.append(self.round)
+        rounds.sort()
         return rounds[-self._majority]
 
     def take_quorum(self) -> bool:
-        """Whether a majority, this node included, was heard since the last call."""
-        heard = 1 + sum(progress.heard for progress in self._progress.values())
+        """Whether a majority, this node included if it votes, was heard since the last call."""
+        heard = self._counts_me + sum(progress.heard for progress in self._voting)
         for progress in self._progress.values():
             progress.heard = False
         return heard >= self._majority

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-from psmr.core.raft.effects import Append, Commit, Effect, RoleChanged, SaveHardState, Truncate
+from collections.abc import Sequence
+
+from psmr.core.raft.effects import Append, Commit, Effect, MembershipChanged, RoleChanged, SaveHardState, Truncate
 from psmr.core.raft.election_timer import ElectionTimer
 from psmr.core.raft.following import Following
 from psmr.core.raft.leadership import Leadership
 from psmr.core.raft.log_terms import LogTerms
+from psmr.core.raft.membership import Membership, Memberships
 from psmr.core.raft.messages import PreVoteRequest, VoteRequest
 from psmr.core.raft.reads import ReadRequests
 from psmr.core.raft.settings import HardState, Role, Settings
-from psmr.errors import ConfigurationError, Violation
+from psmr.errors import Violation
 
 
 class Member:
-    """Member `me` of `members`, restarted from a saved term and vote and from a log that is on disk entirely."""
+    """Replica `me`, restarted from a saved term and vote and from a log that is on disk entirely.
+
+    `memberships`: (index from which in force, membership), oldest first. The first was in force at the log's base: the
+    founding one, whose index is 0, a snapshot's, or, of a replica that is to join, one without voters.
+    """
 
     def __init__(
         self,
         me: int,
-        members: tuple[int, ...],
+        memberships: Sequence[tuple[int, Membership]],
         seed: int,
         hard_state: HardState,
         log_terms: LogTerms,
         settings: Settings,
     ) -> None:
-        if me not in members or len(set(members)) != len(members):
-            raise ConfigurationError(f"expected members that differ, one of them {me}, found {members}")
         self._me = me
-        self._peers = tuple(member for member in members if member != me)
-        self._majority = len(members) // 2 + 1
         self._settings = settings
         self._log = log_terms.copy()
+        self._memberships = Memberships(memberships)
         self._term = hard_state.term
         self._voted_for = hard_state.voted_for
         self._role = Role.FOLLOWER
@@ -40,6 +44,7 @@ class Member:
         self._votes: set[int] = set()
         self._following = Following(self._log.base_index)
         self._leadership: Leadership | None = None
+        self._take_membership()
         self._reads = ReadRequests()
         self._commit = self._log.base_index
         self._durable_index = self._log.last_index
@@ -50,6 +55,7 @@ class Member:
         self._effects: list[Effect] = []
         self._reported: tuple[Role, int, int | None] = (self._role, self._term, self._leader)
         self._saved = hard_state
+        self._memberships.settle(self._commit)
         self.validate()
 
     @property
@@ -98,6 +104,20 @@ class Member:
         return self._durable_index
 
     @property
+    def membership(self) -> Membership:
+        """The membership in force."""
+        return self._membership
+
+    @property
+    def membership_index(self) -> int:
+        """The index of the entry that says the membership in force; that of the first given, if no entry does."""
+        return self._in_force[0]
+
+    def match_index(self, peer: int) -> int:
+        """Up to where the log of `peer` is known to be on its disk and equal; 0 unless this node leads and sends to it."""
+        return 0 if self._leadership is None else self._leadership.match_index(peer)
+
+    @property
     def truncations(self) -> int:
         """How many `Truncate` effects were given; a sync's notice repeats the number from when it began."""
         return self._truncations
@@ -122,6 +142,9 @@ class Member:
             ("base_index <= durable_index <= last_index", self._log.base_index <= self._durable_index <= last_index),
             ("verified_index <= last_index", self._following.verified_index <= last_index),
             ("last_term <= term", self._log.last_term <= self._term),
+            ("the settled membership to be committed", self._memberships.first_index <= self._commit),
+            ("membership_index <= last_index", self.membership_index <= last_index),
+            ("the latest membership to be in force", self._in_force is self._memberships.latest),
             ("a leader, and no other, holds a leadership", (self._leadership is not None) == leads),
             ("a leader, and no other, is its own leader", (self._leader == self._me) == leads),
             ("a leader's last entry is of its term", not leads or self._log.last_term == self._term),
@@ -140,7 +163,8 @@ class Member:
         return (
             f"role {self._role.value}, term {self._term}, vote {self._voted_for}, leader {self._leader}, commit "
             f"{self._commit}, durable_index {self._durable_index}, verified_index {self._following.verified_index}, "
-            f"base_index {self._log.base_index}, last_index {self._log.last_index}, last_term {self._log.last_term}"
+            f"base_index {self._log.base_index}, last_index {self._log.last_index}, last_term {self._log.last_term}, "
+            f"{self._membership} since {self.membership_index}"
         )
 
     def _follow(self, term: int, leader: int | None) -> None:
@@ -164,7 +188,13 @@ class Member:
     def _is_up_to_date(self, message: PreVoteRequest | VoteRequest) -> bool:
         return (message.last_term, message.last_index) >= (self._log.last_term, self._log.last_index)
 
-    def _append(self, first_index: int, entry_terms: tuple[int, ...], payloads: tuple[object, ...]) -> bool:
+    def _append(
+        self,
+        first_index: int,
+        entry_terms: tuple[int, ...],
+        payloads: tuple[object, ...],
+        changes: tuple[tuple[int, Membership], ...] = (),
+    ) -> bool:
         """Put entries at `first_index`, dropping what stands there; False, and no change, if that is settled."""
         if first_index <= self._log.last_index:
             if first_index <= max(self._commit, self._following.verified_index):
@@ -173,14 +203,34 @@ class Member:
             self._truncations += 1
             self._durable_index = min(self._durable_index, first_index - 1)
             self._effects.append(Truncate(first_index))
+            self._memberships.truncate(first_index)
         self._log.extend(entry_terms)
         self._effects.append(Append(first_index, entry_terms, payloads))
+        for index, membership in changes:
+            if first_index <= index <= self._log.last_index:
+                self._memberships.append(index, membership)
+        if self._memberships.latest is not self._in_force:
+            self._take_membership()
+            self._effects.append(MembershipChanged(*self._in_force))
         return True
+
+    def _take_membership(self) -> None:
+        """What follows from the membership in force, kept at hand: it changes rarely and is asked for all the time."""
+        self._in_force = self._memberships.latest
+        index, membership = self._in_force
+        self._membership = membership
+        self._peers = tuple(member for member in membership.members if member != self._me)
+        self._votes_here = self._me in membership.voters
+        self._majority = membership.majority
+        if self._leadership is not None:
+            self._leadership.change(membership, index)
 
     def _advance_commit(self, index: int) -> None:
         if index > self._commit:
             self._commit = index
             self._effects.append(Commit(index))
+            if index >= self._memberships.settles_at:
+                self._memberships.settle(index)
 
     def _report_changes(self, effects: list[Effect]) -> None:
         """What changed of term, vote and role goes first: a vote must be on disk before it is on its way."""

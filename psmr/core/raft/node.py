@@ -11,16 +11,18 @@ from psmr.core.raft.effects import (
     NOOP,
     Append,
     Effect,
+    MembershipRefused,
     ReadRejected,
     Rejected,
     Send,
     SendEntries,
     SendSnapshot,
 )
-from psmr.core.raft.events import Compacted, ConfirmRead, Event, Propose, Receive, Synced, Tick
+from psmr.core.raft.events import Compacted, ConfirmRead, Event, Propose, ProposeMembership, Receive, Synced, Tick
 from psmr.core.raft.following import Following, behind_base, entries_held, rejection
 from psmr.core.raft.leadership import Leadership
 from psmr.core.raft.member import Member
+from psmr.core.raft.membership import Membership, change_fault
 from psmr.core.raft.messages import (
     AppendAccepted,
     AppendEntries,
@@ -38,7 +40,7 @@ from psmr.errors import Violation
 
 
 class Raft(Member):
-    """Member `me` of `members`, restarted from a saved term and vote and from a log that is on disk entirely.
+    """Replica `me`, restarted from a saved term and vote and from a log that is on disk entirely (see `Member`).
 
     The same arguments and events give the same effects. The commit index starts at the log's base and is learned
     anew. Nothing that arrives from another member raises: what no correct member can have sent is dropped.
@@ -49,7 +51,7 @@ class Raft(Member):
         effects: list[Effect] = []
         self._effects = effects
         if isinstance(event, Receive):
-            self._on_receive(event.sender, event.message, event.payloads)
+            self._on_receive(event.sender, event.message, event.payloads, event.changes)
         elif isinstance(event, Tick):
             self._on_tick(event.now_us)
         elif isinstance(event, Propose):
@@ -60,6 +62,8 @@ class Raft(Member):
             self._on_confirm_read(event)
         elif isinstance(event, Compacted):
             self._on_compacted(event.index)
+        elif isinstance(event, ProposeMembership):
+            self._on_propose_membership(event.membership, event.payload)
         elif self._leadership is not None and event.peer in self._peers:
             self._leadership.unreachable(event.peer)
         self._report_changes(effects)
@@ -72,12 +76,12 @@ class Raft(Member):
         if not self._ticked:
             self._ticked = True
             self._timer.restart(self._now_us)
-            if not self._peers:
+            if self._membership.voters == (self._me,):
                 self._stand(Role.PRE_CANDIDATE)
         leadership = self._leadership
         if leadership is None:
             if self._now_us >= self._timer.deadline_us:
-                self._stand(Role.PRE_CANDIDATE)
+                self._lose_patience()
             return
         if self._now_us >= leadership.quorum_due_us:
             leadership.quorum_due_us = self._now_us + self._settings.election_timeout_us
@@ -88,6 +92,14 @@ class Raft(Member):
             self._send_put_off(leadership)
         if self._now_us >= leadership.heartbeat_due_us:
             self._beat(leadership)
+
+    def _lose_patience(self) -> None:
+        if self._memberships.may_stand(self._me):
+            self._stand(Role.PRE_CANDIDATE)
+            return
+        self._follow(self._term, None)
+        self._timer.redraw(self._term)
+        self._timer.restart(self._now_us)
 
     def _stand(self, role: Role) -> None:
         """Ask for votes: as a pre-candidate without consequence, as a candidate in a new term."""
@@ -102,12 +114,14 @@ class Raft(Member):
             self._voted_for = self._me
             self._following = Following(self._log.base_index)
             request = VoteRequest
-        for peer in self._peers:
-            self._effects.append(Send(peer, request(self._term, self._log.last_index, self._log.last_term)))
+        for voter in self._membership.voters:
+            if voter != self._me:
+                self._effects.append(Send(voter, request(self._term, self._log.last_index, self._log.last_term)))
         self._count_vote(self._me)
 
     def _count_vote(self, voter: int) -> None:
-        self._votes.add(voter)
+        if voter in self._membership.voters:
+            self._votes.add(voter)
         if len(self._votes) < self._majority:
             return
         if self._role is Role.PRE_CANDIDATE:
@@ -118,7 +132,7 @@ class Raft(Member):
     def _lead(self) -> None:
         self._role = Role.LEADER
         self._leader = self._me
-        self._leadership = leadership = Leadership(self._term, self._peers, self._log, self._settings)
+        self._leadership = leadership = Leadership(self._term, self._me, self._membership, self._log, self._settings)
         leadership.heartbeat_due_us = self._now_us + self._settings.heartbeat_us
         leadership.quorum_due_us = self._now_us + self._settings.election_timeout_us
         # Entries of earlier terms are committed by committing one of this term behind them; do not wait for a client.
@@ -148,8 +162,15 @@ class Raft(Member):
 
     # Messages
 
-    def _on_receive(self, sender: int, message: Message, payloads: tuple[object, ...]) -> None:
-        if sender not in self._peers or not is_well_formed(message):
+    def _on_receive(
+        self,
+        sender: int,
+        message: Message,
+        payloads: tuple[object, ...],
+        changes: tuple[tuple[int, Membership], ...],
+    ) -> None:
+        # Whoever is outside the membership is heard, and voted for: its log may say a later one (thesis, 4.1).
+        if sender == self._me or sender < 0 or not is_well_formed(message):
             return
         # A pre-vote's sender may be ahead only because it was alone: asking must not move anybody's term. A vote
         # request beside a live leader likewise; whoever is really ahead says so when that leader next writes to it.
@@ -160,7 +181,7 @@ class Raft(Member):
         if isinstance(message, AppendAccepted):
             self._on_append_accepted(sender, message)
         elif isinstance(message, AppendEntries):
-            self._on_append_entries(sender, message, payloads)
+            self._on_append_entries(sender, message, payloads, changes)
         elif isinstance(message, AppendRejected):
             self._on_append_rejected(sender, message)
         elif isinstance(message, PreVoteRequest):
@@ -174,7 +195,13 @@ class Raft(Member):
 
     # Following a leader
 
-    def _on_append_entries(self, sender: int, message: AppendEntries, payloads: tuple[object, ...]) -> None:
+    def _on_append_entries(
+        self,
+        sender: int,
+        message: AppendEntries,
+        payloads: tuple[object, ...],
+        changes: tuple[tuple[int, Membership], ...],
+    ) -> None:
         if len(payloads) != len(message.entry_terms):
             return
         if message.term < self._term:
@@ -198,12 +225,19 @@ class Raft(Member):
         if self._log.term_at(message.prev_index) != message.prev_term:
             self._effects.append(Send(sender, rejection(self._log, self._term, message)))
             return
-        self._accept(sender, message, payloads)
+        self._accept(sender, message, payloads, changes)
 
-    def _accept(self, leader: int, message: AppendEntries, payloads: tuple[object, ...]) -> None:
+    def _accept(
+        self,
+        leader: int,
+        message: AppendEntries,
+        payloads: tuple[object, ...],
+        changes: tuple[tuple[int, Membership], ...],
+    ) -> None:
         held = entries_held(self._log, message)
         is_new = held < len(message.entry_terms)
-        if is_new and not self._append(message.first_index + held, message.entry_terms[held:], payloads[held:]):
+        first_index = message.first_index + held
+        if is_new and not self._append(first_index, message.entry_terms[held:], payloads[held:], changes):
             return
         following = self._following
         following.verified_index = max(following.verified_index, message.last_index)
@@ -228,6 +262,40 @@ class Raft(Member):
                 self._leadership.quorum.serves(peer, self._now_us)
             for peer in self._peers:
                 self._replicate_in_turn(self._leadership, peer)
+
+    def _on_propose_membership(self, membership: Membership, payload: object) -> None:
+        leadership = self._leadership
+        reason = self._refusal(membership)
+        if reason is not None or leadership is None:
+            self._effects.append(MembershipRefused(reason or ""))
+            return
+        index = self._log.last_index + 1
+        self._append(index, (self._term,), (payload,), ((index, membership),))
+        for peer in self._peers:
+            self._replicate_in_turn(leadership, peer)
+
+    def _refusal(self, membership: Membership) -> str | None:
+        """Why the membership cannot be proposed now; None if it can."""
+        if self._leadership is None:
+            return f"expected the leader to be asked: that is replica {self._leader}, if any"
+        if not self._knows_commit():
+            return "expected an entry of the leader's term to be committed first: try again"
+        if self.membership_index > self._commit:
+            return f"expected one change at a time, found that of entry {self.membership_index} under way: try again"
+        if fault := change_fault(self._membership, membership):
+            return fault
+        for voter in membership.voters:
+            lag = self._log.last_index - self._leadership.match_index(voter)
+            if voter in self._membership.learners and lag > self._settings.max_entries_in_flight:
+                return f"expected learner {voter} to have nearly all of the log, found it {lag} entries behind: wait"
+        return None
+
+    def _retire(self, leadership: Leadership) -> None:
+        """The membership that removed this leader is committed: say so, and lead no longer."""
+        for peer in self._peers:
+            if leadership.owes_commit(peer, self._commit):
+                self._effects.append(Send(peer, leadership.heartbeat(peer, self._commit)))
+        self._follow(self._term, None)
 
     def _replicate_in_turn(self, leadership: Leadership, peer: int) -> bool:
         """Send at once to a follower that a commit may wait for, and to others later; whether anything was sent."""
@@ -285,7 +353,7 @@ class Raft(Member):
 
     def _on_append_accepted(self, sender: int, message: AppendAccepted) -> None:
         leadership = self._leadership
-        if leadership is None or message.term != self._term:
+        if leadership is None or message.term != self._term or sender not in self._peers:
             return
         leadership.accepted(sender, message)
         if not self._commit_by_counting(leadership):
@@ -294,7 +362,7 @@ class Raft(Member):
 
     def _on_append_rejected(self, sender: int, message: AppendRejected) -> None:
         leadership = self._leadership
-        if leadership is not None and message.term == self._term:
+        if leadership is not None and message.term == self._term and sender in self._peers:
             leadership.rejected(sender, message)
             self._replicate(leadership, sender)
             if leadership.offers_snapshot(sender, self._now_us):
@@ -316,6 +384,8 @@ class Raft(Member):
                 self._effects.append(Send(peer, leadership.heartbeat(peer, self._commit)))
             else:
                 quorum.put_off(self._now_us)
+        if not self._votes_here and self.membership_index <= index:
+            self._retire(leadership)
         return True
 
     def _may_commit(self, index: int) -> bool:

@@ -16,17 +16,30 @@ SERVING_US = 100_000
 
 
 class Quorum:
-    """Chosen anew whenever a commit came without one of the chosen. `due_us`: when what was put off is to be sent."""
+    """Chosen anew whenever a commit came without one of the chosen. `due_us`: when what was put off is to be sent.
 
-    __slots__ = ("_chosen", "_defer_us", "_lag_entries", "_progress", "_serving_until_us", "due_us")
+    `progress` has every follower, learners too, and is the leadership's own: `change` follows each change of its keys.
+    """
 
-    def __init__(self, progress: dict[int, Progress], needed: int, defer_us: int, lag_entries: int) -> None:
+    __slots__ = ("_chosen", "_defer_us", "_lag_entries", "_progress", "_serving_until_us", "_voting", "due_us")
+
+    def __init__(self, progress: dict[int, Progress], defer_us: int, lag_entries: int) -> None:
         self._progress = progress
-        self._chosen = set(list(progress)[:needed])
+        self._voting: tuple[int, ...] = ()
+        self._chosen: set[int] = set()
         self._defer_us = defer_us
         self._lag_entries = lag_entries
-        self._serving_until_us = dict.fromkeys(progress, 0)
+        self._serving_until_us: dict[int, int] = {}
         self.due_us = NEVER_US
+
+    def change(self, voting: tuple[int, ...], needed: int) -> None:
+        """From now on `needed` of the followers `voting` make a commit; whoever was chosen and still votes stays so."""
+        kept = [peer for peer in voting if peer in self._chosen]
+        others = [peer for peer in voting if peer not in self._chosen]
+        others.sort(key=lambda peer: -self._progress[peer].match_index)
+        self._voting = voting
+        self._chosen = set((kept + others)[:needed])
+        self._serving_until_us = {peer: self._serving_until_us.get(peer, 0) for peer in self._progress}
 
     def serves(self, peer: int, now_us: int) -> None:
         """The follower passed on what a client wanted: it is to hear of everything at once."""
@@ -55,7 +68,7 @@ class Quorum:
         """A majority has `index`: whoever is chosen and has not makes way for one that has."""
         late = [peer for peer in self._chosen if self._progress[peer].match_index < index]
         if late:
-            spare = [peer for peer, progress in self._progress.items() if progress.match_index >= index]
+            spare = [peer for peer in self._voting if self._progress[peer].match_index >= index]
             for peer, better in zip(late, (peer for peer in spare if peer not in self._chosen), strict=False):
                 self._chosen.remove(peer)
                 self._chosen.add(better)
