@@ -13,7 +13,6 @@ from psmr.core.raft import (
     HardState,
     LogTerms,
     Membership,
-    Message,
     PreVoteReply,
     PreVoteRequest,
     Propose,
@@ -28,12 +27,24 @@ from psmr.core.raft import (
 )
 from psmr.core.raft.messages import NUMBER_MAX
 from psmr.core.reply import BatchStatus, encode_reply
+from psmr.core.roster import Roster, Seat, encode_roster
 from psmr.errors import PsmrError
 from psmr.fuzzing.target import Target, pack_frames, unpack_frames
-from psmr.log.opening import records_of
+from psmr.log.opening import entries_of
 from psmr.storage import record
 from psmr.transport import client_protocol as protocol
-from psmr.transport.peers import ConfirmAnswered, ConfirmAsked, PeerMessage, decode_message, encode_message
+from psmr.transport.peers import (
+    OTHER_MESSAGES,
+    ConfirmAnswered,
+    ConfirmAsked,
+    Content,
+    PeerMessage,
+    SnapshotAsked,
+    SnapshotOffered,
+    SnapshotPart,
+    decode_message,
+    encode_message,
+)
 
 CLUSTER_ID = 0x1122334455667788
 PEERS = (1, 2)
@@ -63,7 +74,7 @@ class Malformed(PsmrError):
     """What the replica counts as malformed and drops."""
 
 
-def _raft_messages() -> list[tuple[Message | ConfirmAsked | ConfirmAnswered | None, list[bytes]]]:
+def _raft_messages() -> list[tuple[Content | None, list[bytes]]]:
     entries = [record.encode(_LAST_INDEX + 1 + place, 4, 1_000 + place, b"payload" * place) for place in range(3)]
     return [
         (PreVoteRequest(4, 8, 4), []),
@@ -75,14 +86,22 @@ def _raft_messages() -> list[tuple[Message | ConfirmAsked | ConfirmAnswered | No
         (AppendEntries(4, 8, _LAST_INDEX, 4, (), 6), []),
         (AppendAccepted(4, 7, 6, 8), []),
         (AppendRejected(4, 7, 8, 5, 2), []),
+        (AppendEntries(4, 8, _LAST_INDEX, 4, (4,), 8), [record.encode(_LAST_INDEX + 1, 4, 1_000, _roster())]),
         (ConfirmAsked(77), []),
         (ConfirmAnswered(77, 12), []),
         (None, [encode_open(5, 6), encode_open(5, 7)]),
+        (SnapshotOffered(90, 5_000), []),
+        (SnapshotAsked(90, 64, 256), []),
+        (SnapshotPart(90, 64), [bytes(256)]),
     ]
 
 
+def _roster() -> bytes:
+    return encode_roster(Roster(tuple(Seat(each, f"ipc://@{each}-p", f"ipc://@{each}-c") for each in (*PEERS, _ME, 9))))
+
+
 def _peer_corpus(only_raft: bool = False) -> tuple[bytes, ...]:
-    chosen = _raft_messages()[:9] if only_raft else _raft_messages()
+    chosen = _raft_messages()[:10] if only_raft else _raft_messages()
     messages = (encode_message(CLUSTER_ID, sender, *each) for each in chosen for sender in PEERS)
     return tuple(pack_frames(frames) for frames in messages)
 
@@ -155,16 +174,16 @@ def _decode_raft(data: bytes) -> Raft:
     """The message reaches a member, which must keep its invariants; whose role the input's length decides."""
     received = _decode_peer(data)
     message = received.message
-    if message is None or isinstance(message, ConfirmAsked | ConfirmAnswered):
+    if message is None or isinstance(message, OTHER_MESSAGES):
         raise Malformed
-    payloads: tuple[object, ...] = ()
+    arrival = Receive(received.sender, message)
     if isinstance(message, AppendEntries):
-        records = records_of(message, received.payloads)
-        if records is None:
+        entries = entries_of(message, received.payloads)
+        if entries is None:
             raise Malformed
-        payloads = records
+        arrival = Receive(received.sender, message, *entries)
     raft = _node(_ROLES[len(data) % 3])
-    raft.handle(Receive(received.sender, message, payloads))
+    raft.handle(arrival)
     return raft
 
 
@@ -189,6 +208,7 @@ def requests() -> Target:
     corpus = [
         protocol.encode_hello("bank", 0xFFEE),
         protocol.encode_ask_status(True),
+        protocol.encode_control(protocol.AskChange("add", 4, "ipc://@4-p", "ipc://@4-c")),
         protocol.encode_submit(_batch()),
         protocol.encode_submit(encode_open(5, 6)),
     ]

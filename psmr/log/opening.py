@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from psmr.core.raft import AppendEntries, LogTerms
-from psmr.core.roster import Roster, decode_roster
+from psmr.core.raft import AppendEntries, LogTerms, Membership
+from psmr.core.roster import MalformedRoster, Roster, decode_roster, is_control
 from psmr.errors import LogDamaged
 from psmr.log.port import Base
-from psmr.log.rosters import Rosters
+from psmr.log.rosters import Rosters, membership_of
 from psmr.storage import LogStore, Record, decode
 
 
@@ -26,6 +26,20 @@ def rosters_of(store: LogStore, base: Base, founders: Roster) -> Rosters:
         if index > base.index:
             rosters.add(index, decode_roster(store.read(index, 1)[0].payload))
     return rosters
+
+
+def entries_of(
+    message: AppendEntries, payloads: Sequence[bytes]
+) -> tuple[tuple[Record, ...], tuple[tuple[int, Membership], ...]] | None:
+    """The records that came with a message, and which of them carry a membership; None unless all of it is whole."""
+    records = records_of(message, payloads)
+    if records is None:
+        return None
+    try:
+        rosters = [(record.index, decode_roster(record.payload)) for record in records if is_control(record.payload)]
+    except MalformedRoster:
+        return None
+    return records, tuple((index, membership_of(roster)) for index, roster in rosters)
 
 
 def records_of(message: AppendEntries, payloads: Sequence[bytes]) -> tuple[Record, ...] | None:

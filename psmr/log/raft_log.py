@@ -50,11 +50,11 @@ from psmr.core.raft import (
     Unreachable,
 )
 from psmr.core.changes import Action, changed
-from psmr.core.roster import MalformedRoster, Roster, Seat, decode_roster, encode_roster, is_control
+from psmr.core.roster import Roster, Seat, decode_roster, encode_roster, is_control
 from psmr.errors import InvalidCall, LogDamaged, Refused
 from psmr.log.catch_up import CatchUp, Snapshots
 from psmr.log.in_flight import InFlight
-from psmr.log.opening import records_of, rosters_of, terms_of
+from psmr.log.opening import entries_of, rosters_of, terms_of
 from psmr.log.port import Base, Entry, LogStatus, MemberStatus
 from psmr.log.questions import Questions
 from psmr.log.rosters import membership_of
@@ -249,16 +249,11 @@ class RaftLog:
         self._perform(self._raft.handle(Receive(message.sender, message.message)))
 
     def _take_entries(self, sender: int, message: AppendEntries, payloads: Sequence[bytes]) -> None:
-        records = records_of(message, payloads)
-        try:
-            rosters = [(each.index, decode_roster(each.payload)) for each in records or () if is_control(each.payload)]
-        except MalformedRoster:
-            records = None
-        if records is None:
+        entries = entries_of(message, payloads)
+        if entries is None:
             self._links.malformed += 1
-            return
-        changes = tuple((index, membership_of(roster)) for index, roster in rosters)
-        self._perform(self._raft.handle(Receive(sender, message, records, changes)))
+        else:
+            self._perform(self._raft.handle(Receive(sender, message, *entries)))
 
     def _take_snapshot_message(
         self, sender: int, message: SnapshotOffered | SnapshotAsked | SnapshotPart, payloads: Sequence[bytes]

@@ -57,7 +57,10 @@ class SnapshotPart(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=3
     offset: int
 
 
-Content = Message | ConfirmAsked | ConfirmAnswered | SnapshotOffered | SnapshotAsked | SnapshotPart
+SnapshotMessage = SnapshotOffered | SnapshotAsked | SnapshotPart
+Content = Message | ConfirmAsked | ConfirmAnswered | SnapshotMessage
+OTHER_MESSAGES = (ConfirmAsked, ConfirmAnswered, SnapshotOffered, SnapshotAsked, SnapshotPart)
+"""What is not consensus' own."""
 
 
 class _Head(msgspec.Struct, array_like=True, gc=False):
