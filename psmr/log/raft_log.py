@@ -87,7 +87,7 @@ class RaftLog:
         self._store = store
         self._hard_state = hard_state
         self._wall_clock_us = wall_clock_us
-        term, voted_for = hard_state.load()
+        term, voted_for = hard_state.load(store.last_term)
         terms = LogTerms(store.term_runs(), store.last_index)
         settings = settings or Settings()
         self._raft = Raft(me, members, seed, HardState(term, voted_for), terms, settings)
