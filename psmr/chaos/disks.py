@@ -12,6 +12,7 @@ from psmr.storage import HardState
 _ROOM_BYTES = 256 << 10
 _TAIL_BYTES = 4096
 _LOG = "log-*.seg"
+_SNAPSHOTS = "snapshot-*.snap"
 _COMMIT_MARK = "commit-mark"
 
 
@@ -41,14 +42,15 @@ def flip_bit(folder: Path, random: Random) -> str:
 
 
 def restore_log(damaged: Path, donor: Path) -> None:
-    """What a replica that refuses its log advises, with every replica stopped: a peer's segments, and no commit mark.
+    """What a replica that refuses its log advises, with every replica stopped: a peer's log and snapshots, no commit mark.
 
     Its term is raised to the peer's, too: a log that is ahead of the term beside it would be refused again.
     """
-    for segment in damaged.glob(_LOG):
-        segment.unlink()
-    for segment in sorted(donor.glob(_LOG)):
-        shutil.copyfile(segment, damaged / segment.name)
+    for kind in (_LOG, _SNAPSHOTS):
+        for path in damaged.glob(kind):
+            path.unlink()
+        for path in sorted(donor.glob(kind)):
+            shutil.copyfile(path, damaged / path.name)
     (damaged / _COMMIT_MARK).unlink(missing_ok=True)
     # The peer's log may be of terms that this replica never heard of, in which it therefore voted for nobody.
     state = HardState(damaged)

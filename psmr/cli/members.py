@@ -18,7 +18,9 @@ def members(
     file: ClusterFile,
     add: Annotated[
         int | None,
-        typer.Option("--add", metavar="N", help="Have replica N of the file belong to the cluster.", show_default=False),
+        typer.Option(
+            "--add", metavar="N", help="Have replica N of the file belong to the cluster.", show_default=False
+        ),
     ] = None,
     remove: Annotated[
         int | None,

@@ -113,7 +113,9 @@ class Membership:
             if behind != told:
                 told = behind
                 self._report(f"replica {seat.id} is {behind} entries behind")
-            self._look_again(f"replica {seat.id} to catch up", f"it {behind} entries behind; does it run, started to join?")
+            self._look_again(
+                f"replica {seat.id} to catch up", f"it {behind} entries behind; does it run, started to join?"
+            )
 
     def _look_again(self, expected: str, found: str, answer: ChangeIs | None = None) -> None:
         """Sleep a moment, or give up."""

@@ -46,7 +46,9 @@ def _added(roster: Roster, seat: Seat | None, wanted: Seat) -> Roster:
         raise Refused(f"replica {wanted.id} is a member already, at {seat.peers}: remove it first to have it elsewhere")
     for other in roster.seats:
         if {other.peers, other.clients} & {wanted.peers, wanted.clients}:
-            raise Refused(f"expected addresses of its own for replica {wanted.id}, found replica {other.id} at one of them")
+            raise Refused(
+                f"expected addresses of its own for replica {wanted.id}, found replica {other.id} at one of them"
+            )
     if len(roster.seats) == SEATS_MAX:
         raise Refused(f"a cluster has at most {SEATS_MAX} members: remove one first")
     return roster.with_seat(Seat(wanted.id, wanted.peers, wanted.clients, votes=False))

@@ -36,7 +36,9 @@ def decode_sessions(data: bytes | memoryview) -> Sessions:
     try:
         record = _DECODER.decode(data)
         sessions = Sessions()
-        sessions.restore(record.newest, [Remembered(s.id, s.last, s.answered, tuple(s.replies)) for s in record.sessions])
+        sessions.restore(
+            record.newest, [Remembered(s.id, s.last, s.answered, tuple(s.replies)) for s in record.sessions]
+        )
         sessions.validate()
     except (msgspec.MsgspecError, RecursionError, Violation) as error:
         raise LogDamaged(f"expected the sessions of a snapshot, found: {error}") from error

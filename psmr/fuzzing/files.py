@@ -121,7 +121,7 @@ def recovery(folder: Path) -> Target:
     path = folder / segment.segment_name(1)
 
     def recovered() -> Recovered:
-        return Recovery(folder, files, CLUSTER_ID, 1, COMMITTED, sync=False).run()
+        return Recovery(folder, files, CLUSTER_ID, (0, 0), COMMITTED, sync=False).run()
 
     def decode(data: bytes) -> Recovered:
         path.write_bytes(data)

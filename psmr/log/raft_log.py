@@ -116,7 +116,7 @@ class RaftLog:
         self._hard_state = hard_state
         self._wall_clock_us = wall_clock_us
         self._rosters = rosters_of(store, base, founders)
-        term, voted_for = hard_state.load()
+        term, voted_for = hard_state.load(store.last_term)
         terms = terms_of(store, base)
         settings = settings or Settings()
         self._raft = Raft(me, self._rosters.memberships, seed, HardState(term, voted_for), terms, settings)

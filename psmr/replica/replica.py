@@ -322,16 +322,19 @@ class Replica:
             "uptime_us": self._clock_us() - self._started_us,
         }
 
-
     def _about_snapshots(self, log: LogStatus) -> dict[str, Any]:
         plan = self._snapshots
-        taken = {"snapshot_index": plan.index, "snapshots": plan.count, "snapshot_bytes": plan.size_bytes} if plan else {}
+        taken = (
+            {"snapshot_index": plan.index, "snapshots": plan.count, "snapshot_bytes": plan.size_bytes} if plan else {}
+        )
         failed = {"snapshot_failure": plan.failure} if plan and plan.failure else {}
         return {
             **taken,
             **failed,
             "fetching": list(log.fetching) if log.fetching else None,
-            "members": [{"id": m.id, "clients": m.clients, "votes": m.votes, "match": m.match_index} for m in log.members],
+            "members": [
+                {"id": m.id, "clients": m.clients, "votes": m.votes, "match": m.match_index} for m in log.members
+            ],
             "members_since": log.members_since,
         }
 

@@ -15,7 +15,6 @@ from xxhash import xxh3_64_intdigest
 
 from psmr.errors import LogDamaged
 from psmr.storage.files import Files, disk_errors, replace_file
-from psmr.storage.recovery import advice
 
 NAME = "hard-state"
 
@@ -33,11 +32,22 @@ class HardState:
         self._sync = sync
         self._files = files or Files()
 
-    def load(self) -> tuple[int, int | None]:
-        """(term, replica voted for or None) as last saved; (0, None) in a new folder. Raises LogDamaged, DiskFailed."""
+    def load(self, last_term: int = 0) -> tuple[int, int | None]:
+        """(term, replica voted for or None) as last saved; (0, None) in a new folder. Raises LogDamaged, DiskFailed.
+
+        `last_term` is that of the log beside it. A log restored from a peer may be ahead of the term saved here; then this
+        replica voted in no later term than the saved one, and (`last_term`, None) is saved and returned.
+        """
+        found = self._read()
+        if found is None or found[0] >= last_term:
+            return found or (0, None)
+        self.save(last_term, None)
+        return last_term, None
+
+    def _read(self) -> tuple[int, int | None] | None:
         with disk_errors(self._files, self._path, "reading term and vote"):
             if not self._path.exists():
-                return 0, None
+                return None
             data = self._path.read_bytes()
         if len(data) != _FIELDS.size:
             raise self._damaged(f"expected {_FIELDS.size} bytes, found {len(data)}")
@@ -59,7 +69,9 @@ class HardState:
             replace_file(self._files, self._path, data, sync=self._sync)
 
     def _damaged(self, why: str) -> LogDamaged:
+        # The highest of all terms: whoever this replica helped to elect had saved its term before it asked for votes.
         return LogDamaged(
-            f"{self._path}: {why}. Without its vote this replica could vote twice in a term. "
-            f"{advice(self._path.parent)}"
+            f"{self._path}: {why}. Without its vote this replica could vote twice in a term. Restore it from a peer: "
+            f"stop the cluster, replace {self._path} by that of the replica whose term is the highest, start "
+            "all again."
         )

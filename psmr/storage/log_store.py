@@ -6,7 +6,6 @@ reports through a file descriptor. Reading sees what was appended, written or no
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,22 +14,26 @@ from types import TracebackType
 from psmr.errors import InvalidCall, Violation
 from psmr.storage.commit_mark import CommitMark
 from psmr.storage.files import Files, disk_errors, make_folder
-from psmr.storage.log_writer import Cut, LogWriter, Synced
+from psmr.storage.log_writer import Compact, Cut, LogWriter, Synced
 from psmr.storage.record import Record
 from psmr.storage.record_cache import RecordCache
 from psmr.storage.recovery import Recovery
 from psmr.storage.segments import Segments
+from psmr.storage.term_runs import runs_above, term_of
 
 SEGMENT_BYTES = 64 << 20
 CACHE_BYTES = 64 << 20
+ARCHIVE_NAME = "archive"
 
 
 class LogStore:
-    """Records `first_index` to `last_index`, in segment files of a folder.
+    """Records `first_index` to `last_index`, in segment files of a folder; `base` is the position before them.
 
     `sync`: records count as written once fdatasync returned; without it once the kernel has them, which survives any
-    process's death, not the machine's. `first_index`: where a new log starts, and an old one must not start above.
-    `recovered` says what a crash cut short and opening removed, or is None.
+    process's death, not the machine's. `base`: (index, term) at which the newest snapshot was taken, (0, 0) without one. The
+    log must not start above the record behind it; a log that ends before it, or has another term there, is removed, and
+    the next record follows the snapshot. `recovered` says what opening removed, or is None. With `archive`, what `compact`
+    drops is moved to a folder of that name. `control_indexes`: records found on opening that are the log's own.
 
     Opening raises LogDamaged (bytes below what was synced or committed are not what was written), ConfigurationError
     (another cluster's log, or a newer format) and DiskFailed. Once the disk has failed every call that writes or
@@ -44,9 +47,10 @@ class LogStore:
         segment_bytes: int = SEGMENT_BYTES,
         *,
         cluster_id: int = 0,
-        first_index: int = 1,
+        base: tuple[int, int] = (0, 0),
         cache_bytes: int = CACHE_BYTES,
         files: Files | None = None,
+        archive: bool = False,
     ) -> None:
         files = files or Files()
         with disk_errors(files, folder / "commit-mark", "opening the commit mark"):
@@ -54,15 +58,17 @@ class LogStore:
             mark = CommitMark(folder, files, cluster_id)
         with ExitStack() as undo:
             undo.callback(mark.close)
-            found = Recovery(folder, files, cluster_id, first_index, mark.index, sync=sync).run()
+            found = Recovery(folder, files, cluster_id, base, mark.index, sync=sync).run()
+            aside = folder / ARCHIVE_NAME if archive else None
             with disk_errors(files, folder / "log", "opening the newest segment"):
-                segments = Segments(folder, files, found.segments, cluster_id, segment_bytes, sync=sync)
+                segments = Segments(folder, files, found.segments, cluster_id, segment_bytes, sync=sync, archive=aside)
             undo.pop_all()
         self.recovered = found.cut
-        self._first_index = found.segments[0].first_index if found.segments else first_index
+        self.control_indexes = found.controls
+        self._base = found.base
         self._last_index = self._written_index = found.last_index
         self._runs = found.runs
-        self._committed = mark.index
+        self._committed = max(mark.index, base[0])
         self._cache = RecordCache(cache_bytes)
         self._segments = segments
         self._epoch = 0
@@ -70,9 +76,17 @@ class LogStore:
         self._writer = LogWriter(segments, mark, files, folder, at_once=not sync)
 
     @property
+    def base(self) -> tuple[int, int]:
+        """(index, term) of the position before the oldest record, (0, 0) in a log that never was compacted.
+
+        After opening a compacted log this may be the oldest record still on the disk, which then counts as gone.
+        """
+        return self._base
+
+    @property
     def first_index(self) -> int:
         """The index of the oldest record, or of the one that will be the first."""
-        return self._first_index
+        return self._base[0] + 1
 
     @property
     def last_index(self) -> int:
@@ -89,15 +103,25 @@ class LogStore:
         """The newest index marked as committed; after opening, what the folder remembered."""
         return self._committed
 
+    @property
+    def last_term(self) -> int:
+        """The term of the newest record; the base's in an empty log."""
+        return self._runs[-1][1] if self._runs else self._base[1]
+
+    @property
+    def size_bytes(self) -> int:
+        """How much the segment files hold, what is queued not yet counted and what is to be dropped still."""
+        return self._segments.size_bytes
+
     def term_runs(self) -> list[tuple[int, int]]:
         """(first index, term) of each run of records of one term, oldest first."""
         return self._runs.copy()
 
     def term_at(self, index: int) -> int:
-        """The term of the record at `index`; 0 where the log has none."""
-        if not self._first_index <= index <= self._last_index:
-            return 0
-        return self._runs[bisect_right(self._runs, index, key=lambda run: run[0]) - 1][1]
+        """The term of the record at `index`, or of the base; 0 elsewhere."""
+        if index == self._base[0]:
+            return self._base[1]
+        return term_of(self._runs, index) if self.first_index <= index <= self._last_index else 0
 
     def append(self, records: Sequence[Record]) -> None:
         """Queue `records`, which follow the last one; `take_synced` tells when they are written.
@@ -106,7 +130,7 @@ class LogStore:
         """
         self._writer.check()
         expected = self._last_index + 1
-        term = self._runs[-1][1] if self._runs else 0
+        term = self.last_term
         for at, record in enumerate(records, expected):
             if record.index != at or record.term < term:
                 raise Violation(
@@ -127,7 +151,7 @@ class LogStore:
         Raises Violation when one of them is committed or `from_index` lies below the log, DiskFailed like `append`.
         """
         self._writer.check()
-        lowest = max(self._first_index, self._committed + 1)
+        lowest = max(self.first_index, self._committed + 1)
         if from_index < lowest:
             raise Violation(
                 f"truncate: expected an index of at least {lowest}, the first uncommitted, found {from_index}"
@@ -142,15 +166,35 @@ class LogStore:
         self._epoch += 1
         self._writer.cut(Cut(from_index, Synced(self._epoch, self._last_index, self.term_at(self._last_index))))
 
+    def compact(self, index: int) -> int:
+        """Drop the segments that nobody needs when everything up to `index` is in a durable snapshot; the new `first_index`.
+
+        Whole segments go, those that hold no record above `index`, but the newest of them stays. They are gone for `read`
+        at once; their files go after what is queued. A crash in between leaves a log that opens with any base from
+        `first_index - 1` to a record that it holds.
+
+        Raises Violation when `index` lies behind the log's end, DiskFailed like `append`.
+        """
+        self._writer.check()
+        if index > self._last_index:
+            raise Violation(f"compact: expected an index of at most {self._last_index}, the last one, found {index}")
+        self.mark_committed(index)
+        first_index = self._segments.start_if_compacted(index)
+        if first_index > self.first_index:
+            self._base = (first_index - 1, self.term_at(first_index - 1))
+            self._runs = runs_above(self._runs, first_index - 1, self._last_index)
+            self._writer.compact(Compact(first_index))
+        return self.first_index
+
     def read(self, first: int, max_bytes: int) -> list[Record]:
         """Consecutive records from `first` on, whole, together at most `max_bytes` but at least one if there is any.
 
         Raises InvalidCall when `first` is not within the log or right behind it, LogDamaged when a record read from
         its file is not what was written, DiskFailed when it cannot be read.
         """
-        if not self._first_index <= first <= self._last_index + 1:
+        if not self.first_index <= first <= self._last_index + 1:
             raise InvalidCall(
-                f"read: expected an index from {self._first_index} to {self._last_index + 1}, found {first}"
+                f"read: expected an index from {self.first_index} to {self._last_index + 1}, found {first}"
             )
         records: list[Record] = []
         size_bytes = 0

@@ -44,8 +44,17 @@ class Cut(Struct, frozen=True, gc=False):
     synced: Synced
 
 
+class Compact(Struct, frozen=True, gc=False):
+    """Drop the segments before the one that starts at `first_index`; nothing is reported."""
+
+    first_index: int
+
+
 class _Stop(Struct, frozen=True, gc=False):
     """Write what was queued before this, then end."""
+
+
+_Task = list[Record] | Cut | Compact | _Stop
 
 
 class LogWriter:
@@ -58,7 +67,7 @@ class LogWriter:
         self._commit_mark = commit_mark
         self._files = files
         self._folder = folder
-        self._queue: SimpleQueue[list[Record] | Cut | _Stop] = SimpleQueue()
+        self._queue: SimpleQueue[_Task] = SimpleQueue()
         self._reports: deque[Synced] = deque()
         self._event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoch = 0
@@ -80,12 +89,16 @@ class LogWriter:
         """Queue a cut, behind what is queued already."""
         self._hand_over(cut)
 
+    def compact(self, compact: Compact) -> None:
+        """Queue a compaction, behind what is queued already."""
+        self._hand_over(compact)
+
     @property
     def has_reports(self) -> bool:
         """Whether `take_reports` would give any."""
         return bool(self._reports)
 
-    def _hand_over(self, task: list[Record] | Cut) -> None:
+    def _hand_over(self, task: list[Record] | Cut | Compact) -> None:
         if self._thread is not None:
             self._queue.put(task)
             return
@@ -143,10 +156,10 @@ class LogWriter:
             self._ended = True
             os.eventfd_write(self._event_fd, 1)
 
-    def _take(self) -> list[list[Record] | Cut | _Stop]:
+    def _take(self) -> list[_Task]:
         """All that is queued, consecutive appends made one; empty after a period without any."""
         try:
-            taken = [self._queue.get(timeout=MARK_PERIOD_S)]
+            taken: list[_Task] = [self._queue.get(timeout=MARK_PERIOD_S)]
         except Empty:
             return []
         for _ in range(self._queue.qsize()):
@@ -158,7 +171,7 @@ class LogWriter:
                 taken.append(task)
         return taken
 
-    def _perform(self, tasks: list[list[Record] | Cut | _Stop]) -> bool:
+    def _perform(self, tasks: list[_Task]) -> bool:
         for task in tasks:
             if isinstance(task, _Stop):
                 return False
@@ -166,6 +179,8 @@ class LogWriter:
                 self._segments.cut(task.from_index)
                 self._epoch = task.synced.epoch
                 self._report(task.synced)
+            elif isinstance(task, Compact):
+                self._segments.drop_before(task.first_index)
             else:
                 self._append(task)
         return True

@@ -30,6 +30,8 @@ HEADER = Struct("<IIQQqQ")
 HEADER_BYTES = HEADER.size
 SEEDED_BYTES = 32
 MAX_PAYLOAD_BYTES = 256 << 20
+CONTROL_MAGIC = b"PSMC"
+"""What payloads begin with that are the log's own, not clients': opening a log lists their indexes."""
 
 _UNSEALED = Struct("<IIQQq")
 _CHECKSUM = Struct("<Q")

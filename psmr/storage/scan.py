@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from xxhash import xxh3_64_intdigest
 
 from psmr.storage import record
+from psmr.storage.record import CONTROL_MAGIC
 from psmr.storage.segment import FLUSH_BYTES, FLUSH_MAGIC_BYTES, Segment, read_flush_mark
 
 _ZEROS = bytes(1 << 20)
@@ -16,10 +17,12 @@ _ZEROS = bytes(1 << 20)
 class Scan:
     """What a segment held: `runs` are (first index, term) of each change of term.
 
-    `stopped_by` says what followed the last valid record, None when it was zeros to the end of the file.
+    `controls` are the indexes of records whose payload begins with CONTROL_MAGIC. `stopped_by` says what followed the last
+    valid record, None when it was zeros to the end of the file.
     """
 
     runs: list[tuple[int, int]] = field(default_factory=list)
+    controls: list[int] = field(default_factory=list)
     stopped_by: str | None = None
 
 
@@ -32,6 +35,7 @@ def scan_segment(data: memoryview, segment: Segment, cluster_id: int, term: int)
     found = Scan()
     unpack, digest, magic_expected = record.HEADER.unpack_from, xxh3_64_intdigest, record.MAGIC
     header_bytes, seeded_bytes, size = record.HEADER_BYTES, record.SEEDED_BYTES, len(data)
+    control_magic = CONTROL_MAGIC
     add = segment.offsets.append
     offset, expected = segment.end, segment.first_index
     # Written out rather than calling `record.defect`: with 1 KB records this loop is what recovery takes.
@@ -54,6 +58,9 @@ def scan_segment(data: memoryview, segment: Segment, cluster_id: int, term: int)
         if its_term != term:
             term = its_term
             found.runs.append((index, term))
+        # Shorter payloads end in zeros, empty ones before the magic of a record or a flush mark: none is taken for one.
+        if data[body : body + 4] == control_magic:
+            found.controls.append(index)
         add(offset)
         offset, expected = padded, expected + 1
     if read_flush_mark(data, offset, cluster_id) == expected:

@@ -1,7 +1,7 @@
 """The segment files of one log: append durably, cut durably, read.
 
-One thread writes (`append`, `cut`); another may `read` what it knows to be written. The lock guards the offsets, never
-a system call.
+One thread writes (`append`, `cut`, `drop_before`); another may `read` what it knows to be written. The lock guards the
+segments and their offsets, never a system call.
 
 Ahead of the last record a segment holds zeros that were written, not merely allocated: a later flush then overwrites
 blocks the filesystem already knows, and its fdatasync writes data alone instead of data and a journal entry. The
@@ -28,7 +28,7 @@ from threading import Lock
 
 from psmr.errors import LogDamaged
 from psmr.storage import record
-from psmr.storage.files import Files, disk_errors, read_fully, replace_file, write_fully
+from psmr.storage.files import Files, disk_errors, make_folder, read_fully, replace_file, write_fully
 from psmr.storage.record import Buffer, Record
 from psmr.storage.recovery import advice
 from psmr.storage.segment import FLUSH_BYTES, HEADER_BYTES, Segment, flush_mark, segment_header, segment_name
@@ -44,13 +44,22 @@ class Segments:
     """The log's files, oldest first; the last one is appended to."""
 
     def __init__(
-        self, folder: Path, files: Files, found: list[Segment], cluster_id: int, segment_bytes: int, *, sync: bool
+        self,
+        folder: Path,
+        files: Files,
+        found: list[Segment],
+        cluster_id: int,
+        segment_bytes: int,
+        *,
+        sync: bool,
+        archive: Path | None = None,
     ) -> None:
         self._folder = folder
         self._files = files
         self._cluster_id = cluster_id
         self._sync = sync
         self._segment_bytes = segment_bytes
+        self._archive = archive
         self._lock = Lock()
         self._segments = found
         self._fd = files.open_file(found[-1].path) if found else -1
@@ -80,6 +89,35 @@ class Segments:
                 self._drop_last()
             if self._segments and from_index <= self._segments[-1].last_index:
                 self._shorten(self._segments[-1], from_index)
+
+    @property
+    def size_bytes(self) -> int:
+        """How much of the files is in use: without the zeros written ahead."""
+        with self._lock:
+            return sum(segment.end for segment in self._segments)
+
+    def start_if_compacted(self, index: int) -> int:
+        """Where the log may begin when nobody needs the records up to `index`; 0 while there is no segment.
+
+        That is at the beginning of the newest segment that holds none above `index`, not behind it: whoever is a little
+        behind is served from it. The segment that is appended to is none of those.
+        """
+        with self._lock:
+            if not self._segments:
+                return 0
+            unneeded = [each.first_index for each in self._segments[:-1] if each.last_index <= index]
+            return unneeded[-1] if unneeded else self._segments[0].first_index
+
+    def drop_before(self, first_index: int) -> None:
+        """Remove the segments that lie before the one that starts at `first_index`, or move them to the archive.
+
+        Oldest first, each durably before the next, so that what a crash leaves has no gap. Raises DiskFailed.
+        """
+        with disk_errors(self._files, self._folder / segment_name(first_index), "removing the segments before it"):
+            if self._archive is not None:
+                make_folder(self._files, self._archive)
+            while self._segments[0].first_index < first_index:
+                self._drop_first()
 
     def read(self, index: int, last_index: int, max_bytes: int) -> list[Record]:
         """Records from `index` to at most `last_index`, verified, of one segment and about `max_bytes`, at least one.
@@ -163,6 +201,18 @@ class Segments:
             self._files.sync_folder(self._folder)
         self._fd = self._files.open_file(self._segments[-1].path)
         self._written_to = self._files.size_bytes(self._fd)
+
+    def _drop_first(self) -> None:
+        with self._lock:
+            dropped = self._segments.pop(0)
+        if self._archive is None:
+            self._files.unlink(dropped.path)
+        else:
+            self._files.rename(dropped.path, self._archive / dropped.path.name)
+            if self._sync:
+                self._files.sync_folder(self._archive)
+        if self._sync:
+            self._files.sync_folder(self._folder)
 
     def _shorten(self, segment: Segment, from_index: int) -> None:
         position = from_index - segment.first_index

@@ -126,6 +126,25 @@ def test_all_members_restarted_give_the_same_entries(trio: Group) -> None:
     assert set(trio.frames()) == {*payloads, framed(100)}
 
 
+def test_a_member_with_a_peers_log_of_later_terms_takes_part_again(trio: Group, tmp_path: Path) -> None:
+    """What the error about a damaged log advises: its own term is behind that log."""
+    trio.order([framed(0)])
+    trio.close()
+    kept = (tmp_path / "1" / "hard-state").read_bytes()
+    for number in (1, 2):
+        trio.open()
+        trio.order([framed(number)])
+        trio.close()
+    for path in (tmp_path / "1").iterdir():
+        path.unlink()
+    (tmp_path / "1" / "hard-state").write_bytes(kept)
+    for path in (tmp_path / "2").glob("log-*.seg"):
+        (tmp_path / "1" / path.name).write_bytes(path.read_bytes())
+    trio.open()
+    trio.order([framed(3)])
+    assert list(trio.frames()) == [framed(number) for number in range(4)]
+
+
 def test_one_member_restarted_gives_the_same_entries(single: Group) -> None:
     single.order([framed(number, b"one" * number) for number in range(20)])
     single.close()

@@ -12,7 +12,20 @@ from psmr.cli import main
 from psmr.cli.exits import MEANINGS, ExitCode
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["demo", "up", "serve", "status", "members", "cdep show", "proxies write", "check", "sim", "chaos", "bench", "fuzz"]
+COMMANDS = [
+    "demo",
+    "up",
+    "serve",
+    "status",
+    "members",
+    "cdep show",
+    "proxies write",
+    "check",
+    "sim",
+    "chaos",
+    "bench",
+    "fuzz",
+]
 
 LIGHT = """
 import sys

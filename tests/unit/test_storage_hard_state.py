@@ -64,6 +64,23 @@ def test_every_flipped_bit_and_every_cut_is_damage(tmp_path: Path) -> None:
     assert state.load() == (7, 2)
 
 
+def test_a_term_behind_its_log_is_raised_to_it_durably_and_without_a_vote(tmp_path: Path) -> None:
+    files = RecordingFiles()
+    HardState(tmp_path).save(3, 1)
+    state = HardState(tmp_path, files=files)
+    assert [state.load(last_term) for last_term in (0, 2, 3)] == [(3, 1)] * 3
+    assert files.calls == []
+    assert state.load(5) == (5, None)
+    assert files.calls == ["fsync", "rename", "sync_folder"]
+    assert HardState(tmp_path).load(4) == (5, None)
+
+
+def test_a_missing_vote_is_not_made_up_from_the_log(tmp_path: Path) -> None:
+    """Without the file nothing says in which terms this replica voted: a log beside it is refused later on."""
+    assert HardState(tmp_path).load(5) == (0, None)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_save_that_a_crash_cut_short_leaves_the_old_vote(tmp_path: Path) -> None:
     state = HardState(tmp_path)
     state.save(7, 2)

@@ -215,10 +215,10 @@ def test_zeros_are_written_ahead_only_when_syncing(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_the_records_asked_for_is_damaged(tmp_path: Path) -> None:
-    with LogStore(tmp_path, False, first_index=5) as store:
+    with LogStore(tmp_path, False, base=(4, 1)) as store:
         append_synced(store, make_many(5, 9))
-    with LogStore(tmp_path, False, first_index=7) as store:
-        assert (store.first_index, store.last_index) == (5, 9)
+    with LogStore(tmp_path, False, base=(6, 1)) as store:
+        assert (store.base, store.first_index, store.last_index) == ((5, 1), 6, 9)
     with pytest.raises(LogDamaged, match="starting at index 1, found one that starts at index 5"):
         LogStore(tmp_path, False)
 

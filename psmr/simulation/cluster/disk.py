@@ -112,8 +112,13 @@ class SimulatedStore:
         self._begin_sync()
         return first_index
 
-    def load(self) -> tuple[int, int | None]:
-        """Term and vote as saved."""
+    @property
+    def last_term(self) -> int:
+        """The term of the last record, or of the snapshot."""
+        return self.records[-1].term if self.records else self.base[1]
+
+    def load(self, last_term: int = 0) -> tuple[int, int | None]:
+        """Term and vote as saved; the log is never ahead of them here."""
         return self.hard_state
 
     def save(self, term: int, voted_for: int | None) -> None:

@@ -22,7 +22,9 @@ class StateMachineSafety:
         done, now = self._progress[replica.me], replica.delivered
         for index in range(done + 1, now + 1):
             record = replica.store.record(index)
-            assert record is not None, f"entry {index} was delivered by replica {replica.me}, whose log has it no longer"
+            assert record is not None, (
+                f"entry {index} was delivered by replica {replica.me}, whose log has it no longer"
+            )
             raw = bytes(record.raw)
             if index > len(self.delivered):
                 self.delivered.append(raw)
