@@ -236,7 +236,7 @@ MEMBERSHIP_FAULTS = (
         "        if voter in self._membership.voters:\n            self._votes",
         "        if True:\n            self._votes",
         core=True,
-        seeds=150,
+        seeds=300,
     ),
     Fault(
         "membership not rolled back with its entry",
