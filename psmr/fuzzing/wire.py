@@ -51,6 +51,7 @@ PEERS = (1, 2)
 _ME = 3
 _TERMS = ((1, 1), (4, 2), (6, 4))
 _LAST_INDEX = 8
+_BASE_INDEX = 2
 _MSGPACK = (
     b"\xc0",
     b"\xc1",
@@ -152,6 +153,7 @@ def seal_record(data: bytearray, at: int, stop: int) -> int:
 def _node(role: Role) -> Raft:
     """A member that follows replica 1, stands for election, or leads."""
     terms = LogTerms(_TERMS, _LAST_INDEX)
+    terms.compact(_BASE_INDEX)
     raft = Raft(_ME, ((0, Membership((*PEERS, _ME))),), 1, HardState(4, None), terms, Settings())
     raft.handle(Tick(0))
     if role is Role.FOLLOWER:

@@ -62,7 +62,8 @@ class Conditions:
     """One run's settings, network, disks, clients and faults. Small limits make rare interleavings frequent.
 
     `hunt`: if not None, how soon after its election every leader is cut off: the way to the paper's figure 8.
-    `calm`: what network and disks take in the peace at the end.
+    `calm`: what network and disks take in the peace at the end. `snapshot`, `change`: the time between two snapshots of a
+    replica, between two changes of the members; None: there are none. `spares`: replicas that may join.
     """
 
     settings: Settings
@@ -78,10 +79,14 @@ class Conditions:
     calm: Delay
     chaos_us: int
     recovery_us: int
+    snapshot: Delay | None
+    change: Delay | None
+    spares: int
 
     @classmethod
-    def drawn(cls, random: Random) -> Conditions:
-        """The conditions that a seed's generator draws first."""
+    def drawn(cls, random: Random, snapshots_random: Random, changes_random: Random) -> Conditions:
+        """The conditions that a seed's generators draw first."""
+        change = changes_random.choice((None, Delay(2_000, 30_000, 60_000), Delay(10_000, 80_000, 200_000)))
         per_message = random.choice((1, 1, 2, 8))
         settings = Settings(
             election_timeout_us=random.choice((40_000, 60_000)),
@@ -104,4 +109,7 @@ class Conditions:
             calm=Delay(100, 1_000, 5_000),
             chaos_us=1_300_000,
             recovery_us=3_000_000,
+            snapshot=snapshots_random.choice((None, Delay(5_000, 60_000, 200_000), Delay(20_000, 300_000, 400_000))),
+            change=change,
+            spares=0 if change is None else 2,
         )

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from psmr.core.raft import ConfirmRead, Message, Propose, Raft
+from psmr.core.raft import ConfirmRead, Membership, Message, Propose, Raft
 from psmr.simulation.adversary import Adversary
+from psmr.simulation.changes import Changes
 from psmr.simulation.conditions import Conditions
 from psmr.simulation.invariants import InvariantViolated, Watch
 from psmr.simulation.network import SimulatedNetwork
@@ -32,6 +33,8 @@ class SimulationResult:
     elections: int
     reads: int
     crashes: int
+    snapshots: int
+    memberships: int
     digest: str
 
 
@@ -46,8 +49,11 @@ class Simulation:
         write: Callable[[str], object] | None = None,
     ) -> None:
         self._seed = seed
+        self._founders = replicas
         self._random = Random(f"{seed}/{replicas}")
-        self._conditions = Conditions.drawn(self._random)
+        snapshots_random = Random(f"{seed}/{replicas}/snapshots")
+        self._changes_random = Random(f"{seed}/{replicas}/changes")
+        self._conditions = Conditions.drawn(self._random, snapshots_random, self._changes_random)
         self._scheduler = Scheduler()
         self._trace = Trace(write)
         self._network = SimulatedNetwork(self._scheduler, self._random, self._conditions, self._deliver)
@@ -69,13 +75,20 @@ class Simulation:
             self._trace,
             node_class,
             seed,
+            snapshots_random,
         )
         members = tuple(range(replicas))
-        self._replicas += [SimulatedReplica(me, members, around) for me in members]
+        self._replicas += [SimulatedReplica(me, Membership(members), around) for me in members]
+        for spare in range(replicas, replicas + self._conditions.spares):
+            self._replicas.append(SimulatedReplica(spare, Membership(()), around))
+        self._changes: Changes | None = None
+        if self._conditions.change is not None:
+            delay = self._conditions.change
+            self._changes = Changes(self._scheduler, self._changes_random, delay, self._replicas)
 
     def run(self) -> SimulationResult:
         """Run to the end; raises `InvariantViolated`, or what a node raised, with the command that replays it."""
-        with Replay(self._seed, len(self._replicas)):
+        with Replay(self._seed, self._founders):
             scheduler, conditions = self._scheduler, self._conditions
             adversary = Adversary(scheduler, self._random, conditions, self._network, self._replicas, self._trace)
             scheduler.after(conditions.propose.draw_us(self._random), self._propose)
@@ -83,6 +96,8 @@ class Simulation:
             scheduler.run_until(conditions.chaos_us)
             adversary.stop()
             self._is_peaceful = True
+            if self._changes is not None:
+                self._changes.calm_down()
             self._first_marker = self._proposed
             self._reads_in_chaos = self._watch.reads
             if not scheduler.run_until(conditions.chaos_us + conditions.recovery_us, self._has_converged):
@@ -90,14 +105,16 @@ class Simulation:
             self._watch.check_all()
         return SimulationResult(
             seed=self._seed,
-            replicas=len(self._replicas),
+            replicas=self._founders,
             steps=scheduler.steps,
             virtual_us=scheduler.now_us,
             proposed=self._proposed,
-            committed=self._replicas[0].applied,
+            committed=max(replica.applied for replica in self._replicas),
             elections=self._watch.elections,
             reads=self._watch.reads,
             crashes=adversary.crashes,
+            snapshots=self._watch.snapshots,
+            memberships=self._watch.memberships,
             digest=self._trace.digest,
         )
 
@@ -127,12 +144,16 @@ class Simulation:
         self._reads_asked += 1
 
     def _has_converged(self) -> bool:
-        """Whether all delivered the same log, which ends in something proposed in peace, and a read was confirmed then."""
-        if self._watch.reads == self._reads_in_chaos:
+        """Whether all members delivered the same log, which ends in something proposed in peace, and a read was confirmed
+        then."""
+        leaders = [replica for replica in self._replicas if replica.leads]
+        if self._watch.reads == self._reads_in_chaos or not leaders:
             return False
-        first = self._replicas[0]
+        first = leaders[0]
+        if self._changes is not None and not self._changes.are_done(first.membership):
+            return False
         applied = first.applied
-        for replica in self._replicas:
+        for replica in (self._replicas[member] for member in first.membership.members):
             if replica.applied != applied or len(replica.disk.entries) != applied:
                 return False
         last = first.disk.entries[applied - 1][1] if applied else None
@@ -142,7 +163,7 @@ class Simulation:
         states = [f"replica {replica.me}: {replica.node and replica.node.describe()}" for replica in self._replicas]
         raise InvariantViolated(
             "liveness",
-            "expected all replicas to commit a new entry, and a read to be confirmed, within "
+            "expected all members to commit a new entry, and a read to be confirmed, within "
             f"{self._conditions.recovery_us} µs of peace, found:\n  " + "\n  ".join(states),
         )
 

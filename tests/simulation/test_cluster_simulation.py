@@ -22,6 +22,16 @@ QUICK = [
     "unknown told as refused",
     "read does not wait for its index",
     "torn write accepted",
+    "entries below the base not skipped",
+    "leader sends what its log has forgotten",
+    "snapshot not offered",
+    "membership changed before the change before is committed",
+    "membership changed by a leader that has committed nothing",
+    "two voters changed at once",
+    "learner counts for the majority",
+    "removed leader counts itself",
+    "membership not rolled back with its entry",
+    "removed replica never stands",
 ]
 
 

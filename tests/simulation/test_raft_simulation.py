@@ -42,6 +42,8 @@ def test_three_replicas_keep_every_invariant(start: int) -> None:
     assert all(result.committed > 0 and result.elections > 0 for result in results)
     assert all(result.reads > 0 for result in results)
     assert sum(result.crashes for result in results) > SEEDS_AT_A_TIME, "the adversary slept"
+    assert sum(result.snapshots for result in results) > 0, "nobody fell behind a compacted log"
+    assert sum(result.memberships for result in results) > SEEDS_AT_A_TIME, "nobody joined or left"
 
 
 @pytest.mark.parametrize("start", range(1000, 1060, SEEDS_AT_A_TIME))

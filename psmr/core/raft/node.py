@@ -409,3 +409,4 @@ class Raft(Member):
             raise Violation(f"expected only committed entries to be compacted, found {index}; {self.describe()}")
         self._log.compact(index)
         self._durable_index = max(self._durable_index, index)
+        self._following.verified_index = max(self._following.verified_index, index)

@@ -8,6 +8,7 @@ _NODE = "psmr.core.raft.node"
 _MEMBER = "psmr.core.raft.member"
 _FOLLOWING = "psmr.core.raft.following"
 _LEADERSHIP = "psmr.core.raft.leadership"
+_MEMBERSHIP = "psmr.core.raft.membership"
 _READS = "psmr.core.raft.reads"
 _SESSIONS = "psmr.core.sessions"
 _SUBMISSION = "psmr.core.submission"
@@ -161,6 +162,100 @@ CONSENSUS_FAULTS = (
     ),
 )
 
+COMPACTION_FAULTS = (
+    Fault(
+        "entries below the base not skipped",
+        _FOLLOWING,
+        "entry_terms=message.entry_terms[gone:]",
+        "entry_terms=message.entry_terms",
+        core=True,
+        seeds=150,
+    ),
+    Fault(
+        "leader sends what its log has forgotten",
+        _LEADERSHIP,
+        "        if first <= self._log.base_index:\n            return None\n",
+        "",
+        core=True,
+        seeds=60,
+    ),
+    Fault(
+        "snapshot not offered",
+        _NODE,
+        "            if leadership.offers_snapshot(sender, self._now_us):\n",
+        "            if False:\n",
+        core=True,
+        seeds=60,
+    ),
+)
+
+MEMBERSHIP_FAULTS = (
+    Fault(
+        "membership changed before the change before is committed",
+        _NODE,
+        "        if self.membership_index > self._commit:\n",
+        "        if False:\n",
+        core=True,
+        seeds=60,
+    ),
+    Fault(
+        "membership changed by a leader that has committed nothing",
+        _NODE,
+        "        if not self._knows_commit():\n            return ",
+        "        if False:\n            return ",
+        core=True,
+        seeds=60,
+    ),
+    Fault(
+        "two voters changed at once",
+        _MEMBERSHIP,
+        "    if len(differing) > 1:\n",
+        "    if len(differing) > 2:\n",
+        core=True,
+        seeds=60,
+    ),
+    Fault(
+        "learner counts for the majority",
+        _LEADERSHIP,
+        "voting = tuple(voter for voter in membership.voters if voter != self._me)",
+        "voting = tuple(others)",
+        core=True,
+        seeds=60,
+    ),
+    Fault(
+        "removed leader counts itself",
+        _LEADERSHIP,
+        "self._counts_me = self._me in membership.voters",
+        "self._counts_me = True",
+        core=True,
+        seeds=60,
+    ),
+    Fault(
+        "vote of a stranger counted",
+        _NODE,
+        "        if voter in self._membership.voters:\n            self._votes",
+        "        if True:\n            self._votes",
+        core=True,
+        seeds=300,
+    ),
+    Fault(
+        "membership not rolled back with its entry",
+        _MEMBER,
+        "            self._memberships.truncate(first_index)\n",
+        "",
+        core=True,
+        seeds=150,
+    ),
+    Fault(
+        "removed replica never stands",
+        _MEMBERSHIP,
+        "return any(me in membership.voters for _, membership in self._history)",
+        "return me in self._history[-1][1].voters",
+        core=True,
+        seeds=300,
+    ),
+)
+
 PATH_FAULTS = (
     Fault(
         "forgotten duplicate check",
@@ -253,4 +348,4 @@ PATH_FAULTS = (
     ),
 )
 
-FAULTS = (*CONSENSUS_FAULTS, *PATH_FAULTS)
+FAULTS = (*CONSENSUS_FAULTS, *COMPACTION_FAULTS, *MEMBERSHIP_FAULTS, *PATH_FAULTS)

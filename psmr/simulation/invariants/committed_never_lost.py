@@ -1,11 +1,11 @@
-"""Committed is never lost: once any replica says so, an entry is on a majority's disks, and stays there."""
+"""Committed is never lost: once any replica says so, an entry is on a majority's disks, and no majority can lack it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from psmr.core.raft import Commit, Effect, Truncate
-from psmr.simulation.disk import Entry
+from psmr.core.raft import Commit, Effect, Membership, Truncate
+from psmr.simulation.disk import Entry, SimulatedDisk
 from psmr.simulation.invariants.invariant import Invariant, Observed
 
 
@@ -24,7 +24,8 @@ class CommittedNeverLost(Invariant):
         if isinstance(effect, Commit):
             known = len(self._committed)
             self._committed += replica.disk.entries[known : effect.index]
-            self._check_disks(known + 1)
+            if replica.node is not None:
+                self._check_disks(known + 1, replica.node.membership)
         elif isinstance(effect, Truncate):
             start = effect.from_index - 1
             for index, entry in enumerate(replica.disk.entries[start : len(self._committed)], effect.from_index):
@@ -32,20 +33,31 @@ class CommittedNeverLost(Invariant):
                     self.fail(f"replica {replica.me} drops entry {index} {entry}, which is committed")
 
     def check_all(self) -> None:
-        """Every committed entry is still on enough disks."""
-        self._check_disks(1)
+        """Every committed entry is still where every election by the last committed membership, or by one after it, sees it."""
+        count = len(self._committed)
+        latest = [index for index, (_, payload) in enumerate(self._committed, 1) if isinstance(payload, Membership)]
+        after = latest[-1] if latest else 0
+        known = {
+            change for one in self.replicas for change in one.disk.changes if change[0] >= after and change[1].voters
+        }
+        for index in range(1, count + 1):
+            entry = self._committed[index - 1]
+            holders = {one.me for one in self.replicas if _holds(one.disk, index, entry)}
+            if not any(len(set(one.voters) - holders) < one.majority for _, one in known):
+                self.fail(f"found committed entry {index} {entry} on the disks of {sorted(holders)} only, of {known}")
 
-    def _check_disks(self, from_index: int) -> None:
-        majority = len(self.replicas) // 2 + 1
+    def _check_disks(self, from_index: int, membership: Membership) -> None:
+        voters = [self.replicas[voter] for voter in membership.voters]
         for index in range(from_index, len(self._committed) + 1):
             entry = self._committed[index - 1]
-            holders = [one.me for one in self.replicas if _holds(one.disk.durable, index, entry)]
-            if len(holders) < majority:
+            holders = [one.me for one in voters if _holds(one.disk, index, entry)]
+            if len(holders) < membership.majority:
                 self.fail(
-                    f"expected committed entry {index} {entry} on the disks of {majority} of {len(self.replicas)} "
-                    f"replicas, found it on those of {holders}"
+                    f"expected committed entry {index} {entry} on the disks of {membership.majority} of voters "
+                    f"{membership.voters}, found it on those of {holders}"
                 )
 
 
-def _holds(durable: list[Entry], index: int, entry: Entry) -> bool:
-    return index <= len(durable) and durable[index - 1] == entry
+def _holds(disk: SimulatedDisk, index: int, entry: Entry) -> bool:
+    kept = disk.snapshot if index <= len(disk.snapshot) else disk.durable
+    return index <= len(kept) and kept[index - 1] == entry

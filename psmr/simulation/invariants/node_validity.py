@@ -31,8 +31,12 @@ class NodeValidity(Invariant):
             fact = "written the log it believes to have"
         elif saved.term != node.term or saved.voted_for != node.voted_for:
             fact = "saved its term and vote"
-        elif disk.entries[:durable] != disk.durable[:durable]:
+        elif disk.entries[node.base_index : durable] != disk.durable[node.base_index : durable]:
             fact = "on disk what it takes for durable"
+        elif (node.membership_index, node.membership) != disk.changes[-1]:
+            fact = f"in force what its log says last, {disk.changes[-1]}"
+        elif node.base_index != disk.base_index:
+            fact = f"forgotten what its log has, up to {disk.base_index}"
         if fact:
             self.fail(
                 f"expected replica {replica.me} to have {fact}, found {node.describe()}; on disk {saved}, "

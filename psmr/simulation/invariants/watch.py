@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from psmr.core.raft import Effect
+from psmr.core.raft import Effect, MembershipChanged
 from psmr.simulation.invariants.committed_never_lost import CommittedNeverLost
 from psmr.simulation.invariants.confirmed_reads import ConfirmedReads
 from psmr.simulation.invariants.election_safety import ElectionSafety
+from psmr.simulation.invariants.intersecting_majorities import IntersectingMajorities
 from psmr.simulation.invariants.invariant import Invariant, Observed
 from psmr.simulation.invariants.leader_append_only import LeaderAppendOnly
 from psmr.simulation.invariants.leader_completeness import LeaderCompleteness
@@ -30,9 +31,12 @@ class Watch:
             LeaderCompleteness(replicas),
             StateMachineSafety(replicas),
             CommittedNeverLost(replicas),
+            IntersectingMajorities(replicas),
             self._reads,
             self._validity,
         )
+        self.snapshots = 0
+        self.memberships = 0
         self._checks: dict[type[Effect], list[Callable[[Observed, Effect], None]]] = {}
         for invariant in self._invariants:
             for kind in invariant.watches:
@@ -48,12 +52,18 @@ class Watch:
         """How many reads were confirmed so far."""
         return self._reads.count
 
+    def installed(self) -> None:
+        """A replica installs a snapshot: `snapshots` counts them."""
+        self.snapshots += 1
+
     def read_asked(self, token: int) -> None:
         """A read index is about to be asked for."""
         self._reads.asked(token)
 
     def check(self, replica: Observed, effect: Effect) -> None:
-        """Check what an effect, about to be performed, can break."""
+        """Check what an effect, about to be performed, can break; `memberships` counts those that came into force."""
+        if isinstance(effect, MembershipChanged):
+            self.memberships += 1
         for check in self._checks.get(type(effect), ()):
             check(replica, effect)
 
