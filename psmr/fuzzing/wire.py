@@ -91,7 +91,7 @@ def _raft_messages() -> list[tuple[Content | None, list[bytes]]]:
         (ConfirmAsked(77), []),
         (ConfirmAnswered(77, 12), []),
         (None, [encode_open(5, 6), encode_open(5, 7)]),
-        (SnapshotOffered(90, 5_000), []),
+        (SnapshotOffered(5, 90, 5_000), []),
         (SnapshotAsked(90, 64, 256), []),
         (SnapshotPart(90, 64), [bytes(256)]),
     ]

@@ -57,19 +57,19 @@ class CatchUp:
         fetching = self._fetching
         return None if fetching is None else (fetching.index, fetching.held_bytes, fetching.size_bytes)
 
-    def offer(self, peer: int) -> None:
-        """Tell a replica that lacks entries which this one no longer has of the newest snapshot."""
+    def offer(self, peer: int, term: int) -> None:
+        """Tell a replica that lacks entries which this one, in `term`, no longer has of the newest snapshot."""
         newest = self._snapshots.newest()
         if newest is not None:
-            self._links.send(peer, SnapshotOffered(*newest))
+            self._links.send(peer, SnapshotOffered(term, *newest))
 
-    def answer(self, sender: int, asked: SnapshotAsked) -> None:
+    def answer(self, sender: int, asked: SnapshotAsked, term: int) -> None:
         """Send a part; of a snapshot that was replaced meanwhile, offer the one that replaced it."""
         if not (0 <= asked.offset < NUMBER_MAX and 0 < asked.count <= PART_BYTES):
             return
         data = self._snapshots.read(asked.index, asked.offset, asked.count)
         if data is None:
-            self.offer(sender)
+            self.offer(sender, term)
         else:
             self._links.send(sender, SnapshotPart(asked.index, asked.offset), [data])
 

@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from msgspec import Struct, structs
 
+from psmr.core.changes import Action, changed
 from psmr.core.fetching import PART_BYTES
 from psmr.core.raft import (
     Append,
@@ -28,7 +29,7 @@ from psmr.core.raft import (
     ConfirmRead,
     Effect,
     HardState,
-    LogTerms,
+    Heard,
     MembershipChanged,
     MembershipRefused,
     Message,
@@ -49,9 +50,8 @@ from psmr.core.raft import (
     Truncate,
     Unreachable,
 )
-from psmr.core.changes import Action, changed
 from psmr.core.roster import Roster, Seat, decode_roster, encode_roster, is_control
-from psmr.errors import InvalidCall, LogDamaged, Refused
+from psmr.errors import InvalidCall, Refused
 from psmr.log.catch_up import CatchUp, Snapshots
 from psmr.log.in_flight import InFlight
 from psmr.log.opening import entries_of, rosters_of, terms_of
@@ -59,7 +59,7 @@ from psmr.log.port import Base, Entry, LogStatus, MemberStatus
 from psmr.log.questions import Questions
 from psmr.log.rosters import membership_of
 from psmr.storage import HardState as HardStateFile
-from psmr.storage import LogStore, Record, decode, decode_unchecked, encode
+from psmr.storage import LogStore, Record, decode_unchecked, encode
 from psmr.storage.record import MAX_PAYLOAD_BYTES
 from psmr.transport.peers import (
     ConfirmAnswered,
@@ -262,9 +262,10 @@ class RaftLog:
         if catch_up is None:
             return
         if isinstance(message, SnapshotOffered):
+            self._perform(self._raft.handle(Heard(message.term)))
             catch_up.take_offer(sender, message, self._committed, self._now_us)
         elif isinstance(message, SnapshotAsked):
-            catch_up.answer(sender, message)
+            catch_up.answer(sender, message, self._raft.term)
         else:
             catch_up.take_part(message, payloads, self._now_us)
 
@@ -326,7 +327,7 @@ class RaftLog:
                 self.role_changes.append(effect)
             elif isinstance(effect, SendSnapshot):
                 if self._catch_up is not None:
-                    self._catch_up.offer(effect.to)
+                    self._catch_up.offer(effect.to, self._raft.term)
             elif isinstance(effect, MembershipChanged):
                 self._meet()
             elif isinstance(effect, MembershipRefused):
@@ -431,7 +432,8 @@ class RaftLog:
         """Role, term, leader, last index, commit index, and how many messages made no sense."""
         raft = self._raft
         members = tuple(
-            MemberStatus(seat.id, seat.clients, seat.votes, self._match_index(seat.id)) for seat in self._rosters.newest.seats
+            MemberStatus(seat.id, seat.clients, seat.votes, self._match_index(seat.id))
+            for seat in self._rosters.newest.seats
         )
         return LogStatus(
             role=raft.role.value,

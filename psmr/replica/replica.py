@@ -20,8 +20,8 @@ from typing import Any
 import zmq
 
 from psmr.core.batch import KIND_OPEN, KIND_READ, Batch, MalformedBatch, parse_whole
-from psmr.core.reply import SEQUENCE_UNUSED, BatchStatus, encode_reply
 from psmr.core.changes import Action
+from psmr.core.reply import SEQUENCE_UNUSED, BatchStatus, encode_reply
 from psmr.core.roster import Seat
 from psmr.errors import Refused
 from psmr.log.port import LogStatus, OrderedLog

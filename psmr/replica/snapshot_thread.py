@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
@@ -111,10 +112,8 @@ class SnapshotThread:
         thread = self._thread
         if thread is None or thread.is_alive():
             return None
-        try:
+        with suppress(BlockingIOError):
             os.eventfd_read(self._event_fd)
-        except BlockingIOError:
-            pass
         self._thread = None
         if self._written is None:
             return Taken(self._index, failure=self._failure or "the snapshot's thread ended with an error, on stderr")

@@ -36,8 +36,12 @@ class ConfirmAnswered(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
 
 
 class SnapshotOffered(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=34):
-    """From the leader, to one that lacks what its log no longer has: there is a snapshot at log position `index`."""
+    """To one that lacks what this replica's log no longer has: there is a snapshot at log position `index`.
 
+    `term` is the sender's: whoever installs the snapshot must be in no earlier one before it does.
+    """
+
+    term: int
     index: int
     size_bytes: int
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import zmq
 
 from psmr.core.raft import Settings
+from psmr.core.roster import Roster, Seat
 from psmr.errors import Refused
 from psmr.log import Entry, MemoryLog, OrderedLog, RaftLog
 from psmr.replica.clocks import monotonic_us
@@ -216,7 +217,8 @@ def raft_group(members: int, folder: Path, wall_clock_us: Callable[[], int] | No
         links = PeerLinks(member, CLUSTER_ID, addresses)
         store = LogStore(folder / str(member), True, 1 << 20, cluster_id=CLUSTER_ID)
         state = HardState(folder / str(member))
-        return RaftLog(member, ids, links, store, state, seed=member, wall_clock_us=clock_us, settings=SETTINGS)
+        founders = Roster(tuple(Seat(each, addresses[each], f"{addresses[each]}-clients") for each in ids))
+        return RaftLog(member, founders, links, store, state, seed=member, wall_clock_us=clock_us, settings=SETTINGS)
 
     return Group(ids, open_member, addresses)
 

@@ -35,7 +35,8 @@ def test_every_byte_arrives_once_and_in_order(seed: int) -> None:
                 received += part
                 under_way += fetching.take(len(part), now_us)
     assert received == content
-    assert fetching.due_us == NEVER_US and fetching.pass_time(now_us + GIVE_UP_US) == []
+    assert fetching.due_us == NEVER_US
+    assert fetching.pass_time(now_us + GIVE_UP_US) == []
 
 
 def test_only_the_next_part_of_this_snapshot_is_wanted() -> None:
@@ -49,7 +50,7 @@ def test_what_is_missing_is_asked_for_again_after_a_while() -> None:
     fetching = Fetching(LEADER, 5, 100, 0, part_bytes=10)
     asked = fetching.ask()
     assert [ask.offset for ask in asked] == list(range(0, 10 * PARTS_AHEAD, 10))
-    assert fetching.ask() == [] and fetching.pass_time(PATIENCE_US - 1) == []
+    assert fetching.ask() == fetching.pass_time(PATIENCE_US - 1) == []
     fetching.take(10, 1_000)
     assert fetching.due_us == 1_000 + PATIENCE_US
     assert [ask.offset for ask in fetching.pass_time(1_000 + PATIENCE_US)] == list(range(10, 10 + 10 * PARTS_AHEAD, 10))

@@ -38,6 +38,16 @@ class ProposeMembership(Struct, frozen=True, gc=False):
     payload: object
 
 
+class Heard(Struct, frozen=True, gc=False):
+    """Somebody is in `term`: this node is in no earlier one from now on.
+
+    To be handed over before a snapshot of its is installed. What the snapshot holds was committed in that term at the latest;
+    a leader of an earlier one must not take it for its own entries.
+    """
+
+    term: int
+
+
 class ConfirmRead(Struct, frozen=True, gc=False):
     """Up to which index must a replica have delivered to read what is committed now?
 
@@ -86,4 +96,4 @@ class Unreachable(Struct, frozen=True, gc=False):
     peer: int
 
 
-Event = Tick | Propose | ProposeMembership | ConfirmRead | Receive | Synced | Compacted | Unreachable
+Event = Tick | Propose | ProposeMembership | ConfirmRead | Receive | Heard | Synced | Compacted | Unreachable

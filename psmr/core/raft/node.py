@@ -18,12 +18,23 @@ from psmr.core.raft.effects import (
     SendEntries,
     SendSnapshot,
 )
-from psmr.core.raft.events import Compacted, ConfirmRead, Event, Propose, ProposeMembership, Receive, Synced, Tick
+from psmr.core.raft.events import (
+    Compacted,
+    ConfirmRead,
+    Event,
+    Heard,
+    Propose,
+    ProposeMembership,
+    Receive,
+    Synced,
+    Tick,
+)
 from psmr.core.raft.following import Following, behind_base, entries_held, rejection
 from psmr.core.raft.leadership import Leadership
 from psmr.core.raft.member import Member
 from psmr.core.raft.membership import Membership, change_fault
 from psmr.core.raft.messages import (
+    NUMBER_MAX,
     AppendAccepted,
     AppendEntries,
     AppendRejected,
@@ -64,6 +75,8 @@ class Raft(Member):
             self._on_compacted(event.index)
         elif isinstance(event, ProposeMembership):
             self._on_propose_membership(event.membership, event.payload)
+        elif isinstance(event, Heard):
+            self._on_heard(event.term)
         elif self._leadership is not None and event.peer in self._peers:
             self._leadership.unreachable(event.peer)
         self._report_changes(effects)
@@ -192,6 +205,10 @@ class Raft(Member):
             self._on_vote_request(sender, message)
         else:
             self._on_vote_reply(sender, message)
+
+    def _on_heard(self, term: int) -> None:
+        if self._term < term < NUMBER_MAX:
+            self._follow(term, None)
 
     # Following a leader
 
