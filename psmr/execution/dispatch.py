@@ -28,13 +28,14 @@ from psmr.execution.layout import (
     FRAME_STRIDE,
     FRAME_WORKER,
 )
+from psmr.execution.noting import begin_noted
 from psmr.execution.schedule import begin, finish
 from psmr.execution.schedule import seek_at_once as seek
 from psmr.state import words
 from psmr.state.byte_values import address_of, byte_value_at, length_of
 from psmr.state.compiled_containers import require
 from psmr.state.compiled_machine import constructor
-from psmr.state.frame import begin_command
+from psmr.state.frame import NOTING, begin_command, end_command
 from psmr.state.touching import is_large, touch_entry, touch_slot
 from psmr.state.words import (
     clear_bytes,
@@ -179,6 +180,8 @@ def open_reply(frame: int, row: int, stride: int) -> int:
     """Begin the command of `row`: the address of its reply record, cleared."""
     begin_command(frame)
     store_i64(frame + FRAME_ROW, row)
+    if load_i64(frame + NOTING) & 1:
+        begin_noted(frame, row)
     count = load_i64(frame + FRAME_REPLY_COUNT)
     rows = load_i64(frame + FRAME_REPLY_ROWS)
     if rows != 0:
@@ -196,8 +199,15 @@ def open_reply_slowly(frame: int, row: int) -> int:
 
 @inlined
 def close_reply(frame: int) -> None:
-    """Keep the reply record."""
+    """End a command that has succeeded: keep its reply record."""
+    end_command(frame)
     store_i64(frame + FRAME_REPLY_COUNT, load_i64(frame + FRAME_REPLY_COUNT) + 1)
+
+
+@compiled
+def end_command_slowly(frame: int) -> None:
+    """`end_command`, for interpreted code."""
+    end_command(frame)
 
 
 @inlined

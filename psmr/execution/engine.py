@@ -26,13 +26,17 @@ from proxies.layout import layout_of
 from psmr.core.batch import MalformedBatch
 from psmr.core.reply import REPLY_HEADER, BatchStatus
 from psmr.core.width import Choices, Width
+from psmr.execution import capture as captures
 from psmr.execution import layout as at
 from psmr.execution import replies
+from psmr.execution.capture import Capture, Captures
+from psmr.execution.dispatch import end_command_slowly
 from psmr.execution.generated import compiling, server_module
 from psmr.execution.interpreted import InterpretedMachine
-from psmr.execution.memory import Memory
+from psmr.execution.memory import NOTES_BYTES, Memory
 from psmr.execution.progress import EXECUTOR, completed, slowest
 from psmr.execution.refusals import refusing_what_does_not_compile
+from psmr.execution.restoring import restore
 from psmr.execution.ring import Ring
 from psmr.execution.row_index import index_bytes, index_rows
 from psmr.execution.waiting import rouse, rouse_for_room
@@ -79,6 +83,7 @@ class Engine:
     """k workers over one state. `start` forks them; nothing may have started a thread or opened a socket before.
 
     `choose(synchronous, count)` says how many workers a batch is worth, all or 1; by default what has been measured does.
+    `notes_bytes` is how much each worker may note during a capture before it waits for the end of that.
     """
 
     def __init__(
@@ -91,13 +96,15 @@ class Engine:
         spin: int = 2000,
         look_ahead: int = 8,
         choose: Callable[[int, int], int] | None = None,
+        notes_bytes: int = NOTES_BYTES,
     ) -> None:
         if not 1 <= workers <= at.WORKERS_MAX:
             raise ValueError(f"workers: expected 1 to {at.WORKERS_MAX}, found {workers}")
         self.service = service_of(owner)
         self._module = server_module(owner)
         self.layout = layout_of(self.service)
-        self.memory = Memory(owner, self.layout, workers, ring_bytes)
+        self.memory = Memory(owner, self.layout, workers, ring_bytes, notes_bytes)
+        self._captures = Captures(self.memory)
         self.workers = workers
         self._commutative = self.service.order == COMMUTATIVE
         self._owner = owner
@@ -156,6 +163,8 @@ class Engine:
             completed(memory.control, memory.slots, self.workers, 0)
             replies.blob_bytes(headers)
             replies.merge(headers, 0, 8, memory.ring, headers)
+            captures.warm_up()
+            end_command_slowly(frame)
             store(memory.control + at.STOPPING, 1)
             if self._compiled:
                 with refusing_what_does_not_compile(self._owner):
@@ -337,6 +346,8 @@ class Engine:
             self._ring.give_back()
             self._collected += 1
         store(self.memory.control + at.COLLECTED, self._collected)
+        if self._collected >= self._captures.unused_from:
+            self._captures.give_back()
         if self._lacks_slots:
             self._rouse_all()
         else:
@@ -415,6 +426,37 @@ class Engine:
                 f"digest: expected an idle engine, found {self._published - self.completed()} batches executing"
             )
         return self.memory.digest()
+
+    def capture(self) -> Capture:
+        """The state as it is now, to be written by another thread while the engine goes on; cheap.
+
+        Until `end_capture` workers keep what they overwrite, and wait for that end when they have no more room for it: it must not
+        depend on the completion of any batch. Raises ValueError when anything is outstanding or a capture is under way.
+        """
+        if self.completed() != self._published:
+            raise ValueError(
+                f"capture: expected an idle engine, found {self._published - self.completed()} batches executing"
+            )
+        if self._captures.is_open:
+            raise ValueError("capture: expected no other capture under way; call end_capture first")
+        return self._captures.begin()
+
+    def end_capture(self) -> None:
+        """The capture is written, or given up: nobody needs what workers overwrite. Raises ValueError when there is none."""
+        if not self._captures.is_open:
+            raise ValueError("end_capture: expected a capture under way, found none")
+        self._captures.end(self._published)
+        if self._collected == self._published:
+            self._captures.give_back()
+
+    def restore(self, body: memoryview, digest: int) -> None:
+        """Fill the empty state with a body that a capture has written; before `start`.
+
+        Raises LogDamaged when the body is not one of this service, or its digest another, and ValueError when workers run.
+        """
+        if self._processes:
+            raise ValueError("restore: expected an engine that was not started, found its workers running")
+        restore(self.memory, body, digest)
 
     def close(self) -> None:
         """End the workers and wait for them."""

@@ -12,7 +12,7 @@ from cdep import StateMachine
 from cdep.types import ValueType
 from proxies.layout import NONE, RAISED, RAISED_TEXT_LIMIT, CommandLayout, ServiceLayout
 from psmr.execution import layout as at
-from psmr.execution.dispatch import open_reply_slowly
+from psmr.execution.dispatch import end_command_slowly, open_reply_slowly
 from psmr.execution.memory import Memory
 from psmr.state.access import FORMATS, encoder
 from psmr.state.frame import NOW_US, undo
@@ -58,6 +58,8 @@ class InterpretedMachine:
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is part of the history, alike on every replica
             undo(self._frame)
             value, content = _raised(error)
+        else:
+            end_command_slowly(self._frame)
         self._write_reply(reply - self._origin, value, content)
 
     def _write_reply(self, place: int, value: bytes, content: bytes | None) -> None:

@@ -10,12 +10,16 @@
     COLLECTED         the replica     slots whose replies were taken; their room in the reply rings is free again
     BELL_WANTED       both            1: the replica is about to sleep, ring the eventfd; who rings puts it back to 0
     BELL              the replica     once: descriptor of the eventfd, then a word that holds 1
+    CAPTURES          the replica     odd while a capture needs the workers' notes: before PUBLISHED passes the first slot
+                                      behind the position of the capture; grows by one at its beginning and at its end
     worker w, at WORKERS + w × WORKER_BYTES:
       COMPLETED       the worker      slots completed; a release, after the replies are in place. Then its counters
       REACHED         the worker      position at which it waits for a barrier; a release, after all its effects before
       RESUME          an executor     position from which the worker may go on; a release, after the executor's effects
       ASLEEP          the worker      1 or 2: about to sleep on ALARM, for what (the sleep protocol is in `waiting`)
       ALARM           who wakes it    the word that futex(2) sleeps on; several may, so they add to it atomically
+      NOTES           the worker      two words of `psmr.state.frame`: how far its notes are. The replica sets
+                                      the second as a capture begins, when nothing executes
 
 A *position* is `slot << 32 | row + 1`; positions only grow, so "at least" is all that anyone waits for.
 
@@ -27,6 +31,10 @@ but the executor, and for the others only when all slots are in use.
 
 **Frames.** A worker's private words: first those of `psmr.state.frame`, then `FRAME_…` below. The replica reads them only to
 say where a worker stands.
+
+**Notes.** Each worker has two places for what it notes: FRAME_UNDO, with room for the largest command, and, during a capture,
+FRAME_NOTES up to FRAME_NOTES_END, where the notes of one command follow those of the one before (`psmr.execution.noting`). The
+replica's copying thread reads them below the worker's KEPT, and gives their memory back.
 """
 
 from __future__ import annotations
@@ -45,7 +53,8 @@ STOPPING = 1 * LINE_BYTES
 COLLECTED = 2 * LINE_BYTES
 BELL_WANTED = 3 * LINE_BYTES
 BELL = 4 * LINE_BYTES
-WORKERS = 5 * LINE_BYTES
+CAPTURES = 5 * LINE_BYTES
+WORKERS = 6 * LINE_BYTES
 
 COMPLETED = 0
 EXECUTED = 8
@@ -55,7 +64,8 @@ REACHED = 1 * LINE_BYTES
 RESUME = 2 * LINE_BYTES
 ASLEEP = 3 * LINE_BYTES
 ALARM = 4 * LINE_BYTES
-WORKER_BYTES = 5 * LINE_BYTES
+NOTES = 5 * LINE_BYTES
+WORKER_BYTES = 6 * LINE_BYTES
 CONTROL_BYTES = WORKERS + WORKERS_MAX * WORKER_BYTES
 
 SLOT_BYTES = LINE_BYTES
@@ -104,6 +114,9 @@ FRAME_REPLY_SOFT_BYTES = FRAME_BYTES + 232
 FRAME_STRIDE = FRAME_BYTES + 240
 FRAME_INDEX = FRAME_BYTES + 248
 FRAME_INDEX_MINE = FRAME_BYTES + 256
+FRAME_UNDO = FRAME_BYTES + 264
+FRAME_NOTES = FRAME_BYTES + 272
+FRAME_NOTES_END = FRAME_BYTES + 280
 FRAME_TOTAL_BYTES = 4096
 
 REPLIES_COUNT = 0

@@ -17,20 +17,38 @@ from psmr.state.region import PAGE_BYTES, Region
 from psmr.state.scratch import Scratch
 
 TOTALS_BYTES = 16
+NOTES_BYTES = 1 << 30
+"""What a worker may note while the state is captured, before it has to wait for the end of that: memory comes with its use."""
 _SLOT = struct.Struct(f"<{at.SLOT_WORDS}q")
 
 
 class Memory:
     """Addresses of control block, slots, frames, delivery ring and state; see `psmr.execution.layout`."""
 
-    def __init__(self, owner: type[StateMachine], layout: ServiceLayout, workers: int, ring_bytes: int) -> None:
+    def __init__(
+        self,
+        owner: type[StateMachine],
+        layout: ServiceLayout,
+        workers: int,
+        ring_bytes: int,
+        notes_bytes: int = NOTES_BYTES,
+    ) -> None:
         self.containers: dict[str, Container] = containers_of(owner)
         self.workers = workers
         self.ring_bytes = ring_bytes
-        private = 16 * frames.UNDO_ENTRIES + frames.ARENA_BYTES + STAGING_BYTES + at.REPLY_RING_BYTES + 8 * at.SLOTS
+        # Whatever is kept, the largest command must find room behind it.
+        self.notes_bytes = round_up(notes_bytes, PAGE_BYTES) + frames.NOTE_BYTES * frames.UNDO_ENTRIES + PAGE_BYTES
+        private = (
+            self.notes_bytes
+            + 16 * frames.UNDO_ENTRIES
+            + frames.ARENA_BYTES
+            + STAGING_BYTES
+            + at.REPLY_RING_BYTES
+            + 8 * at.SLOTS
+        )
         state = sum(round_up(container.size_bytes, PAGE_BYTES) for container in self.containers.values())
         common = at.CONTROL_BYTES + at.SLOTS * at.SLOT_BYTES + TOTALS_BYTES + ring_bytes
-        slack = PAGE_BYTES * (16 + 8 * workers)
+        slack = PAGE_BYTES * (16 + 10 * workers)
         self.region = Region(common + state + workers * (private + at.FRAME_TOTAL_BYTES) + slack)
         self.control = self.region.take(at.CONTROL_BYTES)
         self.slots = self.region.take(at.SLOTS * at.SLOT_BYTES)
@@ -41,6 +59,7 @@ class Memory:
         self.staging = [self.region.take(STAGING_BYTES) for _ in range(workers)]
         self.reply_rings = [self.region.take(at.REPLY_RING_BYTES) for _ in range(workers)]
         self.reply_starts: list[int] = []
+        self.notes: list[int] = []
         self._lay_frames(layout)
         self.bases = tuple(self._lay_state())
 
@@ -48,7 +67,12 @@ class Memory:
         for worker, frame in enumerate(self.frames):
             arena = self.region.take(frames.ARENA_BYTES)
             self.set(frame + frames.UNDO_CAPACITY, frames.UNDO_ENTRIES)
-            self.set(frame + frames.UNDO_BASE, self.region.take(16 * frames.UNDO_ENTRIES))
+            self.set(frame + at.FRAME_UNDO, self.region.take(16 * frames.UNDO_ENTRIES))
+            self.set(frame + frames.UNDO_BASE, self.get(frame + at.FRAME_UNDO))
+            self.notes.append(self.region.take(self.notes_bytes))
+            self.set(frame + at.FRAME_NOTES, self.notes[worker] + frames.MARKER_BYTES)
+            self.set(frame + at.FRAME_NOTES_END, self.notes[worker] + self.notes_bytes)
+            self.set(frame + frames.NOTES_LINE, at.worker_line(self.control, worker) + at.NOTES)
             self.set(frame + frames.ARENA_NEXT, arena)
             self.set(frame + frames.ARENA_BASE, arena)
             self.set(frame + frames.ARENA_END, arena + frames.ARENA_BYTES)

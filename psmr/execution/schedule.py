@@ -19,6 +19,7 @@ from cdep.compiled import compiled, inlined
 from psmr.execution.layout import (
     BELL,
     BELL_WANTED,
+    CAPTURES,
     COLLECTED,
     COMPLETED,
     EXECUTED,
@@ -78,11 +79,12 @@ from psmr.execution.layout import (
     SYNCHRONOUS,
     TOGETHER,
 )
+from psmr.execution.noting import take_up
 from psmr.execution.ring import ALIGNMENT, place_beside
 from psmr.execution.row_index import index_place, list_bytes, next_row
 from psmr.execution.waiting import line_of, rouse, wait_until
 from psmr.state.atomics import fence, load_acquire, monotonic_ns, ring_bell, store_release
-from psmr.state.frame import NOW_US
+from psmr.state.frame import NOTING, NOW_US
 from psmr.state.words import load_i64, load_u16, store_i64
 
 SLOT_DONE = -1
@@ -200,6 +202,9 @@ def begin(frame: int) -> bool:
         return True
     if not _next_slot(frame):
         return False
+    captures = load_i64(load_i64(frame + FRAME_CONTROL) + CAPTURES)
+    if captures != load_i64(frame + NOTING):
+        take_up(frame, captures)
     slot = load_i64(frame + FRAME_SLOT)
     descriptor = _descriptor(frame, slot)
     count = load_i64(descriptor + SLOT_COUNT)

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Generic, Self, TypeVar
+
+import numpy as np
 
 from cdep.compiled import compiled
 from cdep.hashing import GROUPS
 from cdep.types import Max, Size, ValueType
 from psmr.state import rows
 from psmr.state.access import Access, as_integer
-from psmr.state.field import Container, checked_capacity, declared, round_up
+from psmr.state.field import SECTION_BYTES, Body, Container, Restored, Section, checked_capacity, declared, round_up
 from psmr.state.kinds import stored_bytes
-from psmr.state.region import Region
+from psmr.state.region import PAGE_BYTES, Region
+from psmr.state.words import copy_bytes, load_i64
 
 V = TypeVar("V")
+
+
+NUMBERED_PAGE_BYTES = 8 + PAGE_BYTES
+LAST_PAGE = -1
+"""In a captured body, what stands where the number of another page would be; no part of the content."""
+_PAGES_A_JOB = 1024
+
+
+@compiled
+def _place_pages(base: int, numbered: int, count: int) -> None:
+    for page in range(count):
+        place = numbered + page * NUMBERED_PAGE_BYTES
+        copy_bytes(base + load_i64(place) * PAGE_BYTES, place + 8, PAGE_BYTES)
 
 
 @compiled
@@ -76,6 +93,28 @@ class _Rows(Container):
         for number, page in region.written_pages(address, self.size_bytes):
             yield number.to_bytes(8, "little")
             yield page
+
+    def sections(self, address: int, extents: bytes) -> Iterator[Section]:
+        for offset in range(0, self.size_bytes, SECTION_BYTES):
+            length = min(SECTION_BYTES, self.size_bytes - offset)
+            yield Section(address + offset, length, first_page=offset // PAGE_BYTES)
+
+    def restore(self, region: Region, address: int, body: Body, place: int) -> Restored:
+        numbers = body.words[place >> 3 :: NUMBERED_PAGE_BYTES >> 3]
+        ends = np.flatnonzero(numbers == LAST_PAGE)
+        if not len(ends):
+            raise ValueError(f"expected pages and the end of them, found {len(numbers)} pages and no end")
+        pages = numbers[: ends[0]]
+        if len(pages) and (pages[0] < 0 or pages[-1] >= self.size_bytes // PAGE_BYTES or (np.diff(pages) <= 0).any()):
+            raise ValueError(f"expected ascending numbers below {self.size_bytes // PAGE_BYTES} of {len(pages)} pages")
+        end = place + len(pages) * NUMBERED_PAGE_BYTES
+        jobs = [
+            partial(
+                _place_pages, address, body.address + start, min(_PAGES_A_JOB, (end - start) // NUMBERED_PAGE_BYTES)
+            )
+            for start in range(place, end, _PAGES_A_JOB * NUMBERED_PAGE_BYTES)
+        ]
+        return Restored(jobs, end, end + 8)
 
 
 class Array(_Rows, Generic[V]):

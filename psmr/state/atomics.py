@@ -75,6 +75,17 @@ def fence(typing_context: Any) -> Any:
 
 
 @intrinsic
+def fence_release(typing_context: Any) -> Any:
+    """Nothing before it is written later than what follows it: what a writer needs where a reader uses `fence`."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.fence("release")
+        return context.get_dummy_value()
+
+    return types.void(), code
+
+
+@intrinsic
 def relax(typing_context: Any) -> Any:
     """Tell the processor that this is a spin loop."""
     if platform.machine() == "x86_64":

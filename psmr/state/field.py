@@ -3,13 +3,58 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Self
+
+import numpy as np
 
 from cdep.service import StateField
 from cdep.types import Max, Size, ValueType, value_type
 from psmr.state.access import Access
 from psmr.state.region import Region
+
+SECTION_BYTES = 4 << 20
+"""How long a section is at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A piece of a container's content: `head`, then what is at `address`; what follows up to the next section is none.
+
+    With `first_page` not negative, only pages that hold anything but zeros, each behind its number, counted from there.
+    """
+
+    address: int
+    length: int
+    head: bytes = b""
+    first_page: int = -1
+
+
+class Body:
+    """A captured state, in memory: its bytes, their address, and the same as words."""
+
+    def __init__(self, content: memoryview) -> None:
+        if len(content) % 8:
+            raise ValueError(f"expected a multiple of 8 bytes, found {len(content)}")
+        self.content = content
+        self.words = np.frombuffer(content, "<i8")
+        self.address = int(self.words.ctypes.data)
+
+    def word(self, place: int) -> int:
+        """The word at a byte offset. Raises ValueError behind the end."""
+        if not 0 <= place < len(self.content):
+            raise ValueError(f"expected more than {len(self.content)} bytes")
+        return int(self.words[place >> 3])
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What fills a container, in any order and at once; where its content ends in the body, and where the next begins."""
+
+    jobs: Sequence[Callable[[], None]]
+    content_end: int
+    end: int
 
 
 class Container(StateField):
@@ -36,6 +81,18 @@ class Container(StateField):
     @abstractmethod
     def content(self, region: Region, address: int) -> Iterator[bytes | memoryview]:
         """Its bytes in a canonical order: equal on replicas that executed the same log."""
+
+    def extents(self, region: Region, address: int) -> bytes:
+        """What `sections` must know of this moment, small and quick to get; while nothing executes."""
+        return b""
+
+    def sections(self, address: int, extents: bytes) -> Iterator[Section]:
+        """Where its content at the moment of `extents` lay, in canonical order, which is that of addresses too."""
+        return iter(())
+
+    def restore(self, region: Region, address: int, body: Body, place: int) -> Restored:
+        """How to fill the container, empty so far, with the content at `place` of a captured body. Raises ValueError."""
+        return Restored([], place, place)
 
     @abstractmethod
     def compiled_type(self) -> Any:

@@ -11,16 +11,29 @@
      56     cleared                   1 once the command has emptied a map; 0 at its start
      64     scratch[8]                (address, length) of what each `Scratch` is building; address 0: not begun
     192     scratch_used              1 once the command has begun a `Scratch`; 0 at its start
-    200     -                         (the scheduler's words follow: `psmr.execution.layout`)
+    200     noting                    at the opening of a slot: odd while a capture needs the notes
+    208     position                  at the start of a command while noting is odd: of the command, `slot << 32 | row + 1`
+    216     notes_line                once: the address of the words that tell a capture how far the notes are
+    224     -                         (the scheduler's words follow: `psmr.execution.layout`)
 
 A handler that raises must leave no change. Each write of state first notes the old content of the words it covers;
 `undo` restores them in reverse. Byte values that a handler reads are copied into the arena, so that they stay what they
 were when the handler overwrites the entry they came from, as they do in interpreted code.
+
+**While noting is odd** the notes of a command, one that was undone too, are not forgotten at its end but kept for whoever
+copies the state meanwhile (`psmr.execution.capture`): `undo_base` moves on behind them. A *note* is (address, old word); in
+front of the notes of one command stands a *marker*, (their number, the command's position). The notes line has two words,
+both written by the worker alone:
+
+    offset  word
+      0     commands                  odd while the worker is inside a command; even again once its notes are kept
+      8     kept                      undo_base: everything below it, less the room for one marker, is kept
 """
 
 from __future__ import annotations
 
 from cdep.compiled import compiled, inlined
+from psmr.state.atomics import fence_release, store_release
 from psmr.state.words import copy_bytes, load_i64, load_u64, store_i64, store_u64
 
 UNDO_COUNT = 0
@@ -34,7 +47,15 @@ CLEARED = 56
 SCRATCH = 64
 SCRATCHES = 8
 SCRATCH_USED = 192
-FRAME_BYTES = 200
+NOTING = 200
+POSITION = 208
+NOTES_LINE = 216
+FRAME_BYTES = 224
+
+COMMANDS = 0
+KEPT = 8
+NOTE_BYTES = 16
+MARKER_BYTES = 16
 
 UNDO_ENTRIES = 1 << 20
 ARENA_BYTES = 32 << 20
@@ -103,7 +124,41 @@ def undo(frame: int) -> None:
     while note >= load_i64(frame + UNDO_BASE):
         store_u64(load_i64(note), load_u64(note + 8))
         note -= 16
+    if load_i64(frame + NOTING) & 1:
+        keep_notes(frame)  # a capture may have copied what was undone
     store_i64(frame + UNDO_COUNT, 0)
+
+
+@compiled
+def open_notes(frame: int, position: int) -> None:
+    """Begin a command whose notes are to be kept."""
+    store_i64(frame + POSITION, position)
+    line = load_i64(frame + NOTES_LINE)
+    store_release(line + COMMANDS, load_i64(line + COMMANDS) + 1)
+    fence_release()  # whoever sees any write of the command sees that it has begun
+
+
+@compiled
+def keep_notes(frame: int) -> None:
+    """End a command whose notes are to be kept: put their marker before them, and say that they are there."""
+    count = load_i64(frame + UNDO_COUNT)
+    line = load_i64(frame + NOTES_LINE)
+    if count != 0:
+        base = load_i64(frame + UNDO_BASE)
+        store_i64(base - MARKER_BYTES, count)
+        store_i64(base - MARKER_BYTES + 8, load_i64(frame + POSITION))
+        base += NOTE_BYTES * count + MARKER_BYTES
+        store_i64(frame + UNDO_BASE, base)
+        store_i64(frame + UNDO_COUNT, 0)
+        store_release(line + KEPT, base)
+    store_release(line + COMMANDS, load_i64(line + COMMANDS) + 1)
+
+
+@inlined
+def end_command(frame: int) -> None:
+    """The command has succeeded. (One that has not ends with `undo`.)"""
+    if load_i64(frame + NOTING) & 1:
+        keep_notes(frame)
 
 
 @inlined

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Generic, Self, TypeVar, overload
 
 import numpy as np
@@ -14,12 +15,18 @@ from cdep.hashing import GROUPS
 from cdep.types import Max, Size, ValueType
 from psmr.state import map_core
 from psmr.state.access import Access, key_bits, seen_as
-from psmr.state.field import Container, checked_capacity, declared, round_up
+from psmr.state.field import SECTION_BYTES, Body, Container, Restored, Section, checked_capacity, declared, round_up
 from psmr.state.kinds import stored_bytes
 from psmr.state.region import PAGE_BYTES, Region
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+
+_STATED = struct.Struct("<3q")
+"""What of a partition's header is content: live, used, free. Its index is not: it follows from the entries."""
+_STATED_WORDS = 3
+_STATED_BYTES = _STATED.size
 
 
 @compiled
@@ -102,8 +109,42 @@ class Map(Container, Generic[K, V]):
         for group in range(GROUPS):
             partition = address + map_core.HEADER_BYTES + group * self._partition_bytes
             used = region.word(partition + 8)
-            yield region.at(partition, 24)
+            yield region.at(partition, _STATED_BYTES)
             yield region.at(partition + self._entries_offset, used * self._entry_bytes)
+
+    def extents(self, region: Region, address: int) -> bytes:
+        first = (address + map_core.HEADER_BYTES - region.address) >> 3
+        step = self._partition_bytes >> 3
+        words = [region.words[first + place :: step][:GROUPS] for place in range(_STATED_WORDS)]
+        return np.stack(words, axis=1).tobytes()
+
+    def sections(self, address: int, extents: bytes) -> Iterator[Section]:
+        for group in range(GROUPS):
+            stated = extents[group * _STATED_BYTES : (group + 1) * _STATED_BYTES]
+            used = _STATED.unpack(stated)[1]
+            entries = address + map_core.HEADER_BYTES + group * self._partition_bytes + self._entries_offset
+            size = used * self._entry_bytes
+            for offset in range(0, max(size, 1), SECTION_BYTES):
+                head = b"" if offset else stated
+                yield Section(entries + offset, min(SECTION_BYTES, size - offset), head)
+
+    def restore(self, region: Region, address: int, body: Body, place: int) -> Restored:
+        jobs: list[Callable[[], None]] = []
+        for group in range(GROUPS):
+            live, used, free = (body.word(place + 8 * word) for word in range(_STATED_WORDS))
+            if not (0 <= live <= used <= self.group_capacity and 0 <= free <= used):
+                raise ValueError(
+                    f"expected a group of at most {self.group_capacity} keys, found {live} of {used}, free {free}"
+                )
+            end = place + _STATED_BYTES + used * self._entry_bytes
+            if end > len(body.content):
+                raise ValueError(f"expected {end} bytes or more, found {len(body.content)}")
+            if used:
+                partition = address + map_core.HEADER_BYTES + group * self._partition_bytes
+                level = map_core.levels_for(live)
+                jobs.append(partial(map_core.rebuild, address, partition, body.address + place, level))
+            place = end
+        return Restored(jobs, place, place)
 
     def bind(self, access: Access, address: int) -> Self:
         bound = type(self).__new__(type(self))

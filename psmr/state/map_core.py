@@ -23,7 +23,7 @@ import numpy as np
 from cdep.compiled import compiled, inlined, int64
 from cdep.hashing import group_of_u64, hash_bytes, mix
 from psmr.state.frame import CLEARED, note_bytes, write_bytes, write_word
-from psmr.state.words import clear_bytes, load_i64, load_u8, load_u64, store_i64
+from psmr.state.words import clear_bytes, copy_bytes, load_i64, load_u8, load_u64, store_i64
 
 HEADER_BYTES = 128
 PARTITION_HEADER_BYTES = 128
@@ -173,13 +173,7 @@ def _grow(base: int, frame: int, partition: int) -> None:
         # This command cleared the map: undoing it brings back a level that stands where this one is about to be.
         note_bytes(frame, index, 8 * slots)
     clear_bytes(index, 8 * slots)
-    for number in range(load_i64(partition + _USED)):
-        hashed = load_u64(_entry(base, partition, number))
-        if hashed != 0:
-            place = _home(hashed, slots - 1)
-            while load_i64(index + 8 * place) != 0:
-                place = (place + 1) & (slots - 1)
-            store_i64(index + 8 * place, _slot_word(hashed, number))
+    _fill_index(base, partition, level)
     write_word(frame, partition + _LEVEL, level)
 
 
@@ -304,6 +298,30 @@ def clear(base: int, frame: int) -> None:
                 write_word(frame, partition + 8 * word, 0)
             for slot in range(FIRST_SLOTS):
                 write_word(frame, partition + PARTITION_HEADER_BYTES + 8 * slot, 0)
+
+
+@compiled
+def rebuild(base: int, partition: int, stated: int, level: int) -> None:
+    """Fill an empty partition: live, used, free and then the entries are at `stated`; its index gets the level."""
+    copy_bytes(partition, stated, 24)
+    store_i64(partition + _LEVEL, level)
+    used = load_i64(partition + _USED)
+    copy_bytes(partition + load_i64(base + _ENTRIES_OFFSET), stated + 24, used * load_i64(base + _ENTRY_BYTES))
+    _fill_index(base, partition, level)
+
+
+@inlined
+def _fill_index(base: int, partition: int, level: int) -> None:
+    """Put every entry into the empty index of a level."""
+    index = partition + PARTITION_HEADER_BYTES + 8 * FIRST_SLOTS * ((1 << level) - 1)
+    last = (FIRST_SLOTS << level) - 1
+    for number in range(load_i64(partition + _USED)):
+        hashed = load_u64(_entry(base, partition, number))
+        if hashed != 0:
+            place = _home(hashed, last)
+            while load_i64(index + 8 * place) != 0:
+                place = (place + 1) & last
+            store_i64(index + 8 * place, _slot_word(hashed, number))
 
 
 @compiled

@@ -15,6 +15,10 @@ from collections.abc import Iterator
 import numpy as np
 
 PAGE_BYTES = 4096
+_KEEP_SIZE = 1
+_PUNCH_HOLE = 2
+_fallocate = ctypes.CDLL(None, use_errno=True).fallocate
+_fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
 
 
 class Region:
@@ -54,19 +58,31 @@ class Region:
         Holes are skipped without being read: reading them would allocate them.
         """
         start = address - self.address
-        end = start + length
-        place = start
+        for found, size in self.allocated(address, length):
+            for place in range(found - self.address, found - self.address + size, PAGE_BYTES):
+                if self.words[place >> 3 : (place + PAGE_BYTES) >> 3].any():
+                    yield (place - start) // PAGE_BYTES, self.memory[place : place + PAGE_BYTES]
+
+    def allocated(self, address: int, length: int) -> Iterator[tuple[int, int]]:
+        """The parts of a piece that exist in memory, as (address, length), whole pages; everything else holds zeros."""
+        place = address - self.address
+        end = place + length
         while place < end:
             try:
                 place = os.lseek(self._descriptor, place, os.SEEK_DATA)
             except OSError:
                 return
             hole = min(os.lseek(self._descriptor, place, os.SEEK_HOLE), end)
-            while place < hole:
-                page = self.memory[place : place + PAGE_BYTES]
-                if self.words[place >> 3 : (place + PAGE_BYTES) >> 3].any():
-                    yield (place - start) // PAGE_BYTES, page
-                place += PAGE_BYTES
+            if place < hole:
+                yield self.address + place, hole - place
+            place = hole
+
+    def give_back(self, address: int, length: int) -> None:
+        """Have the whole pages of a piece hold zeros again and take no memory. No process may be using them."""
+        start = -(-(address - self.address) // PAGE_BYTES) * PAGE_BYTES
+        end = (address - self.address + length) // PAGE_BYTES * PAGE_BYTES
+        if start < end and _fallocate(self._descriptor, _PUNCH_HOLE | _KEEP_SIZE, start, end - start) != 0:
+            raise OSError(ctypes.get_errno(), "expected fallocate(2) to free pages of a memfd")
 
     def allocated_bytes(self) -> int:
         """How much of the region exists in memory."""

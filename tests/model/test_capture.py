@@ -1,0 +1,300 @@
+"""A capture is the state at its position, whatever is executed meanwhile; restored, it goes on as the original does."""
+
+from __future__ import annotations
+
+import ctypes
+import random
+import threading
+from typing import Any
+
+import pytest
+from capture_service import Halting, Kept, go_on, inside, kept_call
+from captured import RING_BYTES, Body, Driver, capture, started
+from execution_support import Batch
+from random_calls import random_log
+from twin import Fault, Twin
+
+from cdep.groups import group_of
+from psmr.errors import LogDamaged
+from psmr.execution import capture as captures
+from psmr.execution import layout as at
+from psmr.execution.capture import Capture, CaptureAbandoned
+from psmr.execution.engine import Engine
+from psmr.state import frame as frames
+from psmr.state.frame import undo
+from psmr.state.synchronised import store
+
+CALLS = 400
+FORMS = [(1, True), (2, True), (3, True), (1, False), (2, False), (3, False)]
+
+
+def log_of(seed: int, calls: int = CALLS) -> list[Batch]:
+    return random_log(kept_call, seed, calls)
+
+
+def captured_rightly(workers: int, compiled: bool, seed: int, patched: pytest.MonkeyPatch, **options: Any) -> None:
+    """A random log, captured at a random place. Raises AssertionError or LogDamaged if anything differs from an undisturbed run."""
+    log = log_of(seed)
+    first = random.Random(seed).randrange(1, len(log) // 3)
+    with started(Kept, 1, compiled=False) as engine:
+        driver = Driver(engine, log)
+        driver.finish(first)
+        at_first = engine.digest()
+        replies, at_last = driver.finish(), engine.digest()
+    with started(Kept, workers, compiled=compiled, **options) as engine:
+        driver = Driver(engine, log, random.Random(seed))
+        driver.finish(first)
+        with patched.context() as patches:
+            body, result = capture(driver, patches)
+        assert driver.given > first, "nothing was executed during the capture"
+        assert result.digest == at_first
+        assert (driver.finish(), engine.digest()) == (replies, at_last)
+        with patched.context() as patches:
+            assert capture(driver, patches)[1].digest == at_last, "a second capture, with nothing executed meanwhile"
+    restored = Engine(Kept, 2, compiled=compiled, ring_bytes=RING_BYTES, spin=20)
+    try:
+        restored.restore(memoryview(body.content), at_first)
+        assert restored.digest() == at_first
+        restored.start()
+        assert (Driver(restored, log, given=first).finish(), restored.digest()) == (replies[first:], at_last)
+    finally:
+        restored.close()
+
+
+@pytest.mark.parametrize(("workers", "compiled"), FORMS)
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3, 4))])
+def test_a_capture_is_the_state_at_its_position(
+    workers: int, compiled: bool, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captured_rightly(workers, compiled, seed, monkeypatch)
+
+
+_NOTES = "psmr.execution.notes"
+FAULTS = [
+    Fault("the last old word", _NOTES, "if load_i64(record + 16) < order[offset >> 3]:", "if order[offset >> 3]:"),
+    Fault(
+        "the last of a command",
+        _NOTES,
+        "if load_i64(record + 16) < order[offset >> 3]:",
+        "if load_i64(record + 16) <= order[offset >> 3]:",
+    ),
+    Fault("no notes for later sections", _NOTES, "if section < current or", "if section != current or"),
+    Fault("full chunks forgotten", _NOTES, "store_i64(chunk, fresh)", "heads[section] = fresh"),
+    Fault("nothing put back", _NOTES, "store_i64(copied + offset, load_i64(record + 8))", "pass"),
+]
+
+
+def _words() -> dict[str, Any]:
+    """What compiled code does with memory, interpreted."""
+    word = ctypes.c_int64.from_address
+
+    def store(address: int, value: int) -> None:
+        word(int(address)).value = int(value)
+
+    return {
+        "load_i64": lambda address: word(int(address)).value,
+        "store_i64": store,
+        "copy_bytes": lambda target, source, length: ctypes.memmove(int(target), int(source), int(length)),
+        "clear_bytes": lambda target, length: ctypes.memset(int(target), 0, int(length)),
+    }
+
+
+def use_twin(patched: pytest.MonkeyPatch, *faults: Fault) -> None:
+    twin = Twin({_NOTES}, {"psmr.state.words": _words()}, faults).module(_NOTES)
+    for name in ("patch", "sort_notes", "free_chain"):
+        patched.setattr(captures, name, getattr(twin, name))
+
+
+def test_the_twin_without_faults_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_twin(monkeypatch)
+    captured_rightly(2, True, 3, monkeypatch)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_a_planted_fault_is_found(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_twin(monkeypatch, fault)
+    with pytest.raises((AssertionError, LogDamaged)):
+        captured_rightly(2, True, 3, monkeypatch)
+
+
+def captured_at_a_halt() -> bool:
+    """Whether a capture is right that copies a cell while a command has changed it that then fails."""
+    inside.clear()
+    go_on.clear()
+    with started(Halting, 1, compiled=False) as engine:
+        Driver(engine, [[("write", (1, 5))]]).finish()
+        digest = engine.digest()
+        under_way = engine.capture()
+        driver = Driver(engine, [[("halt", (1,))], [("write", (1, 6))]])
+        driver.offer()
+        assert inside.wait(60)
+        wait = under_way._wait_for_command
+
+        def wait_once_copied(commands: int) -> None:
+            go_on.set()
+            wait(commands)
+
+        under_way._wait_for_command = wait_once_copied  # type: ignore[method-assign]
+        result = under_way.write(lambda offset, piece: None)
+        engine.end_capture()
+        driver.finish()
+        return result.digest == digest
+
+
+def test_what_a_failing_command_takes_back_is_not_captured() -> None:
+    assert captured_at_a_halt()
+
+
+def test_it_would_be_if_a_failing_command_kept_no_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def undo_and_forget(frame: int) -> None:
+        noting = ctypes.c_int64.from_address(frame + frames.NOTING)
+        before, noting.value = noting.value, 0
+        undo(frame)
+        noting.value = before
+        frames.keep_notes(frame)
+
+    monkeypatch.setattr("psmr.execution.interpreted.undo", undo_and_forget)
+    assert not captured_at_a_halt()
+
+
+def captured_between_looks(patched: pytest.MonkeyPatch) -> bool:
+    """Whether a capture is right when one worker is looked at before, and another after, commands of both on one word."""
+    low, high = (next(row for row in range(64) if group_of(row) % 2 == worker) for worker in range(2))
+    with started(Halting, 2, compiled=False) as engine:
+        Driver(engine, [[("write", (row, 7))] for row in range(64)]).finish()
+        digest = engine.digest()
+        driver = Driver(engine, [[("tie", (low, high))], [("write", (high, 8))]])
+        look_at = Capture._look_at
+
+        def look(self: Capture, worker: int, current: int) -> None:
+            if worker == 1:
+                driver.finish()
+            look_at(self, worker, current)
+
+        with patched.context() as patches:
+            patches.setattr(Capture, "_look_at", look)
+            result = engine.capture().write(lambda offset, piece: None)
+        engine.end_capture()
+        return result.digest == digest
+
+
+def test_notes_of_one_look_need_those_of_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert captured_between_looks(monkeypatch)
+    look, looks = Capture._look, []
+
+    def first_look_only(self: Capture, current: int) -> None:
+        looks.append(current)
+        if len(looks) % 2:
+            look(self, current)
+
+    monkeypatch.setattr(Capture, "_look", first_look_only)
+    assert not captured_between_looks(monkeypatch)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_without_room_for_notes_wait_and_go_on(workers: int) -> None:
+    log = log_of(5)
+    with started(Kept, workers) as engine:
+        expected = Driver(engine, log).finish(), engine.digest()
+    with started(Kept, workers, notes_bytes=0) as engine:
+        at_first = engine.digest()
+        driver = Driver(engine, log)
+        under_way = engine.capture()
+        for _ in range(len(log)):
+            driver.offer()
+        assert not engine.settle(0.3), "expected workers that have no room left, found that they are done"
+        result = under_way.write(lambda offset, piece: None)
+        engine.end_capture()
+        assert result.digest == at_first
+        assert (driver.finish(), engine.digest()) == expected
+        captured = engine.capture().write(lambda offset, piece: None)
+        assert captured.digest == engine.digest()
+
+
+def test_the_largest_command_is_as_large_during_a_capture() -> None:
+    with started(Kept, 1, notes_bytes=0) as engine:
+        engine.capture()
+        frame = engine.memory.frames[0]
+        driver = Driver(engine, log_of(6, 40))
+        driver.offer()
+        driver.settle()
+        memory = engine.memory
+        assert memory.get(frame + frames.UNDO_CAPACITY) == frames.UNDO_ENTRIES
+        end = memory.notes[0] + memory.notes_bytes
+        assert memory.get(frame + frames.UNDO_BASE) + 16 * frames.UNDO_ENTRIES <= end
+        engine.end_capture()
+
+
+def test_memory_of_notes_is_given_back() -> None:
+    log = log_of(7)
+    with started(Kept, 1) as engine:
+        under_way = engine.capture()
+        driver = Driver(engine, log)
+        driver.finish()
+        (place,), size = engine.memory.notes, engine.memory.notes_bytes
+        assert [*engine.memory.region.allocated(place, size)]
+        under_way.write(lambda offset, piece: None)
+        engine.end_capture()
+        assert not [*engine.memory.region.allocated(place, size)]
+
+
+def test_a_capture_that_is_ended_too_early_says_so() -> None:
+    with started(Kept, 1) as engine:
+        Driver(engine, log_of(8)).finish()
+        under_way = engine.capture()
+        engine.end_capture()
+        with pytest.raises(CaptureAbandoned):
+            under_way.write(lambda offset, piece: None)
+
+
+def test_a_capture_does_not_outlive_its_engine() -> None:
+    with started(Halting, 1, compiled=False) as engine:
+        inside.clear()
+        go_on.clear()
+        Driver(engine, [[("write", (1, 5))]]).finish()
+        under_way = engine.capture()
+        Driver(engine, [[("halt", (1,))]]).offer()
+        assert inside.wait(60)
+        found: list[BaseException] = []
+
+        def write() -> None:
+            try:
+                under_way.write(lambda offset, piece: None)
+            except CaptureAbandoned as error:
+                found.append(error)
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        store(engine.memory.control + at.STOPPING, 1)
+        thread.join(60)
+        go_on.set()
+        assert len(found) == 1
+
+
+def test_one_capture_at_a_time_of_an_idle_engine() -> None:
+    with started(Kept, 1) as engine:
+        with pytest.raises(ValueError, match="found none"):
+            engine.end_capture()
+        engine.capture()
+        with pytest.raises(ValueError, match="no other capture"):
+            engine.capture()
+        engine.end_capture()
+        with pytest.raises(ValueError, match="not started"):
+            engine.restore(memoryview(b""), 0)
+
+
+def test_a_body_that_is_not_the_services_is_refused() -> None:
+    with started(Kept, 1) as engine:
+        Driver(engine, log_of(9)).finish()
+        body, digest = Body(), engine.digest()
+        engine.capture().write(body.put)
+    content = bytes(body.content)
+    cases = [(content, digest ^ 1), (content[:-8], digest), (content + bytes(8), digest), (content[:-3], digest)]
+    cases += [(content[:8], digest), (b"", digest), (b"\xff" * len(content), digest), (b"\7" * len(content), digest)]
+    for place in range(0, len(content), 9001):
+        cases.append((content[:place] + bytes([content[place] ^ 16]) + content[place + 1 :], digest))
+    for damaged, expected in cases:
+        engine = Engine(Kept, 2, compiled=False, ring_bytes=RING_BYTES)
+        with pytest.raises(LogDamaged):
+            engine.restore(memoryview(damaged), expected)
+        engine.close()
