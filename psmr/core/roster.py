@@ -10,7 +10,7 @@ from struct import Struct as Packing
 
 import msgspec
 
-from psmr.core.batch import Buffer
+from psmr.core.batch import Buffer, memory_of
 from psmr.errors import PsmrError
 
 CONTROL_MAGIC = b"PSMC"
@@ -75,12 +75,12 @@ def encode_roster(roster: Roster) -> bytes:
 
 def is_control(payload: Buffer) -> bool:
     """Whether an entry's payload is none of batches but one of the cluster's own."""
-    return bytes(memoryview(payload)[:4]) == CONTROL_MAGIC
+    return bytes(memory_of(payload)[:4]) == CONTROL_MAGIC
 
 
 def decode_roster(payload: Buffer) -> Roster:
     """The roster that a payload is. Raises `MalformedRoster`."""
-    view = memoryview(payload)
+    view = memory_of(payload)
     if len(view) < _HEAD.size:
         raise MalformedRoster(f"expected a roster of at least {_HEAD.size} bytes, found {len(view)}")
     head = _HEAD.unpack_from(view)
@@ -88,7 +88,7 @@ def decode_roster(payload: Buffer) -> Roster:
         raise MalformedRoster(f"expected a roster of version {_VERSION}, found a head of {head}")
     try:
         roster = _DECODER.decode(view[_HEAD.size :])
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedRoster(f"expected the seats of a roster: {error}") from error
     ids = [seat.id for seat in roster.seats]
     if ids != sorted(set(ids)) or len(ids) > SEATS_MAX or not all(0 <= each < 256 for each in ids):
