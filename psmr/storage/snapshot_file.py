@@ -69,9 +69,10 @@ class SnapshotFile:
         """Read all of it; raises LogDamaged at the first block that is not what was written, DiskFailed."""
         with disk_errors(self._files, self.path, "reading a snapshot"):
             fd = self._files.open_file(self.path)
+            buffer = bytearray(min(layout.BLOCK_BYTES, self.head.body_bytes))
             try:
                 for place, expected in enumerate(self._sums):
-                    self._verify_block(fd, place, expected)
+                    self._verify_block(fd, buffer, place, expected)
             finally:
                 self._files.close(fd)
 
@@ -131,11 +132,13 @@ class SnapshotFile:
         self._sums = memoryview(trailer[sums:]).cast("Q")
         return meta
 
-    def _verify_block(self, fd: int, place: int, expected: int) -> None:
+    def _verify_block(self, fd: int, buffer: bytearray, place: int, expected: int) -> None:
         start = place * layout.BLOCK_BYTES
         count = min(layout.BLOCK_BYTES, self.head.body_bytes - start)
         offset = layout.BODY_OFFSET + start
-        found = xxh3_64_intdigest(self._read(fd, offset, count))
+        with memoryview(buffer)[:count] as target:
+            read_fully(self._files, fd, target, offset)
+            found = xxh3_64_intdigest(target)
         if found != expected:
             raise self._damaged(offset, f"expected {count} bytes with checksum {expected:#018x}, found {found:#018x}")
 

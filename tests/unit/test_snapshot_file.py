@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from snapshot_support import CLUSTER_ID, FailingFiles, UnsyncedFiles, body_of, head_of, in_one_folder, names, take
+from xxhash import xxh3_64_intdigest
 
 from psmr.errors import ConfigurationError, DiskFailed, InvalidCall, LogDamaged
 from psmr.storage import (
@@ -120,6 +121,21 @@ def test_every_shorter_and_longer_file_is_detected(tmp_path: Path, small_blocks:
         path.write_bytes(bad)
         with pytest.raises(LogDamaged, match=r"offset 0: expected .* stop the cluster, replace the log-\*.seg and"):
             opened(path)
+
+
+@pytest.mark.parametrize(("after_body", "after_meta"), [(1, 0), (0, 1)])
+def test_what_fills_gaps_is_zero_even_where_checksums_agree(tmp_path: Path, after_body: int, after_meta: int) -> None:
+    body, meta = b"body", b"five!"
+    fill_body, fill_meta = bytes([after_body, 0, 0, 0]), bytes([0, 0, after_meta])
+    trailer = meta + fill_meta + xxh3_64_intdigest(body).to_bytes(8, "little")
+    header = snapshot_format.encode_header(head_of(5, 4, meta), CLUSTER_ID, xxh3_64_intdigest(trailer))
+    path = tmp_path / NAME_5
+    path.write_bytes(header + body + fill_body + trailer)
+    with pytest.raises(LogDamaged, match="offset 4100: expected zeros behind body and meta"):
+        opened(path)
+    path.write_bytes(header + body + bytes(4) + trailer)
+    if not after_meta:
+        assert content(opened(path)) == body
 
 
 def test_a_damaged_block_is_named_by_its_place(tmp_path: Path) -> None:
