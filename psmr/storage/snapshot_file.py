@@ -137,9 +137,9 @@ class SnapshotFile:
         count = min(layout.BLOCK_BYTES, self.head.body_bytes - start)
         offset = layout.BODY_OFFSET + start
         with memoryview(buffer)[:count] as target:
-            read_fully(self._files, fd, target, offset)
+            is_whole = read_fully(self._files, fd, target, offset) == count
             found = xxh3_64_intdigest(target)
-        if found != expected:
+        if found != expected or not is_whole:
             raise self._damaged(offset, f"expected {count} bytes with checksum {expected:#018x}, found {found:#018x}")
 
     def _damaged(self, offset: int, why: str) -> LogDamaged:

@@ -147,6 +147,16 @@ def test_a_damaged_block_is_named_by_its_place(tmp_path: Path) -> None:
         opened(path)
 
 
+def test_a_file_that_is_cut_after_it_was_opened_is_damaged(tmp_path: Path) -> None:
+    """Also where what is missing is what the block before it held."""
+    writer = SnapshotWriter(tmp_path, FILES, cluster_id=CLUSTER_ID, index=5)
+    writer.write(0, [bytes(2 << 20)])
+    found = writer.finish(head_of(5, 2 << 20))
+    os.truncate(found.path, 4096 + (1 << 20))
+    with pytest.raises(LogDamaged, match=f"offset {4096 + (1 << 20)}: "):
+        found.verify()
+
+
 def test_of_another_cluster_or_a_newer_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     take(tmp_path, 5)
     with pytest.raises(ConfigurationError, match=r"cluster 0x0+8, found one of cluster 0x0+7"):
