@@ -182,6 +182,16 @@ def test_without_its_snapshot_a_log_that_was_replaced_is_refused(tmp_path: Path)
             open_small(tmp_path, base=base)
 
 
+def test_a_replica_whose_only_snapshot_is_gone_does_not_start_as_a_new_one(tmp_path: Path) -> None:
+    fill(tmp_path)
+    store = open_small(tmp_path, base=(33, 6))
+    with pytest.raises(LogDamaged, match="reach index 33, which was committed, found it to end at index 0"):
+        open_small(tmp_path)
+    store.close()
+    with pytest.raises(LogDamaged, match="reach index 33, which was committed, found it to end at index 12"):
+        open_small(tmp_path, base=(12, 4))
+
+
 class DyingFiles(Files):
     """The process ends in front of the unlinking that `left` counts down to."""
 
