@@ -22,6 +22,8 @@ SUMMARIES: dict[str, str] = {
     "record": "records of the log",
     "segment": "a segment of the log, scanned",
     "log": "a folder with a segment, recovered",
+    "snapshot": "a snapshot file",
+    "snapshot-parts": "a snapshot as a peer's parts of it",
     "hard-state": "the file with term and vote",
     "commit-mark": "the file with the commit mark",
     "identity": "the file that says whose folder it is",
@@ -45,6 +47,8 @@ _WITHOUT_FOLDER = {
 }
 _IN_FOLDER = {
     "log": "files:recovery",
+    "snapshot": "snapshots:snapshot",
+    "snapshot-parts": "snapshots:parts",
     "hard-state": "files:hard_state",
     "commit-mark": "files:commit_mark",
     "config": "configuration:cluster_file",

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from psmr.core.fetching import NEVER_US, PART_BYTES, Ask, Fetching
 from psmr.core.raft.messages import NUMBER_MAX
-from psmr.errors import LogDamaged
+from psmr.errors import ConfigurationError, InvalidCall, LogDamaged
 from psmr.log.port import SnapshotInstalled
 from psmr.transport.peers import PeerLinks, SnapshotAsked, SnapshotOffered, SnapshotPart
 
@@ -25,7 +25,13 @@ class Receiving(Protocol):
         """Put the next bytes behind those held."""
 
     def finish(self) -> bool:
-        """Verify and keep it; False while that goes on, so call again. Raises LogDamaged for what is no snapshot."""
+        """Verify and keep it; False while that goes on, so call again.
+
+        Raises LogDamaged or ConfigurationError for what is no snapshot of this cluster's.
+        """
+
+    def abandon(self) -> None:
+        """Remove what there is of it: another one is fetched."""
 
 
 class Snapshots(Protocol):
@@ -38,7 +44,7 @@ class Snapshots(Protocol):
         """Bytes of the snapshot at `index`; None when there is none any more, or not so many."""
 
     def receive(self, index: int, size_bytes: int) -> Receiving:
-        """Make room for another replica's snapshot; what is left of an earlier attempt at the same counts."""
+        """Make room for another replica's snapshot. Raises InvalidCall for a size that none has."""
 
 
 class CatchUp:
@@ -79,7 +85,13 @@ class CatchUp:
             return
         if self._fetching is not None and not self._fetching.yields_to(sender, offered.index, now_us):
             return
-        self._receiving = self._snapshots.receive(offered.index, offered.size_bytes)
+        if self._receiving is not None:
+            self._receiving.abandon()
+            self._receiving = self._fetching = None
+        try:
+            self._receiving = self._snapshots.receive(offered.index, offered.size_bytes)
+        except InvalidCall:
+            return
         held_bytes = self._receiving.held_bytes
         self._fetching = Fetching(sender, offered.index, offered.size_bytes, now_us, held_bytes, self._part_bytes)
         self._ask(self._fetching.ask())
@@ -108,7 +120,7 @@ class CatchUp:
         try:
             if not receiving.finish():
                 return now_us + _LOOK_US
-        except LogDamaged:
+        except (LogDamaged, ConfigurationError):
             # What came is no snapshot, whoever spoiled it: the next offer begins anew.
             self._fetching = self._receiving = None
             return NEVER_US

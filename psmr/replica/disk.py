@@ -12,8 +12,8 @@ from psmr.log.port import Base
 from psmr.log.raft_log import ORIGIN
 from psmr.replica.snapshot_content import restore
 from psmr.replica.snapshot_thread import SnapshotFolder, SnapshotThread
+from psmr.storage import SnapshotFile, newest_snapshot
 from psmr.storage.files import Files
-from psmr.storage.snapshot_file import SnapshotFile, newest_snapshot
 
 _log = logging.getLogger("psmr.replica")
 
@@ -30,11 +30,12 @@ class Disk:
     def opened(cls, folder: Path, cluster_id: int, fingerprint: int) -> Disk:
         """Look for snapshots in `folder`, and remove what a crash left of some. Raises LogDamaged, DiskFailed."""
         files = Files()
-        newest = newest_snapshot(folder, files, cluster_id)
-        for text in newest.skipped:
+        skipped: list[str] = []
+        newest = newest_snapshot(folder, files, cluster_id, skipped)
+        for text in skipped:
             _log.warning("%s", text)
-        kept = SnapshotFolder(folder, files, cluster_id, newest.snapshot)
-        return cls(newest.snapshot, kept, SnapshotThread(kept, fingerprint))
+        kept = SnapshotFolder(folder, files, cluster_id, newest)
+        return cls(newest, kept, SnapshotThread(kept, fingerprint))
 
     def restore(self, engine: Engine) -> tuple[Base, Sessions]:
         """Fill the engine, which has not started; where the log goes on, and the sessions there."""

@@ -9,7 +9,7 @@ from psmr.core.sessions_record import decode_sessions
 from psmr.errors import ConfigurationError, LogDamaged
 from psmr.execution.engine import Engine
 from psmr.log.port import Base
-from psmr.storage.snapshot_file import SnapshotFile, SnapshotHead
+from psmr.storage import SnapshotFile, SnapshotHead
 
 
 class _Meta(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

@@ -9,13 +9,14 @@ from threading import Thread
 
 from psmr.core.sessions import Remembered
 from psmr.core.sessions_record import encode_sessions
-from psmr.errors import DiskFailed, LogDamaged
-from psmr.execution.capture import Capture
+from psmr.errors import ConfigurationError, DiskFailed, LogDamaged
+from psmr.execution.capture import Capture, CaptureAbandoned
 from psmr.log.port import Base
 from psmr.replica.snapshot_content import head_of
 from psmr.replica.snapshots import Taken
+from psmr.storage import SnapshotFile, SnapshotReceiver, SnapshotWriter, remove_older
 from psmr.storage.files import Files
-from psmr.storage.snapshot_file import SnapshotFile, SnapshotReceiver, SnapshotWriter, remove_older
+from psmr.storage.record import Buffer
 
 
 class SnapshotFolder:
@@ -33,6 +34,8 @@ class SnapshotFolder:
 
     def keep(self, snapshot: SnapshotFile) -> None:
         """A newer one is on the disk: the others may go."""
+        if self._newest is not None:
+            self._newest.close()
         self._newest = snapshot
         remove_older(self.folder, self.files, snapshot.head.index)
 
@@ -54,7 +57,7 @@ class IncomingFile:
     def __init__(self, receiver: SnapshotReceiver) -> None:
         self._receiver = receiver
         self._thread: Thread | None = None
-        self._failure: LogDamaged | DiskFailed | None = None
+        self._failure: LogDamaged | DiskFailed | ConfigurationError | None = None
 
     @property
     def held_bytes(self) -> int:
@@ -66,7 +69,7 @@ class IncomingFile:
         self._receiver.write(self._receiver.missing(), data)
 
     def finish(self) -> bool:
-        """Whether it is verified and on the disk. Raises LogDamaged, DiskFailed."""
+        """Whether it is verified and on the disk. Raises LogDamaged, ConfigurationError, DiskFailed."""
         if self._thread is None:
             self._thread = Thread(target=self._finish, name="snapshot-check", daemon=True)
             self._thread.start()
@@ -79,8 +82,12 @@ class IncomingFile:
     def _finish(self) -> None:
         try:
             self._receiver.finish()
-        except (LogDamaged, DiskFailed) as failure:
+        except (LogDamaged, ConfigurationError, DiskFailed) as failure:
             self._failure = failure
+
+    def abandon(self) -> None:
+        """Remove what there is of it."""
+        self._receiver.abandon()
 
 
 class SnapshotThread:
@@ -121,26 +128,35 @@ class SnapshotThread:
         return Taken(self._index, self._written.size_bytes)
 
     def close(self) -> None:
-        """Leave what is being written; the next start removes it."""
-        if not self._closed:
-            self._closed = True
-            if self._thread is None or not self._thread.is_alive():
-                os.close(self._event_fd)
+        """Give up what is being written, and wait until nothing reads the state any more."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._thread is not None:
+            self._thread.join()
+        os.close(self._event_fd)
 
     def _run(self, base: Base, newest: int, remembered: list[Remembered], capture: Capture) -> None:
         try:
             self._written = self._write(base, encode_sessions(newest, remembered), capture)
         except DiskFailed as failure:
             self._failure = str(failure)
+        except CaptureAbandoned:
+            self._failure = "given up, as the replica ends"
         finally:
             os.eventfd_write(self._event_fd, 1)
+
+    def _put(self, writer: SnapshotWriter, offset: int, content: Buffer) -> None:
+        if self._closed:
+            raise CaptureAbandoned
+        writer.write(offset, [content])
 
     def _write(self, base: Base, sessions: bytes, capture: Capture) -> SnapshotFile:
         kept = self._kept
         writer = SnapshotWriter(kept.folder, kept.files, cluster_id=kept.cluster_id, index=base.index)
         try:
             writer.write(0, [sessions])
-            result = capture.write(lambda offset, content: writer.write(len(sessions) + offset, [content]))
+            result = capture.write(lambda offset, content: self._put(writer, len(sessions) + offset, content))
             head = head_of(base, self._fingerprint, len(sessions), result.body_bytes, result.digest)
             return writer.finish(head)
         except BaseException:

@@ -1,4 +1,4 @@
-"""Storage: the segmented log on disk, term and vote, and the data folder's identity."""
+"""Storage: the segmented log on disk, snapshots, term and vote, and the data folder's identity."""
 
 from __future__ import annotations
 
@@ -6,18 +6,29 @@ from psmr.storage.files import Files
 from psmr.storage.hard_state import HardState
 from psmr.storage.identity import Claim, Identity, claim
 from psmr.storage.log_store import LogStore
-from psmr.storage.record import Record, decode, decode_all, decode_unchecked, encode
+from psmr.storage.record import CONTROL_MAGIC, Record, decode, decode_all, decode_unchecked, encode
+from psmr.storage.snapshot_file import SnapshotFile, newest_snapshot, remove_older
+from psmr.storage.snapshot_format import SnapshotHead
+from psmr.storage.snapshot_receiver import SnapshotReceiver
+from psmr.storage.snapshot_writer import SnapshotWriter
 
 __all__ = [
+    "CONTROL_MAGIC",
     "Claim",
     "Files",
     "HardState",
     "Identity",
     "LogStore",
     "Record",
+    "SnapshotFile",
+    "SnapshotHead",
+    "SnapshotReceiver",
+    "SnapshotWriter",
     "claim",
     "decode",
     "decode_all",
     "decode_unchecked",
     "encode",
+    "newest_snapshot",
+    "remove_older",
 ]

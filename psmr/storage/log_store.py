@@ -59,6 +59,10 @@ class LogStore:
         with ExitStack() as undo:
             undo.callback(mark.close)
             found = Recovery(folder, files, cluster_id, base, mark.index, sync=sync).run()
+            if base[0] > mark.index:
+                # Were the snapshot lost that replaced a log, the folder would look like a new replica's: the mark tells.
+                with disk_errors(files, folder / "commit-mark", "writing the commit mark"):
+                    mark.save(base[0])
             aside = folder / ARCHIVE_NAME if archive else None
             with disk_errors(files, folder / "log", "opening the newest segment"):
                 segments = Segments(folder, files, found.segments, cluster_id, segment_bytes, sync=sync, archive=aside)
@@ -68,7 +72,7 @@ class LogStore:
         self._base = found.base
         self._last_index = self._written_index = found.last_index
         self._runs = found.runs
-        self._committed = max(mark.index, base[0])
+        self._committed = mark.index
         self._cache = RecordCache(cache_bytes)
         self._segments = segments
         self._epoch = 0

@@ -35,7 +35,7 @@ def scan_segment(data: memoryview, segment: Segment, cluster_id: int, term: int)
     found = Scan()
     unpack, digest, magic_expected = record.HEADER.unpack_from, xxh3_64_intdigest, record.MAGIC
     header_bytes, seeded_bytes, size = record.HEADER_BYTES, record.SEEDED_BYTES, len(data)
-    control_magic = CONTROL_MAGIC
+    control_end = CONTROL_MAGIC[3]
     add = segment.offsets.append
     offset, expected = segment.end, segment.first_index
     # Written out rather than calling `record.defect`: with 1 KB records this loop is what recovery takes.
@@ -58,8 +58,8 @@ def scan_segment(data: memoryview, segment: Segment, cluster_id: int, term: int)
         if its_term != term:
             term = its_term
             found.runs.append((index, term))
-        # Shorter payloads end in zeros, empty ones before the magic of a record or a flush mark: none is taken for one.
-        if data[body : body + 4] == control_magic:
+        # Its last byte first: a comparison of slices, for each record, would take a fifth of this loop's time.
+        if length > 3 and data[body + 3] == control_end and data[body : body + 4] == CONTROL_MAGIC:
             found.controls.append(index)
         add(offset)
         offset, expected = padded, expected + 1

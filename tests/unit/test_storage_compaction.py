@@ -23,13 +23,13 @@ RECORDS = make_many(1, 4, term=1) + make_many(5, 7, term=2) + make_many(8, 20, t
 """In segments that start at 1, 4, 7, 10, 13, 16, 19."""
 
 
-def fill(folder: Path, records: list[Record] = RECORDS, sync: bool = True) -> None:
+def fill(folder: Path, records: list[Record] = RECORDS, sync: bool = False) -> None:
     with open_small(folder, sync, base=(records[0].index - 1, 1)) as store:
         for record in records:
             append_synced(store, [record])
 
 
-def open_small(folder: Path, sync: bool = True, base: tuple[int, int] = (0, 0), **options) -> LogStore:  # type: ignore[no-untyped-def]
+def open_small(folder: Path, sync: bool = False, base: tuple[int, int] = (0, 0), **options) -> LogStore:  # type: ignore[no-untyped-def]
     return LogStore(folder, sync, SEGMENT_BYTES, base=base, cache_bytes=0, **options)
 
 
@@ -76,7 +76,7 @@ def test_a_compacted_log_opens_with_its_snapshot_and_goes_on(tmp_path: Path, syn
 
 
 def test_compaction_is_queued_behind_what_is_being_written(tmp_path: Path) -> None:
-    with open_small(tmp_path) as store:
+    with open_small(tmp_path, True) as store:
         for record in RECORDS:
             append_synced(store, [record])
         store.append(make_many(21, 23, term=4))
@@ -120,7 +120,7 @@ def test_with_an_archive_nothing_is_lost(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_changed_ends_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path)
-    store = open_small(tmp_path)
+    store = open_small(tmp_path, True)
 
     def refuse(path: Path) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
@@ -180,6 +180,16 @@ def test_without_its_snapshot_a_log_that_was_replaced_is_refused(tmp_path: Path)
     for base in ((0, 0), (12, 4), (32, 6)):
         with pytest.raises(LogDamaged, match=r"found one that starts at index 34: .* snapshot-\*\.snap files"):
             open_small(tmp_path, base=base)
+
+
+def test_a_replica_whose_only_snapshot_is_gone_does_not_start_as_a_new_one(tmp_path: Path) -> None:
+    fill(tmp_path)
+    store = open_small(tmp_path, base=(33, 6))
+    with pytest.raises(LogDamaged, match="reach index 33, which was committed, found it to end at index 0"):
+        open_small(tmp_path)
+    store.close()
+    with pytest.raises(LogDamaged, match="reach index 33, which was committed, found it to end at index 12"):
+        open_small(tmp_path, base=(12, 4))
 
 
 class DyingFiles(Files):

@@ -118,7 +118,9 @@ class SimulatedStore:
         return self.records[-1].term if self.records else self.base[1]
 
     def load(self, last_term: int = 0) -> tuple[int, int | None]:
-        """Term and vote as saved; the log is never ahead of them here."""
+        """Term and vote as saved. Nobody restores a log here, so a term behind it was not saved in time: Violation."""
+        if self.hard_state[0] < last_term:
+            raise Violation(f"store: expected a saved term of at least {last_term}, found {self.hard_state[0]}")
         return self.hard_state
 
     def save(self, term: int, voted_for: int | None) -> None:

@@ -147,3 +147,6 @@ class IncomingSnapshot:
             raise LogDamaged(f"expected a snapshot at {self._index}, found one at {snapshot.base.index}")
         self._store.keep(snapshot)
         return True
+
+    def abandon(self) -> None:
+        """Nothing of it is on the disk."""

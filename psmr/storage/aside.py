@@ -1,0 +1,66 @@
+"""A large file that takes its place only when it is whole: written aside, a little synced at a time, then renamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from psmr.storage.files import Files, disk_errors, write_fully
+from psmr.storage.record import Buffer
+
+SYNC_EVERY_BYTES = 16 << 20
+"""What a large sync holds up is the log's own syncs on the same disk: so much goes out at a time."""
+
+
+class AsideFile:
+    """`path` in the making, under its name and `suffix`. Every method raises DiskFailed; then `abandon` it."""
+
+    def __init__(self, files: Files, path: Path, suffix: str) -> None:
+        self._files = files
+        self.path = path
+        self.aside = path.with_name(path.name + suffix)
+        self._unsynced_bytes = 0
+        with disk_errors(files, self.aside, "creating a snapshot"):
+            self.fd = files.create_file(self.aside)
+
+    def write(self, offset: int, buffers: Sequence[Buffer]) -> None:
+        """Write `buffers`, bytes and none of them empty, at `offset`."""
+        for part in _divided(buffers):
+            with disk_errors(self._files, self.aside, f"writing a snapshot at offset {offset}"):
+                write_fully(self._files, self.fd, part, offset)
+                offset += sum(map(len, part))
+                self._unsynced_bytes += sum(map(len, part))
+                if self._unsynced_bytes >= SYNC_EVERY_BYTES:
+                    self._files.fdatasync(self.fd)
+                    self._unsynced_bytes = 0
+
+    def finish(self) -> Path:
+        """Put it in place, durably; where it is."""
+        with disk_errors(self._files, self.aside, "putting a snapshot in place"):
+            self._files.fsync(self.fd)
+            self._close()
+            self._files.rename(self.aside, self.path)
+            self._files.sync_folder(self.path.parent)
+        return self.path
+
+    def abandon(self) -> None:
+        """Remove what there is of it; nothing once it is in place."""
+        with disk_errors(self._files, self.aside, "removing an unfinished snapshot"):
+            self._close()
+            if self.aside.exists():
+                self._files.unlink(self.aside)
+
+    def _close(self) -> None:
+        if self.fd != -1:
+            self._files.close(self.fd)
+            self.fd = -1
+
+
+def _divided(buffers: Sequence[Buffer]) -> Iterator[Sequence[Buffer]]:
+    """All in one if that is little; else pieces that are each no more than is synced at a time."""
+    if sum(map(len, buffers)) <= SYNC_EVERY_BYTES:
+        yield buffers
+        return
+    for buffer in buffers:
+        for at in range(0, len(buffer), SYNC_EVERY_BYTES):
+            yield [memoryview(buffer)[at : at + SYNC_EVERY_BYTES]]
