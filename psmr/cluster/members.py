@@ -45,14 +45,21 @@ class Membership:
         self._deadline_s = time.monotonic() + timeout_s
         self._timeout_s = timeout_s
         self._report = report
+        self._led_at = ""
 
     def leader(self) -> ReplicaStatus:
         """The status of the replica that leads in the highest term."""
         while True:
-            found = ask(self._addresses)
+            # Whoever led a moment ago is asked alone: to ask all is to wait for those that are dead.
+            found = ask(self._led_at) if self._led_at else ask(self._addresses)
             leading = [status for status in found if status.get("role") == "leader"]
             if leading:
-                return max(leading, key=lambda status: int(status.get("term")))
+                leader = max(leading, key=lambda status: int(status.get("term")))
+                self._led_at = leader.address
+                return leader
+            if self._led_at:
+                self._led_at = ""
+                continue
             self._look_again("a leader among " + ", ".join(map(str, self._addresses)), "none that answers")
 
     def members(self) -> list[dict[str, Any]]:

@@ -108,7 +108,7 @@ def _serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine], *,
         port = ClientPort(me.clients, service, config.name, replica_id, members)
         stack.callback(port.close)
         delivery = Delivery(sessions, engine, base.index, base.time_us)
-        plan = _plan(config, replica_id, disk)
+        plan = _plan(config, replica_id, disk, base.index)
         stack.callback(plan.close)
         identity = {"cluster": config.name, "replica": replica_id, "service": config.service, "clients": me.clients}
         replica = Replica(identity, log, delivery, port, monotonic_us, plan)
@@ -118,12 +118,12 @@ def _serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine], *,
         replica.run()
 
 
-def _plan(config: ClusterConfig, replica_id: int, disk: Disk) -> SnapshotPlan:
+def _plan(config: ClusterConfig, replica_id: int, disk: Disk, index: int) -> SnapshotPlan:
     """Snapshots at places that differ from replica to replica, so that they do not all write at the same time."""
     every_bytes = (config.tuning.snapshot_mib << 20) or NEVER_BYTES
     ids = sorted(replica.id for replica in config.replicas)
     first_bytes = every_bytes + every_bytes * ids.index(replica_id) // len(ids)
-    return SnapshotPlan(disk.taker, every_bytes, first_bytes)
+    return SnapshotPlan(disk.taker, every_bytes, first_bytes, index)
 
 
 def _open_log(

@@ -48,10 +48,13 @@ class SnapshotTaker(Protocol):
 
 
 class SnapshotPlan:
-    """One a replica: `every_bytes` of log between two snapshots, the first of them after `first_bytes`."""
+    """One a replica: `every_bytes` of log between two snapshots, the first of them after `first_bytes`.
 
-    def __init__(self, taker: SnapshotTaker, every_bytes: int, first_bytes: int) -> None:
-        self.index = 0
+    `index` is that of the newest, at first of the one that the replica began with; `count` says how many were taken since.
+    """
+
+    def __init__(self, taker: SnapshotTaker, every_bytes: int, first_bytes: int, index: int = 0) -> None:
+        self.index = index
         self.count = 0
         self.size_bytes = 0
         self.failure = ""
