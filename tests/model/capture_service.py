@@ -6,7 +6,7 @@ import multiprocessing
 import random
 from typing import Annotated, Any
 
-from psmr import Array, Map, Max, Scratch, StateMachine, Table, dependent, i64, partially_dependent, u8, u16, u64
+from psmr import Array, Map, Max, Scratch, StateMachine, Table, dependent, i64, partially_dependent, u8, u16, u32, u64
 
 ROWS = 1200
 NUMBERS = 300
@@ -74,6 +74,12 @@ class Kept(StateMachine):
         if content == b"refused":
             raise ValueError("a content that is refused")
         return True
+
+    @dependent
+    def flood(self, times: u32) -> None:
+        """Change one word that often."""
+        for time in range(times):
+            self.cells[0] = time
 
     @dependent
     def reset(self, number: u64, fails: bool) -> i64:

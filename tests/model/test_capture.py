@@ -78,6 +78,12 @@ FAULTS = [
         "if load_i64(record + 16) < order[offset >> 3]:",
         "if load_i64(record + 16) <= order[offset >> 3]:",
     ),
+    Fault(
+        "the old word found first",
+        _NOTES,
+        "if load_i64(record + 16) < order[offset >> 3]:",
+        "if order[offset >> 3] == _LAST:",
+    ),
     Fault("no notes for later sections", _NOTES, "if section < current or", "if section != current or"),
     Fault("full chunks forgotten", _NOTES, "store_i64(chunk, fresh)", "heads[section] = fresh"),
     Fault("nothing put back", _NOTES, "store_i64(copied + offset, load_i64(record + 8))", "pass"),
@@ -117,7 +123,7 @@ def test_a_planted_fault_is_found(fault: Fault, monkeypatch: pytest.MonkeyPatch)
         captured_rightly(2, True, 3, monkeypatch)
 
 
-def captured_at_a_halt() -> bool:
+def captured_at_a_halt(*, waits: bool = True) -> bool:
     """Whether a capture is right that copies a cell while a command has changed it that then fails."""
     inside.clear()
     go_on.clear()
@@ -131,18 +137,24 @@ def captured_at_a_halt() -> bool:
         wait = under_way._wait_for_command
 
         def wait_once_copied(commands: int) -> None:
-            go_on.set()
-            wait(commands)
+            if waits:
+                go_on.set()
+                wait(commands)
 
         under_way._wait_for_command = wait_once_copied  # type: ignore[method-assign]
         result = under_way.write(lambda offset, piece: None)
         engine.end_capture()
+        go_on.set()
         driver.finish()
         return result.digest == digest
 
 
 def test_what_a_failing_command_takes_back_is_not_captured() -> None:
     assert captured_at_a_halt()
+
+
+def test_it_would_be_if_the_copying_thread_did_not_wait() -> None:
+    assert not captured_at_a_halt(waits=False)
 
 
 def test_it_would_be_if_a_failing_command_kept_no_notes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,18 +223,22 @@ def test_workers_without_room_for_notes_wait_and_go_on(workers: int) -> None:
         assert captured.digest == engine.digest()
 
 
-def test_the_largest_command_is_as_large_during_a_capture() -> None:
+@pytest.mark.parametrize("over", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_the_largest_command_is_as_large_during_a_capture(over: int) -> None:
+    # Two more writes of one word each would not fit behind another command's notes, were the room not looked at before.
+    log: list[Batch] = [[("put", (1, 1)), ("flood", (frames.UNDO_ENTRIES + over,)), ("put", (2, 2))]]
     with started(Kept, 1, notes_bytes=0) as engine:
-        engine.capture()
-        frame = engine.memory.frames[0]
-        driver = Driver(engine, log_of(6, 40))
+        expected = Driver(engine, log).finish(), engine.digest()
+    with started(Kept, 1, notes_bytes=0) as engine:
+        at_first = engine.digest()
+        under_way = engine.capture()
+        driver = Driver(engine, log)
         driver.offer()
-        driver.settle()
-        memory = engine.memory
-        assert memory.get(frame + frames.UNDO_CAPACITY) == frames.UNDO_ENTRIES
-        end = memory.notes[0] + memory.notes_bytes
-        assert memory.get(frame + frames.UNDO_BASE) + 16 * frames.UNDO_ENTRIES <= end
+        result = under_way.write(lambda offset, piece: None)
         engine.end_capture()
+        assert result.digest == at_first
+        assert (driver.finish(), engine.digest()) == expected
+    assert (b"CommandTooLarge" in expected[0][0]) == bool(over)
 
 
 def test_memory_of_notes_is_given_back() -> None:
