@@ -23,7 +23,8 @@ from psmr.transport.client_protocol import (
 
 CHANGE_TIMEOUT_S = 300.0
 """Long, for a learner must fetch the whole state before it may vote."""
-_LOOK_S = 0.1
+_LOOK_S = 0.05
+_REPORT_S = 1.0
 
 Report = Callable[[str], None]
 
@@ -110,15 +111,15 @@ class Membership:
         return is_as_wanted and int(leader.get("members_since")) <= int(leader.get("committed"))
 
     def _wait_for_catch_up(self, seat: Seat) -> None:
-        told = -1
+        told_s = 0.0
         while True:
             leader = self.leader()
             member = next((each for each in leader.get("members") if each["id"] == seat.id), None)
             behind = int(leader.get("last_index")) - int(member["match"] if member else 0)
             if member is not None and (member["votes"] or (member["match"] and behind <= 64)):
                 return
-            if behind != told:
-                told = behind
+            if time.monotonic() >= told_s + _REPORT_S:
+                told_s = time.monotonic()
                 self._report(f"replica {seat.id} is {behind} entries behind")
             self._look_again(
                 f"replica {seat.id} to catch up", f"it {behind} entries behind; does it run, started to join?"

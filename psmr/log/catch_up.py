@@ -48,12 +48,16 @@ class Snapshots(Protocol):
 
 
 class CatchUp:
-    """Both sides of bringing a replica up to date by a snapshot; the protocol is that of `psmr.core.fetching`."""
+    """Both sides of bringing a replica up to date by a snapshot; the protocol is that of `psmr.core.fetching`.
+
+    `served`: by replica, the index of the snapshot of which it was sent a part last.
+    """
 
     def __init__(self, links: PeerLinks, snapshots: Snapshots, part_bytes: int = PART_BYTES) -> None:
         self._part_bytes = part_bytes
         self._links = links
         self._snapshots = snapshots
+        self.served: dict[int, int] = {}
         self._fetching: Fetching | None = None
         self._receiving: Receiving | None = None
 
@@ -77,6 +81,7 @@ class CatchUp:
         if data is None:
             self.offer(sender, term)
         else:
+            self.served[sender] = asked.index
             self._links.send(sender, SnapshotPart(asked.index, asked.offset), [data])
 
     def take_offer(self, sender: int, offered: SnapshotOffered, committed: int, now_us: int) -> None:

@@ -39,6 +39,7 @@ from psmr.core.raft import (
     ReadConfirmed,
     ReadRejected,
     Receive,
+    Role,
     RoleChanged,
     SaveHardState,
     Send,
@@ -50,6 +51,7 @@ from psmr.core.raft import (
     Truncate,
     Unreachable,
 )
+from psmr.core.raft.messages import NUMBER_MAX
 from psmr.core.roster import Roster, Seat, decode_roster, encode_roster, is_control
 from psmr.errors import InvalidCall, Refused
 from psmr.log.catch_up import CatchUp, Snapshots
@@ -78,6 +80,8 @@ IN_FLIGHT_BYTES_MAX = 64 << 20
 """On the way to one follower."""
 ORIGIN = Base(0, 0, 0, b"")
 """Before the first entry."""
+_THERE_US = 30_000_000
+"""A member that was heard of so lately is there, or starts again with a snapshot that it has fetched."""
 _MESSAGES_PER_STEP = 64
 _READ_BYTES = 4 << 20
 _ANSWERS = (AppendAccepted, AppendRejected)
@@ -93,7 +97,8 @@ class RaftLog:
     """One member of a Raft group. `wall_clock_us` stamps entries; `monotonic` times come through `step`.
 
     The log begins behind `base`, with the members that it says, or at its first entry with `founders`; later members are
-    in the log. `role_changes` is for whoever drives it to read and clear.
+    in the log. Up to `retained_bytes` of log are kept for members that lag behind. `role_changes` is for whoever drives it to
+    read and clear.
     """
 
     def __init__(
@@ -110,6 +115,7 @@ class RaftLog:
         base: Base = ORIGIN,
         snapshots: Snapshots | None = None,
         part_bytes: int = PART_BYTES,
+        retained_bytes: int = 0,
     ) -> None:
         self._links = links
         self._store = store
@@ -122,6 +128,8 @@ class RaftLog:
         self._raft = Raft(me, self._rosters.memberships, seed, HardState(term, voted_for), terms, settings)
         self._questions = Questions(seed, 2 * settings.heartbeat_us)
         self._catch_up = CatchUp(links, snapshots, part_bytes) if snapshots is not None else None
+        self._retained_bytes = retained_bytes
+        self._heard_us: dict[int, int] = {}
         self._now_us = 0
         self._refusal = ""
         self._are_members_new = True
@@ -230,6 +238,7 @@ class RaftLog:
             self._perform(self._raft.handle(Synced(*synced)))
 
     def _take(self, message: PeerMessage) -> None:
+        self._heard_us[message.sender] = self._now_us
         if message.message is None:
             self._take_forwarded(message.sender, message.payloads)
             return
@@ -417,10 +426,24 @@ class RaftLog:
         return Base(index, record.term, record.time_us, encode_roster(self._rosters.at(index)))
 
     def compact(self, index: int) -> None:
-        """Forget what a snapshot at `index` holds, in whole segments."""
+        """Forget what a snapshot at `index` holds, in whole segments, but not what somebody who is there still lacks."""
+        if self._store.size_bytes <= self._retained_bytes:
+            index = min(index, self._lacked_by_somebody() - 1)
+        if index < self._store.first_index:
+            return
         first_index = self._store.compact(index)
         if first_index > self._raft.base_index + 1:
             self._perform(self._raft.handle(Compacted(first_index - 1)))
+
+    def _lacked_by_somebody(self) -> int:
+        """The first index that a member heard of lately may ask for; a leader knows, others say that nobody lacks anything."""
+        lacked = NUMBER_MAX
+        for peer, heard_us in self._heard_us.items():
+            served = self._catch_up.served.get(peer, 0) if self._catch_up is not None else 0
+            has = max(served, self._raft.match_index(peer))
+            if has and self._raft.role is Role.LEADER and heard_us + _THERE_US > self._now_us:
+                lacked = min(lacked, has + 1)
+        return lacked
 
     def _commit(self, index: int) -> None:
         self._committed = index

@@ -159,6 +159,7 @@ def _open_log(
         ),
         base=base,
         snapshots=disk.kept,
+        retained_bytes=config.tuning.retain_mib << 20,
     )
     stack.callback(log.close)
     return log

@@ -9,12 +9,13 @@ from threading import Event, Thread
 import pytest
 from cluster_support import PATIENT, START_PATIENCE_S, settle, wait_until
 from test_crash import Chains
-from test_snapshots import SMALL, fill
+from test_snapshots import fill
 
 from apps.kv import IntegerKV
 from psmr.cli import main
 from psmr.client.connecting import connect_blocking
 from psmr.cluster import LocalCluster
+from psmr.config import Tuning
 from psmr.errors import Refused
 
 pytestmark = pytest.mark.cluster
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.cluster
 
 @pytest.fixture
 def cluster() -> Iterator[LocalCluster]:
-    with LocalCluster(IntegerKV, tuning=SMALL) as running:
+    with LocalCluster(IntegerKV, tuning=Tuning(snapshot_mib=1, segment_mib=1)) as running:
         running.wait_ready(START_PATIENCE_S)
         yield running
 

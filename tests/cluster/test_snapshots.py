@@ -17,7 +17,7 @@ from psmr.config import Tuning
 
 pytestmark = pytest.mark.cluster
 COLUMN = 16_384
-SMALL = Tuning(snapshot_mib=1, segment_mib=1)
+SMALL = Tuning(snapshot_mib=1, segment_mib=1, retain_mib=0)
 
 
 @pytest.fixture(scope="module")
