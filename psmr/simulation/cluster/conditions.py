@@ -16,7 +16,7 @@ class ClusterConditions:
     """One run's settings, network, disks, clients and faults. A schedule is short; small limits make it eventful.
 
     `slots`: batches that an engine takes. `snapshot_bytes`: of log between two snapshots, each fetched by parts of
-    `part_bytes`. `calm`: what network and disks take in the peace at the end.
+    `part_bytes`; so much log is kept for those that lag behind: `retained_bytes`. `calm`: what network and disks take in the peace at the end.
     """
 
     settings: Settings
@@ -26,6 +26,7 @@ class ClusterConditions:
     slots: int
     snapshot_bytes: int
     part_bytes: int
+    retained_bytes: int
     drop_rate: float
     duplicate_rate: float
     network: Delay
@@ -68,6 +69,7 @@ class ClusterConditions:
             slots=random.choice((1, 4)),
             snapshot_bytes=random.choice((NEVER_BYTES, 500, 2_000)),
             part_bytes=random.choice((64, 400)),
+            retained_bytes=random.choice((0, 4_000)),
             drop_rate=random.choice((0.0, 0.02, 0.1)),
             duplicate_rate=random.choice((0.0, 0.02, 0.2)),
             network=Delay(200, random.choice((1_000, 3_000)), random.choice((4_000, 40_000))),

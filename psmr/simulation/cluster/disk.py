@@ -81,6 +81,11 @@ class SimulatedStore:
         """Members never change here."""
         return []
 
+    @property
+    def size_bytes(self) -> int:
+        """Of the log's records."""
+        return sum(len(record.raw) for record in self.records)
+
     def record(self, index: int) -> Record | None:
         """The record at an index, if the log has it."""
         return self.records[index - self.first_index] if self.first_index <= index <= self.last_index else None

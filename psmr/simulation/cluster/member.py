@@ -128,6 +128,7 @@ class SimulatedMember:
             base=base,
             snapshots=SimulatedSnapshots(self.store),
             part_bytes=around.conditions.part_bytes,
+            retained_bytes=around.conditions.retained_bytes,
         )
         delivery = Delivery(sessions, cast(Engine, self.engine), base.index, base.time_us)
         self.replica = Replica({}, self.log, delivery, cast(ClientPort, self.port), self._clock_us, self._plan())
