@@ -44,8 +44,8 @@ def chaos(
     kills: Annotated[
         int, typer.Option(min=0, max=10_000, help="Instead of drawn faults kill the leader so many times in a row.")
     ] = 0,
-    election_timeout_ms: Annotated[int, typer.Option(min=10, max=60_000, help="As in the cluster's file.")] = 300,
-    heartbeat_ms: Annotated[int, typer.Option(min=1, max=30_000, help="As in the cluster's file.")] = 100,
+    election_timeout_ms: Annotated[int, typer.Option(min=10, max=60_000, help="As in the cluster's file.")] = 150,
+    heartbeat_ms: Annotated[int, typer.Option(min=1, max=30_000, help="As in the cluster's file.")] = 50,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="[FILE]", help="Write the result there, too; without FILE, print only it."),
