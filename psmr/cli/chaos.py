@@ -56,9 +56,12 @@ def chaos(
 ) -> int:
     """Inject faults into a cluster of this machine while clients work, then check that nothing was lost.
 
-    Replicas are killed, paused, cut off from each other, slowed down, run out of disk, get their log damaged; workers and
-    clients die. Never more than a minority at once, but for short outages of all. Leaders are preferred. The same seed
-    gives the same plan. Ends with the verdicts of [b]psmr demo[/].
+    Replicas are killed, paused, cut off from each other, slowed down, run out of disk, get their log damaged, see the time of
+    day jump; workers and clients die. Never more than a minority at once, but for short outages of all. Leaders are
+    preferred. The same seed gives the same plan. Ends with the verdicts of [b]psmr demo[/].
+
+    What replicas send each other passes through relays, which cut, hold or delay it: that takes no privileges, as network
+    namespaces would, and fails each direction of each link by itself. A full disk is a limit on the size of files.
 
     [b]psmr chaos kv --seconds 20 --seed 7 --html chaos.html[/]
     """

@@ -24,7 +24,7 @@ from psmr.errors import ConfigurationError, Violation
 from psmr.execution.engine import Engine
 from psmr.execution.worker import die_with_parent, name_process
 from psmr.log.raft_log import RaftLog
-from psmr.replica.clocks import monotonic_us, wall_us
+from psmr.replica.clocks import monotonic_us, wall_clock
 from psmr.replica.replica import Replica, WorkerDied
 from psmr.storage import Claim, HardState, LogStore, claim
 from psmr.transport.client_port import ClientPort
@@ -117,7 +117,7 @@ def _open_log(config: ClusterConfig, replica_id: int, stack: ExitStack) -> RaftL
         store,
         HardState(folder, sync=durable),
         seed=int.from_bytes(os.urandom(8), "little"),
-        wall_clock_us=wall_us,
+        wall_clock_us=wall_clock(config.data, replica_id),
         settings=Settings(
             election_timeout_us=config.tuning.election_timeout_ms * 1000,
             heartbeat_us=config.tuning.heartbeat_ms * 1000,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from psmr.client.conversation import Conversation, Phase
 from psmr.client.failures import Failure
 from psmr.client.settings import ClientSettings, ServiceIdentity
@@ -200,6 +202,6 @@ def test_patience_grows_while_nobody_answers() -> None:
         if talk.said and talk.said[-1] == "hello":
             dialled_at_us.append(talk.now_us)
         talk.said.clear()
-    gaps_us = [later - earlier for earlier, later in zip(dialled_at_us[1:], dialled_at_us[2:], strict=False)]
+    gaps_us = [later - earlier for earlier, later in pairwise(dialled_at_us[1:])]
     assert gaps_us[0] == 2 * WELCOME_US
     assert gaps_us == sorted(gaps_us)
