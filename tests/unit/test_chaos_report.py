@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from random import Random
 
@@ -10,6 +11,7 @@ import pytest
 from psmr.chaos.disks import flip_bit, restore_log
 from psmr.chaos.executor import Happening
 from psmr.chaos.options import ChaosResult
+from psmr.chaos.plan import KINDS
 from psmr.chaos.relays import Condition, both, seen_by
 from psmr.chaos.report import percentile, plain, unavailable_ms
 from psmr.chaos.timeline import draw
@@ -81,17 +83,21 @@ def test_a_link_suffers_from_both_its_ends() -> None:
     assert both(Condition(is_held=True), Condition()) == Condition(is_held=True)
 
 
-def test_the_timeline_has_every_fault_and_escapes_what_it_shows() -> None:
-    happening = plain(KILL, 0)
-    happening["note"] = "<b>"
+def test_the_timeline_has_every_kind_of_fault_and_escapes_what_it_shows() -> None:
+    happenings = tuple({**plain(KILL, 0), "kind": kind, "note": "<b>"} for kind in KINDS)
     result = ChaosResult(
         acknowledged=10, read_beside_log=0, unknown=0, lost=0, duplicated=0, digests=("a",), digests_equal=True,
         model_equal=True, model_difference="", linearizable=True, linearizability="yes", app="kv", replicas=3,
         durability="disk", seed=1, seconds=4.0, commands=10, faults={"kill": 1}, leader_kills=1,
-        unavailable_ms=(500.0,), unavailable_p50_ms=500.0, unavailable_p99_ms=500.0, happenings=(happening,),
+        unavailable_ms=(500.0,), unavailable_p50_ms=500.0, unavailable_p99_ms=500.0, happenings=happenings,
     )  # fmt: skip
     page = draw(result, [0.5, 1.0, 3.9])
     assert page.startswith("<!DOCTYPE html>")
     assert page.count('fill="#c0392b"') == 2
+    assert (
+        page.count("<g><title>")
+        == len(KINDS)
+        == len(set(re.findall(r'height="20" fill="(#[0-9a-f]{6})" opacity', page)))
+    )
     assert "&lt;b&gt;" in page
     assert "<b>" not in page
