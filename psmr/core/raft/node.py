@@ -182,7 +182,7 @@ class Raft(Member):
         if self._leader is None:
             self._follow(self._term, sender)
         self._leader_heard_us = self._now_us
-        self._timer.restart(self._now_us)
+        self._timer.hear(self._now_us)
         following = self._following
         following.round = max(following.round, message.round)
         if self._log.term_at(message.prev_index) != message.prev_term:
