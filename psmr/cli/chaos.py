@@ -45,7 +45,7 @@ def chaos(
         int, typer.Option(min=0, max=10_000, help="Instead of drawn faults kill the leader so many times in a row.")
     ] = 0,
     election_timeout_ms: Annotated[int, typer.Option(min=10, max=60_000, help="As in the cluster's file.")] = 150,
-    heartbeat_ms: Annotated[int, typer.Option(min=1, max=30_000, help="As in the cluster's file.")] = 50,
+    heartbeat_ms: Annotated[int, typer.Option(min=1, max=30_000, help="As in the cluster's file.")] = 75,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="[FILE]", help="Write the result there, too; without FILE, print only it."),

@@ -14,7 +14,7 @@
     workers = 2
 
     [tuning]                          # optional, each key of it too: see `Tuning`
-    heartbeat_ms = 50
+    heartbeat_ms = 75
 
 Every mistake is a `ConfigurationError` of one line: file, key, what was expected, what was found, what to do.
 """
@@ -65,7 +65,7 @@ class Tuning:
 
     election_timeout_ms: int = 150
     """Silence after which a follower stands for election; at least twice the heartbeat."""
-    heartbeat_ms: int = 50
+    heartbeat_ms: int = 75
     defer_us: int = 5_000
     """So long followers may wait that no commit waits for; 0: a leader sends everything to all at once."""
     segment_mib: int = 64
