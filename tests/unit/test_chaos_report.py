@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 from random import Random
@@ -10,12 +11,14 @@ import pytest
 
 from psmr.chaos.disks import flip_bit, restore_log
 from psmr.chaos.executor import Happening
-from psmr.chaos.options import ChaosResult
+from psmr.chaos.options import ChaosOptions, ChaosResult
 from psmr.chaos.plan import KINDS
 from psmr.chaos.relays import Condition, both, seen_by
 from psmr.chaos.report import percentile, plain, unavailable_ms
 from psmr.chaos.timeline import draw
-from psmr.config import local_cluster
+from psmr.cli.chaos import chaos
+from psmr.config import Tuning, local_cluster
+from psmr.demo.options import DemoOptions
 from psmr.storage import HardState
 
 KILL = Happening("kill", "replica 1", True, 1_000_000, 1_500_000, 1_800_000)
@@ -67,6 +70,12 @@ def test_a_restored_log_is_the_donors_and_a_vote_is_kept_in_its_term(
     found = {path.name: path.read_text() for path in damaged.iterdir() if path.name != "hard-state"}
     assert found == {"log-1.seg": "donor"}
     assert HardState(damaged).load() == kept
+
+
+def test_the_times_of_elections_are_those_of_clusters_by_default() -> None:
+    given = inspect.signature(chaos).parameters
+    for name in ("election_timeout_ms", "heartbeat_ms"):
+        assert given[name].default == getattr(Tuning(), name) == getattr(ChaosOptions(DemoOptions("kv")), name)
 
 
 def test_each_replica_sees_itself_plainly_and_its_peers_through_relays(tmp_path: Path) -> None:
