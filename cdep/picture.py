@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from xml.sax.saxutils import escape
+from html import escape
 
 from cdep.circle import (
     LABEL_HEIGHT,
@@ -100,7 +100,7 @@ def _opening(service: Service, width: float, height: float) -> Iterator[str]:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_n(width)}" height="{_n(height)}" '
         f'viewBox="0 0 {_n(width)} {_n(height)}" role="img" font-family="{_SANS}" font-size="12">'
     )
-    yield f"<title>{escape(title)}</title>"
+    yield f"<title>{escape(title, quote=False)}</title>"
     yield _DARK_STYLE
     yield (
         f'<rect class="card" x="0.5" y="0.5" width="{_n(width - 1)}" height="{_n(height - 1)}" rx="14" '
@@ -118,7 +118,7 @@ def _edge_lines(commands: Sequence[Command], edges: Sequence[Edge], circle: Circ
         pair = f"{commands[edge.a].name} and {commands[edge.b].name}: {edge.label}"
         yield (
             f'<path class="line-{colour}" d="M{_n(x0)} {_n(y0)}L{_n(x1)} {_n(y1)}" stroke="{_COLOURS[colour]}" '
-            f'stroke-width="1.6" stroke-opacity="0.5"{_dash(colour)}><title>{escape(pair)}</title></path>'
+            f'stroke-width="1.6" stroke-opacity="0.5"{_dash(colour)}><title>{escape(pair, quote=False)}</title></path>'
         )
 
 
@@ -257,7 +257,7 @@ def _name(at: Point, name: str, anchor: str) -> str:
 
 def _text(at: Point, content: str, name: str, colour: str, style: str = "") -> str:
     style = f" {style}" if style else ""
-    return f'<text class="{name}" x="{_n(at[0])}" y="{_n(at[1])}" fill="{colour}"{style}>{escape(content)}</text>'
+    return f'<text class="{name}" x="{_n(at[0])}" y="{_n(at[1])}" fill="{colour}"{style}>{escape(content, quote=False)}</text>'
 
 
 def _n(value: float) -> str:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import networkx as nx
 import numpy as np
 
 from cdep.command import Access, Command
 from cdep.errors import CallError
 from cdep.service import Service
 from cdep.types import ValueType
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Condition = Literal["always"] | tuple[tuple[str, str], ...]
 """`always`, or pairs (parameter of a, parameter of b): the calls conflict when the values of any pair are equal."""
@@ -36,6 +38,8 @@ def relation(service: Service) -> nx.Graph:
     Nodes carry `kind` and `access`; edges carry `condition`, whose pairs name the lower op's parameter first. Nodes and
     edges come in the order of ops.
     """
+    import networkx as nx  # not above: it would be a quarter of what a replica imports before it starts
+
     graph = nx.Graph()
     for command in service.commands:
         graph.add_node(command.name, kind=command.kind, access=command.access)

@@ -17,7 +17,7 @@ from psmr.demo.running import print_outcome, run_and_verify
 from psmr.demo.scenario import Scenario
 from psmr.demo.verdicts import judged, verdict_rows
 from psmr.demo.verify import Findings
-from psmr.replica.clocks import monotonic_us
+from psmr.replica.clocks import SHIFTED, monotonic_us
 from psmr.services import find_application, service_text
 
 
@@ -38,6 +38,7 @@ def run_chaos(options: ChaosOptions) -> tuple[ChaosResult, str]:
             durability=options.durability,
             tuning=tuning,
             seen_by=seen_by,
+            variables={SHIFTED: "1"},
         )
         relays = Relays(cluster)
         executor = Executor(faults, cluster, relays, display, load.seed)

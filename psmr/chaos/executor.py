@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +20,7 @@ from psmr.cluster.status import ReplicaStatus
 from psmr.demo.live import Display
 from psmr.demo.scenario import Scenario
 from psmr.errors import ClusterUnavailable
-from psmr.replica.clocks import monotonic_us
+from psmr.replica.clocks import monotonic_us, shift_clock
 
 PATIENCE_S = 60.0
 _LOOK_S = 0.05
@@ -27,6 +28,7 @@ _BREATH_S = 0.3
 _CUT = Condition(is_cut=True)
 _HELD = Condition(is_held=True)
 _SLOW_S = (0.005, 0.06)
+_SHIFT_LOG_S = (math.log(60), math.log(86_400))
 _REFUSED = 4
 """The exit code of a replica whose disk failed or whose log is damaged."""
 
@@ -67,6 +69,7 @@ class Executor:
             "mute": self._mute,
             "deaf": self._deaf,
             "slow": self._slow,
+            "clock": self._clock,
             "disk": self._disk,
             "corrupt": self._corrupt,
         }
@@ -200,6 +203,15 @@ class Executor:
         self._relays.set_outgoing(victim, WELL)
         self._relays.set_incoming(victim, WELL)
         self._healed(happening)
+
+    async def _clock(self, fault: Fault, victim: int, happening: Happening) -> None:
+        """The time of day jumps by minutes to a day, forth or back, and returns; stamps of the log must not go back with it."""
+        shift_s = self._random.choice((-1, 1)) * math.exp(self._random.uniform(*_SHIFT_LOG_S))
+        data = self._cluster.config.data
+        shift_clock(data, victim, int(shift_s * 1e6))
+        await asyncio.sleep(fault.lasts_s)
+        shift_clock(data, victim, 0)
+        self._healed(happening, f"{shift_s / 3600:+.2f} h")
 
     async def _disk(self, fault: Fault, victim: int, happening: Happening) -> None:
         process = self._cluster.process(victim)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from psmr.chaos.plan import KINDS
+from psmr.config import Tuning
 from psmr.demo.options import DemoOptions
 from psmr.demo.verdicts import Verdicts
 
@@ -18,8 +19,8 @@ class ChaosOptions:
     durability: str = "disk"
     kinds: tuple[str, ...] = KINDS
     kills: int = 0
-    election_timeout_ms: int = 300
-    heartbeat_ms: int = 100
+    election_timeout_ms: int = Tuning().election_timeout_ms
+    heartbeat_ms: int = Tuning().heartbeat_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ LASTS_S = {
     "mute": (0.5, 2.5),
     "deaf": (0.5, 2.5),
     "slow": (0.5, 2.5),
+    "clock": (0.5, 2.5),
     "disk": (0.5, 2.0),
     "corrupt": (0.2, 0.5),
     "outage": (0.1, 0.5),
@@ -70,16 +71,22 @@ def plan(seed: int, seconds: float, replicas: int, kinds: Sequence[str] = KINDS)
     """
     random = Random(seed)
     faults: list[Fault] = []
+    under_way: list[Fault] = []
+    deaths_s: list[float] = []  # of workers
     deck: list[str] = []
     at_s = _FIRST_AT_S
     while at_s < seconds:
         deck = deck or random.sample(list(kinds), len(kinds))
         kind = deck.pop()
         lasts_s = random.uniform(*LASTS_S[kind])
-        at_s = _place(faults, at_s, kind, replicas)
-        fault = Fault(round(at_s, 3), kind, _target(random, faults, at_s, kind, replicas), round(lasts_s, 3))
-        if fault.ends_s <= seconds and not _too_many_workers_die(faults, fault):
+        at_s = _place(under_way, at_s, kind, replicas)
+        under_way = [fault for fault in under_way if fault.ends_s > at_s]
+        fault = Fault(round(at_s, 3), kind, _target(random, under_way, kind, replicas), round(lasts_s, 3))
+        if fault.ends_s <= seconds and not _too_many_workers_die(deaths_s, fault):
             faults.append(fault)
+            under_way.append(fault)
+            if kind == "worker":
+                deaths_s.append(fault.at_s)
         at_s += random.uniform(*_PAUSE_S)
     return faults
 
@@ -90,7 +97,7 @@ def leader_kills(count: int) -> list[Fault]:
 
 
 def _place(faults: Sequence[Fault], at_s: float, kind: str, replicas: int) -> float:
-    """The earliest time from `at_s` on at which the fault leaves a majority well."""
+    """The earliest time from `at_s` on at which the fault leaves a majority well, with those that may be under way then."""
     if kind == "client":
         return max([at_s, *(fault.ends_s for fault in faults if fault.kind in ALONE)])
     while True:
@@ -101,16 +108,16 @@ def _place(faults: Sequence[Fault], at_s: float, kind: str, replicas: int) -> fl
         at_s = min(fault.ends_s for fault in active)
 
 
-def _target(random: Random, faults: Sequence[Fault], at_s: float, kind: str, replicas: int) -> str:
+def _target(random: Random, under_way: Sequence[Fault], kind: str, replicas: int) -> str:
     if kind == "outage":
         return EVERYONE
-    taken = {fault.target for fault in faults if fault.ends_s > at_s and fault.kind != "client"}
+    taken = {fault.target for fault in under_way if fault.kind != "client"}
     free = [str(number) for number in range(1, replicas + 1) if kind == "client" or str(number) not in taken]
     chosen = random.choice(free)
     return LEADER if random.random() < _LEADER_SHARE and kind != "client" else chosen
 
 
-def _too_many_workers_die(faults: Sequence[Fault], fault: Fault) -> bool:
+def _too_many_workers_die(deaths_s: Sequence[float], fault: Fault) -> bool:
     since_s = fault.at_s - WORKER_DEATHS_WITHIN_S
-    before = sum(1 for other in faults if other.kind == "worker" and other.at_s > since_s)
+    before = sum(1 for at_s in deaths_s[-WORKER_DEATHS_MAX:] if at_s > since_s)
     return fault.kind == "worker" and before >= WORKER_DEATHS_MAX

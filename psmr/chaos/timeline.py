@@ -21,6 +21,7 @@ _COLOURS = {
     "mute": "#2e86c1",
     "deaf": "#5dade2",
     "slow": "#73c6b6",
+    "clock": "#1e8449",
     "disk": "#af601a",
     "corrupt": "#b03a8c",
 }

@@ -44,8 +44,8 @@ def chaos(
     kills: Annotated[
         int, typer.Option(min=0, max=10_000, help="Instead of drawn faults kill the leader so many times in a row.")
     ] = 0,
-    election_timeout_ms: Annotated[int, typer.Option(min=10, max=60_000, help="As in the cluster's file.")] = 300,
-    heartbeat_ms: Annotated[int, typer.Option(min=1, max=30_000, help="As in the cluster's file.")] = 100,
+    election_timeout_ms: Annotated[int, typer.Option(min=10, max=60_000, help="As in the cluster's file.")] = 150,
+    heartbeat_ms: Annotated[int, typer.Option(min=1, max=30_000, help="As in the cluster's file.")] = 75,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="[FILE]", help="Write the result there, too; without FILE, print only it."),
@@ -56,9 +56,12 @@ def chaos(
 ) -> int:
     """Inject faults into a cluster of this machine while clients work, then check that nothing was lost.
 
-    Replicas are killed, paused, cut off from each other, slowed down, run out of disk, get their log damaged; workers and
-    clients die. Never more than a minority at once, but for short outages of all. Leaders are preferred. The same seed
-    gives the same plan. Ends with the verdicts of [b]psmr demo[/].
+    Replicas are killed, paused, cut off from each other, slowed down, run out of disk, get their log damaged, see the time of
+    day jump; workers and clients die. Never more than a minority at once, but for short outages of all. Leaders are
+    preferred. The same seed gives the same plan. Ends with the verdicts of [b]psmr demo[/].
+
+    What replicas send each other passes through relays, which cut, hold or delay it: that takes no privileges, as network
+    namespaces would, and fails each direction of each link by itself. A full disk is a limit on the size of files.
 
     [b]psmr chaos kv --seconds 20 --seed 7 --html chaos.html[/]
     """

@@ -1,11 +1,16 @@
 """A client's side of everything said between it and a cluster, without a socket or a clock in it.
 
-    dial ──hello──► DIALING ──welcome──► READY ──no progress──► dial the next one
-     ▲                 │ │                                            │
-     │                 │ └─welcome of a follower: dial the leader     │
-     └──── RESTING ◄───┴──────── every address failed ◄───────────────┘
+    dial ──hello──► DIALING ──welcome──► READY ──hello unanswered, no progress──► dial the next one
+     ▲                 │ │                                                              │
+     │                 │ └─welcome of a follower: dial the leader                       │
+     └──── RESTING ◄───┴──────── every address failed ◄─────────────────────────────────┘
 
 Both drivers run this: they carry frames and time in, and do what it asks of their `Wire`.
+
+**A replica from which nothing comes** is greeted again (`Watch`). Its welcome says that it is slow, and then nothing is sent
+twice, or that another leader was elected: what the former one may have taken along is sent again at once, to the new one if
+leaders are preferred. Without a welcome the next replica is dialled. A leader that was left is not gone back to on the word of
+a follower that has not missed it yet: that follower serves until it names another, or none.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ from typing import Final, Protocol
 
 from psmr.client.failures import Failure
 from psmr.client.settings import ClientSettings, ServiceIdentity, endpoint
+from psmr.client.watch import NEVER_US, Watch
 from psmr.core import batch
 from psmr.core.reply import BatchStatus, Reply
 from psmr.core.rotation import Rotation
@@ -42,7 +48,6 @@ from psmr.errors import InvalidCall
 from psmr.transport import client_protocol as protocol
 
 _REST_US: Final = 20_000
-_NEVER_US: Final = 1 << 62
 
 
 class Wire(Protocol):
@@ -91,11 +96,14 @@ class Conversation:
         self._rotation = Rotation([endpoint(address) for address in addresses])
         self._submission: Submission[Ticket] = Submission(settings.limits(), draw_nonce)
         self._hello = protocol.encode_hello(service.name, service.fingerprint)
-        self._dial_until_us = _NEVER_US  # while DIALING: when to give the address up; while RESTING: when to dial
+        self._watch = Watch(settings.ask_us, min(settings.welcome_us, settings.retry_us), settings.retry_us_max)
+        self._dial_at_us = NEVER_US  # while RESTING
         self._failed_dials = 0  # since a replica served us
         self._rest_us = _REST_US
         self._refusal = ""  # the last reason for which the replica that serves us refused a batch
         self._leader_tried = False  # a leader's address is dialled once in every search, or two stale hints would loop
+        self._leader: int | None = None  # as last named
+        self._suspects: set[str] = set()  # left in silence since there was progress
         self.phase = Phase.RESTING
         self.mismatch: str | None = None
         self.batch_bytes_max = batch.BATCH_BYTES_MAX
@@ -130,10 +138,13 @@ class Conversation:
     @property
     def next_timer_us(self) -> int | None:
         """When `pass_time` is due next."""
+        if self.phase is Phase.ENDED:
+            return None
         at_us = self._submission.next_timer_us
-        if self.phase in (Phase.DIALING, Phase.RESTING):
-            return self._dial_until_us if at_us is None else min(at_us, self._dial_until_us)
-        return at_us
+        at_us = min(
+            NEVER_US if at_us is None else at_us, self._dial_at_us, self._watch.ask_at_us, self._watch.give_up_at_us
+        )
+        return at_us if at_us < NEVER_US else None
 
     def account(self) -> str:
         """Who was tried and what each answered."""
@@ -157,9 +168,12 @@ class Conversation:
             return
         kind = SubmitRead if is_read and not self._settings.reads_in_log else Submit
         self._perform(self._submission.handle(kind(ticket, parts, deadline_us, now_us)), now_us)
+        self._expect(now_us)
 
     def receive(self, frames: Sequence[bytes], now_us: int) -> None:
         """Take in one message of the replica dialled last."""
+        if self.phase is Phase.READY:
+            self._watch.hear()
         try:
             message = protocol.decode_response(frames)
         except protocol.MalformedMessage as error:
@@ -175,17 +189,21 @@ class Conversation:
             self._abandon(f"another service ({message.text})", now_us)
         elif isinstance(message, protocol.ErrorText):
             self._take_nonsense(f"error ({message.text})", now_us)
+        self._expect(now_us)
 
     def pass_time(self, now_us: int) -> None:
         """Let timers fire that are due."""
         if self.phase is Phase.ENDED:
             return
-        if now_us >= self._dial_until_us:
-            if self.phase is Phase.DIALING:
-                self._abandon(f"no answer in {self._settings.retry_us / 1000:g} ms", now_us)
-            elif self.phase is Phase.RESTING:
-                self._dial(self._rotation.advance(), now_us)
+        if now_us >= self._dial_at_us:
+            self._dial(self._rotation.advance(), now_us)
+        elif now_us >= self._watch.give_up_at_us:
+            self._abandon(f"no answer in {self._watch.waits_us / 1000:g} ms", now_us)
+        elif now_us >= self._watch.ask_at_us:
+            self._watch.ask(now_us)
+            self._wire.transmit(self._hello)
         self._perform(self._submission.handle(TimePassed(now_us)), now_us)
+        self._expect(now_us)
 
     def close(self) -> None:
         """Fail every ticket that is still waiting."""
@@ -196,7 +214,8 @@ class Conversation:
 
     def _dial(self, address: str, now_us: int) -> None:
         self.phase = Phase.DIALING
-        self._dial_until_us = now_us + self._settings.retry_us
+        self._dial_at_us = NEVER_US
+        self._watch.dial(now_us)
         self._wire.dial(self._rotation.go_to(address))
         self._wire.transmit(self._hello)
 
@@ -206,18 +225,26 @@ class Conversation:
         self._rotation.record("welcome")
         self._rotation.learn([endpoint(member.address) for member in welcome.members])
         self.batch_bytes_max = min(batch.BATCH_BYTES_MAX, welcome.batch_bytes_max)
-        leader = welcome.address_of_leader()
-        elsewhere = leader is not None and welcome.leader != welcome.replica
-        if leader is not None and elsewhere and self._settings.prefer_leader and not self._leader_tried:
+        has_moved = welcome.leader is not None and welcome.leader != self._leader
+        self._leader = welcome.leader
+        if welcome.leader is None:
+            self._suspects.clear()  # whoever is elected now is well
+        named = welcome.address_of_leader()
+        leader = None if named is None or welcome.leader == welcome.replica else endpoint(named)
+        is_doubted = leader in self._suspects
+        has_news = self.phase is Phase.DIALING or has_moved or is_doubted or welcome.leader is None
+        self._watch.welcome(now_us, has_news=has_news)
+        if leader is not None and self._settings.prefer_leader and not self._leader_tried and not is_doubted:
             self._leader_tried = True
             self._leave()
-            self._dial(endpoint(leader), now_us)
+            self._dial(leader, now_us)
         elif self.phase is Phase.DIALING:
             self._settle(welcome, now_us)
+        elif has_moved:
+            self._perform(self._submission.handle(Connected(welcome.window_batches, now_us)), now_us)
 
     def _settle(self, welcome: protocol.Welcome, now_us: int) -> None:
         self.phase = Phase.READY
-        self._dial_until_us = _NEVER_US
         self._failed_dials = 0
         self._rest_us = _REST_US
         self._leader_tried = False
@@ -228,9 +255,12 @@ class Conversation:
         if reply.status in (BatchStatus.REFUSED, BatchStatus.READ_REFUSED):
             self._refusal = reply.text()
             self._rotation.record(f"refused ({self._refusal})")
-        elif self._refusal:
-            self._refusal = ""
-            self._rotation.record("welcome")
+        else:
+            self._watch.progress()
+            self._suspects.clear()
+            if self._refusal:
+                self._refusal = ""
+                self._rotation.record("welcome")
         self._perform(self._submission.handle(ReplyReceived(reply, now_us)), now_us)
 
     def _take_nonsense(self, answer: str, now_us: int) -> None:
@@ -245,18 +275,27 @@ class Conversation:
         if self.phase not in (Phase.DIALING, Phase.READY):
             return
         self._rotation.record(answer)
+        self._suspects.add(self._rotation.current)
+        if self.phase is Phase.READY:
+            self._watch.fail()
         self._leave()
         self._failed_dials += 1
         if self._failed_dials % len(self._rotation):
             self._dial(self._rotation.advance(), now_us)
             return
         self.phase = Phase.RESTING
-        self._dial_until_us = now_us + self._rest_us
+        self._watch.fail()
+        self._watch.rest()
+        self._dial_at_us = now_us + self._rest_us
         self._rest_us = min(2 * self._rest_us, self._settings.retry_us_max)
 
     def _leave(self) -> None:
         if self.phase is Phase.READY:
             self._submission.handle(Disconnected())
+
+    def _expect(self, now_us: int) -> None:
+        if self.phase is Phase.READY:
+            self._watch.expect(now_us, is_waiting=self._submission.is_waiting)
 
     # --- what the core wants done -------------------------------------------------------------------------------------
 

@@ -22,7 +22,9 @@ class ClientSettings:
     """How a connection behaves.
 
     `timeout_us` is the time a call has to be answered, `connect_timeout_us` the time to find a replica. A replica that
-    makes no progress for `retry_us` is left for the next one; doubled while none does, up to `retry_us_max`. At most
+    makes no progress for `retry_us` is left for the next one; doubled while none does, up to `retry_us_max`. Long before, after
+    `ask_us` without an answer, it is greeted again, and left if its welcome takes longer than `welcome_us`: doubled while every
+    replica takes longer; twice what the welcome before took, if that is more; at most `retry_us_max`. At most
     `window_batches` are sent but unanswered; at most `queue_batches` of `queue_bytes` together wait to be sent, and
     `queue_calls` single calls to be packed; reads have as much again. After a refusal nothing is sent for `pause_us`,
     doubled up to `retry_us`. While `call_batches` batches are unanswered, single calls wait for each other's company: fewer and
@@ -37,6 +39,8 @@ class ClientSettings:
     connect_timeout_us: int = 5_000_000
     retry_us: int = 500_000
     retry_us_max: int = 8_000_000
+    ask_us: int = 50_000
+    welcome_us: int = 100_000
     pause_us: int = 5_000
     prefer_leader: bool = True
     reads_in_log: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +33,8 @@ class LocalCluster:
     `service` is a class that can be imported, or a text for `psmr.services`. Data, logs and the cluster's file lie in
     `folder`, which stays; without one in a temporary folder, which goes, even if this process is killed. Enter it in
     a thread that outlives it (the kernel kills the replicas when that thread ends); use it from one thread at a time.
-    `seen_by` gives each replica a configuration of its own: the same cluster, its peers reached by other ways.
+    `seen_by` gives each replica a configuration of its own: the same cluster, its peers reached by other ways. `variables` are
+    added to the environment of every replica.
 
         with LocalCluster("apps.kv:KV") as cluster:
             cluster.wait_ready()
@@ -53,6 +54,7 @@ class LocalCluster:
         tuning: Tuning | None = None,
         folder: Path | None = None,
         seen_by: Callable[[ClusterConfig, int], ClusterConfig] | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self._service = service if isinstance(service, str) else service_text(service)
         self._name = name
@@ -62,6 +64,7 @@ class LocalCluster:
         self._tuning = tuning
         self._given_folder = folder
         self._seen_by = seen_by
+        self._variables = dict(variables or {})
         self._processes: dict[int, ReplicaProcess] = {}
         self._wanted: set[int] = set()
         self._stack = ExitStack()
@@ -234,7 +237,7 @@ class LocalCluster:
     def _process_of(self, replica_id: int, *, joins: bool = False) -> ReplicaProcess:
         log = self.folder / f"replica-{replica_id}.log"
         own = self._own_file(replica_id, self.file)
-        return ReplicaProcess(own, replica_id, log, lifeline=self._lifeline, joins=joins)
+        return ReplicaProcess(own, replica_id, log, lifeline=self._lifeline, variables=self._variables, joins=joins)
 
     def _own_file(self, replica_id: int, file: Path) -> Path:
         if self._seen_by is None:

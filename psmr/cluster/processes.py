@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,17 +21,26 @@ class ReplicaProcess:
     """A replica of the cluster in `file`; it can be started again after it ended.
 
     The kernel kills it when the thread that started it ends, so start it from a thread that lives as long as it should.
-    Ctrl-C at the terminal reaches only the parent, which stops its replicas in its own order.
+    Ctrl-C at the terminal reaches only the parent, which stops its replicas in its own order. `variables` are added to the
+    environment that it inherits.
     """
 
     def __init__(
-        self, file: Path, replica_id: int, log: Path, *, lifeline: int | None = None, joins: bool = False
+        self,
+        file: Path,
+        replica_id: int,
+        log: Path,
+        *,
+        lifeline: int | None = None,
+        variables: Mapping[str, str] | None = None,
+        joins: bool = False,
     ) -> None:
         self.id = replica_id
         self._options = ["--join"] if joins else []
         self.log = log
         self._file = file
         self._lifeline = lifeline
+        self._variables = dict(variables or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -58,7 +68,7 @@ class ReplicaProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=_environment(),
+                env={**_environment(), **self._variables},
                 pass_fds=() if self._lifeline is None else (self._lifeline,),
                 process_group=0,
             )

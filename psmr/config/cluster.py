@@ -14,7 +14,7 @@
     workers = 2
 
     [tuning]                          # optional, each key of it too: see `Tuning`
-    heartbeat_ms = 100
+    heartbeat_ms = 75
 
 Every mistake is a `ConfigurationError` of one line: file, key, what was expected, what was found, what to do.
 """
@@ -64,9 +64,9 @@ class ReplicaConfig:
 class Tuning:
     """What rarely needs to be changed. No value of these can change a result, only how soon it comes."""
 
-    election_timeout_ms: int = 300
+    election_timeout_ms: int = 150
     """Silence after which a follower stands for election; at least twice the heartbeat."""
-    heartbeat_ms: int = 100
+    heartbeat_ms: int = 75
     defer_us: int = 5_000
     """So long followers may wait that no commit waits for; 0: a leader sends everything to all at once."""
     segment_mib: int = 64

@@ -148,6 +148,11 @@ class Submission(Generic[TicketT]):
         return self._reads.under_way
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether the connected replica owes an answer."""
+        return min(self._retry_at_us, self._reads.retry_at_us) < _NEVER_US
+
+    @property
     def pending(self) -> int:
         """Tickets that are neither resolved nor failed."""
         return len(self._reads) + len(self._queue) + sum(not entry.given_up for entry in self._in_flight.values())

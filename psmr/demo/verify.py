@@ -126,12 +126,15 @@ def _compare_with_model(
     model = application.model()
     done: set[tuple[int, int]] = set()
     with LogStore(evidence.folder, False, cluster_id=evidence.cluster_id) as store:
-        index = 1
+        index, stamped_us = 1, 0
         while index <= evidence.last_index:
             for record in store.read(index, 1 << 20):
                 index = record.index + 1
                 if record.index > evidence.last_index:
                     break
+                if record.time_us < stamped_us:
+                    return f"log index {record.index}: stamped {record.time_us} µs, the entry before it {stamped_us} µs"
+                stamped_us = record.time_us
                 for batch in split(record.payload):
                     place = (batch.session, batch.sequence)
                     # A duplicate, or one out of order, was executed elsewhere in the log or not at all.

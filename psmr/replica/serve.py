@@ -26,7 +26,7 @@ from psmr.execution.engine import Engine
 from psmr.execution.worker import die_with_parent, name_process
 from psmr.log.port import Base, SnapshotInstalled
 from psmr.log.raft_log import RaftLog
-from psmr.replica.clocks import monotonic_us, wall_us
+from psmr.replica.clocks import monotonic_us, wall_clock
 from psmr.replica.delivery import Delivery
 from psmr.replica.disk import Disk
 from psmr.replica.replica import Replica, WorkerDied
@@ -150,7 +150,7 @@ def _open_log(
         store,
         HardState(folder, sync=durable),
         seed=int.from_bytes(os.urandom(8), "little"),
-        wall_clock_us=wall_us,
+        wall_clock_us=wall_clock(config.data, replica_id),
         settings=Settings(
             election_timeout_us=config.tuning.election_timeout_ms * 1000,
             heartbeat_us=config.tuning.heartbeat_ms * 1000,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from pathlib import Path
 from random import Random
 
@@ -9,11 +11,14 @@ import pytest
 
 from psmr.chaos.disks import flip_bit, restore_log
 from psmr.chaos.executor import Happening
-from psmr.chaos.options import ChaosResult
+from psmr.chaos.options import ChaosOptions, ChaosResult
+from psmr.chaos.plan import KINDS
 from psmr.chaos.relays import Condition, both, seen_by
 from psmr.chaos.report import percentile, plain, unavailable_ms
 from psmr.chaos.timeline import draw
-from psmr.config import local_cluster
+from psmr.cli.chaos import chaos
+from psmr.config import Tuning, local_cluster
+from psmr.demo.options import DemoOptions
 from psmr.storage import HardState
 
 KILL = Happening("kill", "replica 1", True, 1_000_000, 1_500_000, 1_800_000)
@@ -67,6 +72,12 @@ def test_a_restored_log_is_the_donors_and_a_vote_is_kept_in_its_term(
     assert HardState(damaged).load() == kept
 
 
+def test_the_times_of_elections_are_those_of_clusters_by_default() -> None:
+    given = inspect.signature(chaos).parameters
+    for name in ("election_timeout_ms", "heartbeat_ms"):
+        assert given[name].default == getattr(Tuning(), name) == getattr(ChaosOptions(DemoOptions("kv")), name)
+
+
 def test_each_replica_sees_itself_plainly_and_its_peers_through_relays(tmp_path: Path) -> None:
     config = local_cluster("x", "apps.kv:KV", tmp_path, token="0")
     views = {member: seen_by(config, member) for member in (1, 2, 3)}
@@ -81,17 +92,21 @@ def test_a_link_suffers_from_both_its_ends() -> None:
     assert both(Condition(is_held=True), Condition()) == Condition(is_held=True)
 
 
-def test_the_timeline_has_every_fault_and_escapes_what_it_shows() -> None:
-    happening = plain(KILL, 0)
-    happening["note"] = "<b>"
+def test_the_timeline_has_every_kind_of_fault_and_escapes_what_it_shows() -> None:
+    happenings = tuple({**plain(KILL, 0), "kind": kind, "note": "<b>"} for kind in KINDS)
     result = ChaosResult(
         acknowledged=10, read_beside_log=0, unknown=0, lost=0, duplicated=0, digests=("a",), digests_equal=True,
         model_equal=True, model_difference="", linearizable=True, linearizability="yes", app="kv", replicas=3,
         durability="disk", seed=1, seconds=4.0, commands=10, faults={"kill": 1}, leader_kills=1,
-        unavailable_ms=(500.0,), unavailable_p50_ms=500.0, unavailable_p99_ms=500.0, happenings=(happening,),
+        unavailable_ms=(500.0,), unavailable_p50_ms=500.0, unavailable_p99_ms=500.0, happenings=happenings,
     )  # fmt: skip
     page = draw(result, [0.5, 1.0, 3.9])
     assert page.startswith("<!DOCTYPE html>")
     assert page.count('fill="#c0392b"') == 2
+    assert (
+        page.count("<g><title>")
+        == len(KINDS)
+        == len(set(re.findall(r'height="20" fill="(#[0-9a-f]{6})" opacity', page)))
+    )
     assert "&lt;b&gt;" in page
     assert "<b>" not in page

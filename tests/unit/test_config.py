@@ -153,7 +153,7 @@ ADDRESS = 'expected an address such as "tcp://127.0.0.1:7101" (port 1 to 65535) 
         (edited("heartbeat_ms = 20", "heartbeat_ms = 0"), "tuning.heartbeat_ms: expected an integer from 1 to 30000"),
         (
             edited("heartbeat_ms = 20", "heartbeat_ms = 200"),
-            "tuning.election_timeout_ms: expected at least twice heartbeat_ms (200), found 300",
+            "tuning.election_timeout_ms: expected at least twice heartbeat_ms (200), found 150",
         ),
         (edited("id = 2", "id = 1"), "replica[2].id: expected an id of its own, found 1, which is replica[1].id too"),
         (

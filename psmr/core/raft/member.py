@@ -172,7 +172,7 @@ class Member:
             self._term = term
             self._voted_for = None
         if self._role is Role.LEADER:
-            self._timer.restart(self._now_us)
+            self._timer.hear(self._now_us)
             self._effects.extend(self._reads.reject())
         self._role = Role.FOLLOWER
         self._leader = leader

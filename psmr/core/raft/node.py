@@ -230,7 +230,7 @@ class Raft(Member):
         if self._leader is None:
             self._follow(self._term, sender)
         self._leader_heard_us = self._now_us
-        self._timer.restart(self._now_us)
+        self._timer.hear(self._now_us)
         following = self._following
         following.round = max(following.round, message.round)
         if message.prev_index < self._log.base_index:

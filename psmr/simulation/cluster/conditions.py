@@ -57,6 +57,8 @@ class ClusterConditions:
             timeout_us=random.choice((150_000, 500_000)),
             retry_us=random.choice((20_000, 50_000)),
             retry_us_max=100_000,
+            ask_us=random.choice((5_000, 15_000, 60_000)),
+            welcome_us=random.choice((10_000, 40_000)),
             pause_us=2_000,
             prefer_leader=random.random() < 0.7,
             reads_in_log=random.random() < 0.2,
