@@ -20,7 +20,18 @@ from psmr.simulation.cluster import ClusterResult, ClusterSimulation
 from psmr.simulation.faults import FAULTS, PlantedFault, catch
 
 _SAY_EVERY_S = 5.0
-_COUNTS = ("steps", "operations", "answered", "entries", "elections", "crashes", "restarts", "torn_writes")
+_COUNTS = (
+    "steps",
+    "operations",
+    "answered",
+    "entries",
+    "elections",
+    "crashes",
+    "restarts",
+    "torn_writes",
+    "snapshots",
+    "installed",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -302,8 +302,11 @@ class Raft(Member):
         if fault := change_fault(self._membership, membership):
             return fault
         for voter in membership.voters:
-            lag = self._log.last_index - self._leadership.match_index(voter)
-            if voter in self._membership.learners and lag > self._settings.max_entries_in_flight:
+            match_index = self._leadership.match_index(voter)
+            lag = self._log.last_index - match_index
+            # One that has never answered has nothing, however short the log.
+            is_behind = lag > self._settings.max_entries_in_flight or not match_index
+            if voter in self._membership.learners and is_behind:
                 return f"expected learner {voter} to have nearly all of the log, found it {lag} entries behind: wait"
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from psmr.simulation.faults.planted_snapshots import SNAPSHOT_FAULTS
 from psmr.simulation.faults.planting import PlantedFault as Fault
 
 _NODE = "psmr.core.raft.node"
@@ -348,4 +349,4 @@ PATH_FAULTS = (
     ),
 )
 
-FAULTS = (*CONSENSUS_FAULTS, *COMPACTION_FAULTS, *MEMBERSHIP_FAULTS, *PATH_FAULTS)
+FAULTS = (*CONSENSUS_FAULTS, *COMPACTION_FAULTS, *MEMBERSHIP_FAULTS, *PATH_FAULTS, *SNAPSHOT_FAULTS)
