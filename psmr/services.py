@@ -71,6 +71,20 @@ def find_application(text: str) -> Application:
     _fail_for_name(module, name, found)
 
 
+def find_object(text: str) -> object:
+    """What "module:name" names: a variant of an application, or whatever the module has under that name."""
+    module, name = _open(text)
+    if not name:
+        _fail(text, "the name of an object too", "a module's alone", f"name one: {text}:NAME")
+    found = _variants(module).get(name, getattr(module, name, None))
+    if found is None:
+        names = [known for known in vars(module) if not known.startswith("_")]
+        close = difflib.get_close_matches(name, names, n=1)
+        cure = f"did you mean {close[0]}?" if close else "name what is at the top of that module"
+        _fail(text, "an object of that name", "none", cure)
+    return found
+
+
 def service_text(owner: type[StateMachine]) -> str:
     """What `find_service` finds the class by, in another process too: "module:class"."""
     if owner.__module__ == "__main__" or owner.__qualname__ != owner.__name__:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 
+from psmr.checking.chains import are_sequential
 from psmr.checking.history import Operation
 from psmr.checking.model import Model
-from psmr.checking.search import Effort, Search
-from psmr.checking.segments import segments
+from psmr.checking.parallel import Found, OutOfTime, Task, search_apart
+from psmr.checking.search import DeadEnd, Effort, Search
 from psmr.checking.splitting import split, whole
 from psmr.checking.verdict import Counterexample, Unplaceable, Verdict
-
-TICKS_BETWEEN_LOOKS = 1024
 
 
 def check(
@@ -23,6 +22,7 @@ def check(
     timeout_s: float = 60.0,
     session_order: bool = False,
     partition: bool = True,
+    jobs: int = 1,
     clock_s: Callable[[], float] = time.monotonic,
 ) -> Verdict:
     """Whether some order of `operations` respects real time and gives every reply that was seen.
@@ -38,6 +38,9 @@ def check(
     is the same for all keys, only `partition=False` can say, which is for short histories. Commands without a key that
     read are left out, and counted in the verdict.
 
+    `jobs`: in how many processes keys are searched that are not decided by a first look. It changes no verdict that is reached
+    in time, nor the counterexample.
+
     The verdict is None when `timeout_s` passed before it was clear and no key was found that refutes it.
     Raises ValueError for an operation that returned before it was called, and for a process that was not listed in
     the order of its calls where sessions' order is asked for.
@@ -46,8 +49,8 @@ def check(
     _refuse_impossible(operations, session_order=session_order)
     parts, left_out, replies_unchecked = split(operations, model) if partition else whole(operations)
     refutation = _Refutation(parts, model)
-    with suppress(_OutOfTime):
-        refutation.run(session_order, _Deadline(clock_s, timeout_s))
+    with suppress(OutOfTime):
+        refutation.run(session_order, _Deadline(clock_s, timeout_s), jobs)
     decided = refutation.counterexample is not None or not refutation.open_parts
     return Verdict(
         linearizable=refutation.counterexample is None if decided else None,
@@ -71,7 +74,7 @@ class _Refutation:
         self.suspicion: Counterexample | None = None
         self._model = model
 
-    def run(self, session_order: bool, deadline: _Deadline) -> None:
+    def run(self, session_order: bool, deadline: _Deadline, jobs: int) -> None:
         """Search with little effort first, and then again where that has not decided.
 
         An order that keeps sessions' order and batches whole is one for either question; that there is none of that
@@ -79,30 +82,63 @@ class _Refutation:
         """
         narrow = Effort(by_session=True, whole_batches=True, steps_max=128)
         wide = Effort(by_session=session_order, whole_batches=False, steps_max=64)
-        for effort in (narrow, wide, wide._replace(steps_max=None)):
+        for effort in (narrow, wide):
             for key, part in list(self.open_parts.items()):
                 deadline.tick()
-                search = Search(segments(part), self._model, effort, deadline.tick)
+                if effort is narrow and are_sequential(part):
+                    continue  # time alone keeps sessions' order
+                search = Search(part, self._model, effort, deadline.tick)
                 found = search.run()
                 if found is False:
-                    against = _counterexample(key, len(part), search)
-                    if effort is not narrow or (session_order and search.tried_all):
-                        self.counterexample = against
+                    is_proof = effort is wide or (session_order and search.tried_all)
+                    if self._refute(key, search.dead_end(), is_proof=is_proof):
                         return
-                    self.suspicion = self.suspicion or against
                 elif found:
                     del self.open_parts[key]
+        self._finish(
+            Task(list(self.open_parts.values()), self._model, wide._replace(steps_max=None), deadline.tick), jobs
+        )
+
+    def _finish(self, task: Task, jobs: int) -> None:
+        """Search the parts still open, however long it takes."""
+        if jobs > 1 and len(task.parts) > 1:
+            results = search_apart(task, jobs)
+        else:
+            results = (_found(Search(part, task.model, task.effort, task.tick)) for part in task.parts)
+        with closing(results):
+            for key, (found, dead_end) in zip(list(self.open_parts), results, strict=True):
+                if dead_end:
+                    self._refute(key, dead_end, is_proof=True)
+                    return
+                if found:
+                    del self.open_parts[key]
+
+    def _refute(self, key: Hashable | None, dead_end: DeadEnd, *, is_proof: bool) -> bool:
+        against = _counterexample(key, len(self.open_parts[key]), dead_end, self._model)
+        if is_proof:
+            self.counterexample = against
+        else:
+            self.suspicion = self.suspicion or against
+        return is_proof
 
 
-def _counterexample(key: Hashable | None, operations: int, search: Search) -> Counterexample:
-    dead_end = search.dead_end
-    assert dead_end is not None, "a search that found no order was stuck somewhere"
+def _found(search: Search) -> Found:
+    found = search.run()
+    return found, search.dead_end() if found is False else None
+
+
+def _counterexample(key: Hashable | None, operations: int, dead_end: DeadEnd, model: Model) -> Counterexample:
+    state = model.initial
+    for operation in dead_end.prefix:
+        state = model.step(state, operation.command, operation.arguments)[0]
     return Counterexample(
         key=key,
         operations=operations,
-        prefix=tuple(search.prefix(dead_end)),
-        state=dead_end.state,
-        unplaceable=tuple(Unplaceable(operation, reply) for operation, reply in search.heads(dead_end)),
+        prefix=tuple(dead_end.prefix),
+        state=state,
+        unplaceable=tuple(
+            Unplaceable(head, model.step(state, head.command, head.arguments)[1]) for head in dead_end.heads
+        ),
     )
 
 
@@ -121,21 +157,13 @@ def _refuse_impossible(operations: list[Operation], *, session_order: bool) -> N
             last[process] = called
 
 
-class _OutOfTime(Exception):
-    pass
-
-
 class _Deadline:
-    """Looks at the clock now and then, and raises when the time has passed; from then on at once."""
+    """Looks at the clock, and raises when the time has passed."""
 
     def __init__(self, clock_s: Callable[[], float], timeout_s: float) -> None:
         self._clock_s = clock_s
         self._end_s = clock_s() + timeout_s
-        self._ticks = 0
 
     def tick(self) -> None:
-        self._ticks -= 1
-        if self._ticks <= 0:
-            if self._clock_s() >= self._end_s:
-                raise _OutOfTime
-            self._ticks = TICKS_BETWEEN_LOOKS
+        if self._clock_s() >= self._end_s:
+            raise OutOfTime

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 
 class Model(Protocol):
@@ -38,3 +38,15 @@ class Parting(Protocol):
 
     def parts(self, command: str, arguments: tuple[Any, ...], /) -> Mapping[Hashable, tuple[Any, ...]]:
         """For each key that the command touches, the arguments that do to that key alone what the whole command does."""
+
+
+class OfCells(Protocol):
+    """A model of the whole that is nothing but one of each key beside the other: what happens to a key concerns no other."""
+
+    def of_one_cell(self) -> Model:
+        """The model of one key, for the same commands. Each command has a key."""
+
+
+def has_cells(model: object) -> TypeGuard[OfCells]:
+    """Whether it is one."""
+    return hasattr(model, "of_one_cell")

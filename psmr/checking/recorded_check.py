@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from psmr.checking.edn import read_edn
 from psmr.checking.history import Operation
 from psmr.checking.linearizability import check
-from psmr.checking.models import MODELS, TAKES_INITIAL, Keyed, UnlikeTheModel
+from psmr.checking.models import MODELS, TAKES_INITIAL, UnlikeTheModel
+from psmr.checking.models import keyed as one_a_key
 from psmr.checking.possible import PossibleRecorded
 from psmr.checking.recorded import Call, read_calls
 from psmr.checking.verdict import Verdict
@@ -39,7 +40,7 @@ def model_named(name: str, *, keyed: bool = False, partition: bool = True, initi
         raise ConfigurationError(f"--initial: expected none for {name}, which begins empty, found one: leave it out")
     if hasattr(part, "outcomes"):
         part = PossibleRecorded(part)
-    return Keyed(part, whole=not partition) if keyed or name == "kv" else part
+    return one_a_key(part, whole=not partition) if keyed or name == "kv" else part
 
 
 def check_recorded(
@@ -48,9 +49,10 @@ def check_recorded(
     *,
     timeout_s: float = 60.0,
     partition: bool = True,
+    jobs: int = 1,
     clock_s: Callable[[], float] = time.monotonic,
 ) -> Judged:
-    """Whether the history in `text` is linearizable with respect to a model, which is as `model_named` gives it.
+    """Whether the history in `text` is linearizable with respect to a model, which is as `model_named` gives it; see `check`.
 
     Raises ConfigurationError for a history that cannot be read, or has operations that the model does not.
     """
@@ -58,7 +60,7 @@ def check_recorded(
     operations = [_operation(call, model) for call in calls]
     # An answer that nobody saw of a command that changes nothing says nothing.
     operations = [one for one in operations if one.returned_us is not None or one.command not in model.read_only]
-    verdict = check(operations, model, timeout_s=timeout_s, partition=partition, clock_s=clock_s)
+    verdict = check(operations, model, timeout_s=timeout_s, partition=partition, jobs=jobs, clock_s=clock_s)
     return Judged(verdict, {call.at: call for call in calls})
 
 

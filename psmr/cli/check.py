@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,7 +33,8 @@ def check(
         typer.Option(
             "--model",
             metavar="MODEL",
-            help="register, cas-register, kv, mutex, queue, unordered-queue, set or bank.",
+            help="register, cas-register, kv, mutex, queue, unordered-queue, set or bank; an application, such as apps.kv; or "
+            "module:name of a model of your own (psmr.checking).",
             autocompletion=_complete_model,
             show_default=False,
         ),
@@ -50,6 +52,10 @@ def check(
     time_limit: Annotated[
         float, typer.Option("--time-limit", min=0, metavar="SECONDS", help="Give up after so long.")
     ] = 60,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", min=1, metavar="N", help="Processes for keys that take long.", show_default="all cores"),
+    ] = None,
     html: Annotated[
         Path | None,
         typer.Option("--html", metavar="FILE", help="Where to draw what has no order, as a timeline."),
@@ -61,21 +67,37 @@ def check(
     Ends with 0 when it is, 1 when it is not, 2 when time ran out first or the history cannot be read.
 
     [b]psmr check history.edn --model cas-register[/]
+
+    To an application, and to a model of your own, an event's :f is a command, and its :value the arguments (nil, one, or
+    a vector of them), in the answer the reply; to an application a string is bytes.
     """
     from rich.console import Console
 
-    from psmr.checking.recorded_check import check_recorded, model_named
-    from psmr.checking.report import for_machines, in_words
-    from psmr.checking.timeline import BEGINNING, timeline
-    from psmr.cli.files import check_place, write_whole
-    from psmr.cli.output import print_json
+    from psmr.checking.recorded_check import check_recorded
+    from psmr.checking.timeline import BEGINNING
+    from psmr.cli.files import check_place
 
-    meaning = model_named(model, keyed=keyed, partition=not whole, initial=initial)
+    meaning = _model(model, keyed=keyed, whole=whole, initial=initial)
     text = _read(history)
     if html is not None:
         check_place(html, what="a timeline", starts_with=BEGINNING)
+    processes = jobs or len(os.sched_getaffinity(0))
+
+    def checked() -> Judged:
+        return check_recorded(text, meaning, timeout_s=time_limit, partition=not whole, jobs=processes)
+
     with Console(stderr=True).status(f"checking {history.name}, {time_limit:g} s at most"):
-        judged = _of_file(history, lambda: check_recorded(text, meaning, timeout_s=time_limit, partition=not whole))
+        judged = _of_file(history, checked)
+    _show(judged, html, json)
+    return {True: LINEARIZABLE, False: NOT_LINEARIZABLE, None: UNDECIDED}[judged.verdict.linearizable]
+
+
+def _show(judged: Judged, html: Path | None, json: bool) -> None:
+    from psmr.checking.report import for_machines, in_words
+    from psmr.checking.timeline import BEGINNING, timeline
+    from psmr.cli.files import write_whole
+    from psmr.cli.output import print_json
+
     page = timeline(judged) if html is not None else None
     if html is not None and page is not None:
         write_whole(html, page, what="a timeline", starts_with=BEGINNING)
@@ -83,7 +105,29 @@ def check(
         print_json({**for_machines(judged), "html": str(html) if page else None})
     else:
         typer.echo(in_words(judged) + (f"\ntimeline written to {html}" if page else ""))
-    return {True: LINEARIZABLE, False: NOT_LINEARIZABLE, None: UNDECIDED}[judged.verdict.linearizable]
+
+
+def _model(name: str, *, keyed: bool, whole: bool, initial: str | None) -> Any:
+    """A model by name, an application's, or one of the user's own: "." and ":" tell."""
+    from cdep import StateMachine, service_of
+    from psmr.checking.models.own import own_model
+    from psmr.checking.recorded_check import model_named
+    from psmr.errors import ConfigurationError
+    from psmr.services import find_application, find_object
+    from psmr.workload import Application
+
+    if "." not in name and ":" not in name:
+        return model_named(name, keyed=keyed, partition=not whole, initial=initial)
+    if keyed or initial is not None:
+        option = "--keyed" if keyed else "--initial"
+        raise ConfigurationError(f"{option}: expected none for {name}, which says that itself, found one: leave it out")
+    found = find_object(name) if ":" in name else find_application(name)
+    is_of_application = isinstance(found, Application) or (isinstance(found, type) and issubclass(found, StateMachine))
+    if not is_of_application:
+        return own_model(found() if isinstance(found, type) else found, name)
+    application = found if isinstance(found, Application) else find_application(name)
+    arities = {command.name: len(command.parameters) for command in service_of(application.service).commands}
+    return own_model(application.checking, name, arities, strings_are_bytes=True)
 
 
 def _read(path: Path) -> str:

@@ -223,7 +223,7 @@ def test_a_session_out_of_order_is_refused() -> None:
         ask(*history, session_order=True)
 
 
-def hard_history(writes: int = 12) -> list[Operation]:
+def hard_history(writes: int = 24) -> list[Operation]:
     """No order, and nothing to tell it by before all of `writes` concurrent writes have been tried in many orders."""
     return [put(str(value), 0, 100, value) for value in range(writes)] + [
         get("r", 200, 201, 0),
@@ -237,9 +237,9 @@ def ticking() -> Any:
 
 
 def test_time_that_runs_out_leaves_it_undecided() -> None:
-    verdict = ask(*hard_history(), put("a", 0, 1, 1, "y"), timeout_s=4, clock_s=ticking())
+    verdict = ask(*hard_history(), put("a", 0, 1, 1, "y"), timeout_s=12, clock_s=ticking())
     assert (verdict.linearizable, verdict.parts_unfinished, verdict.counterexample) == (None, 1, None)
-    assert verdict.text().startswith("undecided: 15 operations, 2 keys; time ran out for 1 of the keys")
+    assert verdict.text().startswith("undecided: 27 operations, 2 keys; time ran out for 1 of the keys")
 
 
 def test_no_time_at_all_leaves_all_undecided() -> None:

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from psmr.checking.models.bank import Bank
-from psmr.checking.models.keyed import Cell, Keyed
+from psmr.checking.models.keyed import Cell, keyed
 from psmr.checking.models.meaning import Meant, RecordedModel, UnlikeTheModel
 from psmr.checking.models.mutex import Mutex
 from psmr.checking.models.queues import Queue, UnorderedQueue
-from psmr.checking.models.registers import CasRegister, Register
+from psmr.checking.models.registers import CasRegister, ForeseeingRegister
 from psmr.checking.models.sets import Set
 
 MODELS: dict[str, Callable[..., Any]] = {
-    "register": Register,
+    "register": ForeseeingRegister,
     "cas-register": CasRegister,
     "kv": Cell,
     "mutex": Mutex,
@@ -23,7 +23,7 @@ MODELS: dict[str, Callable[..., Any]] = {
     "set": Set,
     "bank": Bank,
 }
-"""By name, how to make one. Those of `TAKES_INITIAL` take the initial state; `kv` is one key's part (`Keyed`)."""
+"""By name, how to make one. Those of `TAKES_INITIAL` take the initial state; `kv` is one key's part (`keyed`)."""
 TAKES_INITIAL = frozenset({"register", "cas-register", "kv", "bank"})
 
-__all__ = ["MODELS", "TAKES_INITIAL", "Keyed", "Meant", "RecordedModel", "UnlikeTheModel"]
+__all__ = ["MODELS", "TAKES_INITIAL", "Meant", "RecordedModel", "UnlikeTheModel", "keyed"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
+from psmr.checking.foresight import Call, Reach, equal_only
 from psmr.checking.models.meaning import Meant, OneState, no_such, pair
 
 
@@ -26,6 +28,20 @@ class Register(OneState):
         if f == "write":
             return Meant(f, (called,), None)
         raise no_such(f, "register", "read, write")
+
+
+class ForeseeingRegister(Register):
+    """A register whose reads can be foreseen: they see what one write wrote."""
+
+    begins_anew = frozenset({"write"})
+
+    def reach(self, writes: Iterable[Call], replies: Collection[Any], /) -> Reach | None:
+        """As `Foreseeing` has it."""
+        return equal_only(replies)
+
+    def contributes(self, arguments: tuple[Any, ...], reply: Any, /) -> bool:
+        """Never: every write begins anew."""
+        return False
 
 
 class CasRegister(Register):
