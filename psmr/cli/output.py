@@ -27,17 +27,17 @@ def print_json(document: dict[str, Any]) -> None:
 
 def console() -> Console:
     """Stdout for people. In a pipe there is no width to keep to, so lines are not wrapped at 80 characters there."""
-    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
+    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL)
 
 
 def say(text: str) -> None:
     """One line to stderr: news that is no result."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+    Console(stderr=True, highlight=False, soft_wrap=True, emoji=False).print(text, markup=False)
 
 
 def say_error(text: str) -> None:
     """One line to stderr: what went wrong."""
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
     errors.print("psmr: ", style="bold red", end="", markup=False)
     errors.print(text, markup=False)
 
