@@ -10,6 +10,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeGuard
 
+from psmr.checking.model import Model
+
 Call = tuple[str, tuple[Any, ...]]
 """A command and its arguments."""
 
@@ -76,3 +78,19 @@ def by_beginning(replies: Collection[Any], sequence_of: Callable[[Any], Any]) ->
         return low, bisect_right(sequences, beginning, low, key=lambda sequence: sequence[:length])
 
     return Reach(ranks, range_of)
+
+
+class _Blind:
+    """What a model means, and nothing of what may come later."""
+
+    def __init__(self, model: Model) -> None:
+        self.initial = model.initial
+        self.read_only = model.read_only
+        self.step = model.step
+        self.key = model.key
+
+
+def without_foresight(model: Model) -> Model:
+    """The same model, unable to tell what a later read may come of."""
+    blind: Model = _Blind(model)
+    return blind if foresees(model) else model

@@ -7,12 +7,15 @@ from collections.abc import Callable, Hashable, Iterable
 from contextlib import closing, suppress
 
 from psmr.checking.chains import are_sequential
+from psmr.checking.foresight import without_foresight
 from psmr.checking.history import Operation
 from psmr.checking.model import Model
 from psmr.checking.parallel import Found, OutOfTime, Task, search_apart
 from psmr.checking.search import DeadEnd, Effort, Search
 from psmr.checking.splitting import split, whole
 from psmr.checking.verdict import Counterexample, Unplaceable, Verdict
+
+_EXPLAIN_STEPS = 16
 
 
 def check(
@@ -73,6 +76,7 @@ class _Refutation:
         self.counterexample: Counterexample | None = None
         self.suspicion: Counterexample | None = None
         self._model = model
+        self._session_order = False
 
     def run(self, session_order: bool, deadline: _Deadline, jobs: int) -> None:
         """Search with little effort first, and then again where that has not decided.
@@ -80,6 +84,7 @@ class _Refutation:
         An order that keeps sessions' order and batches whole is one for either question; that there is none of that
         kind raises a suspicion.
         """
+        self._session_order = session_order
         narrow = Effort(by_session=True, whole_batches=True, steps_max=128)
         wide = Effort(by_session=session_order, whole_batches=False, steps_max=64)
         for effort in (narrow, wide):
@@ -99,6 +104,13 @@ class _Refutation:
             Task(list(self.open_parts.values()), self._model, wide._replace(steps_max=None), deadline.tick), jobs
         )
 
+    def _furthest(self, part: list[Operation]) -> DeadEnd:
+        """How far an order of a part that has none can come. Foresight ends a search where that is clear, which is earlier."""
+        effort = Effort(by_session=self._session_order, whole_batches=False, steps_max=_EXPLAIN_STEPS)
+        search = Search(part, without_foresight(self._model), effort, lambda: None)
+        search.run()
+        return search.dead_end()
+
     def _finish(self, task: Task, jobs: int) -> None:
         """Search the parts still open, however long it takes."""
         if jobs > 1 and len(task.parts) > 1:
@@ -116,6 +128,9 @@ class _Refutation:
     def _refute(self, key: Hashable | None, dead_end: DeadEnd, *, is_proof: bool) -> bool:
         against = _counterexample(key, len(self.open_parts[key]), dead_end, self._model)
         if is_proof:
+            longer = self._furthest(self.open_parts[key])
+            if len(longer.prefix) > len(dead_end.prefix):
+                against = _counterexample(key, len(self.open_parts[key]), longer, self._model)
             self.counterexample = against
         else:
             self.suspicion = self.suspicion or against
