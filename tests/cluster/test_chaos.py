@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -38,16 +37,22 @@ def test_a_leader_and_clients_fail_and_nothing_is_lost(tmp_path: Path) -> None:
     assert page.read_text().count("<rect") >= 2 * len(result["happenings"])
 
 
-def test_ctrl_c_leaves_no_folder_behind() -> None:
-    before = set(Path(tempfile.gettempdir()).glob("psmr-*"))
-    run = subprocess.Popen(chaos("--seconds", "60"), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, process_group=0)
+def test_ctrl_c_leaves_no_folder_behind(tmp_path: Path) -> None:
+    run = subprocess.Popen(
+        chaos("--seconds", "60"),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        process_group=0,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
     assert run.stderr is not None
     with run.stderr:
         assert any(b"leads" in line for line in run.stderr), "expected a cluster to come up"
+        assert any(tmp_path.iterdir()), "expected the cluster's folder, found none"
         os.kill(run.pid, signal.SIGINT)
         run.stderr.read()
     assert run.wait(timeout=PATIENCE_S) == 130
-    assert set(Path(tempfile.gettempdir()).glob("psmr-*")) <= before
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif("PSMR_CHAOS" not in os.environ, reason="a minute: PSMR_CHAOS=1 runs it, and psmr chaos more of it")
