@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from psmr.simulation.faults.planted_members import MEMBER_FAULTS
 from psmr.simulation.faults.planted_snapshots import SNAPSHOT_FAULTS
 from psmr.simulation.faults.planting import PlantedFault as Fault
 
@@ -349,4 +350,4 @@ PATH_FAULTS = (
     ),
 )
 
-FAULTS = (*CONSENSUS_FAULTS, *COMPACTION_FAULTS, *MEMBERSHIP_FAULTS, *PATH_FAULTS, *SNAPSHOT_FAULTS)
+FAULTS = (*CONSENSUS_FAULTS, *COMPACTION_FAULTS, *MEMBERSHIP_FAULTS, *PATH_FAULTS, *SNAPSHOT_FAULTS, *MEMBER_FAULTS)
