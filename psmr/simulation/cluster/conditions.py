@@ -92,5 +92,5 @@ class ClusterConditions:
             plan=tuple(random.choice(_PLANS if replicas > 1 else _PLANS_OF_ONE).split()),
             begin_us=int(random.random() * 200_000),
             chaos_us=400_000,
-            recovery_us=3_000_000,
+            recovery_us=8_000_000,
         )
