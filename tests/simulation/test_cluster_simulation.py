@@ -34,7 +34,7 @@ QUICK = [
     "membership not rolled back with its entry",
     "removed replica never stands",
     "members forgotten at restart",
-    "roster not in the snapshot",
+    "removed member stays in the roster",
 ]
 
 

@@ -32,7 +32,7 @@ CONSENSUS_FAULTS = (
         "        durable_index = min(durable_index, self.verified_index)\n        self._answered_round",
         "        self._answered_round",
         core=True,
-        seeds=150,
+        seeds=300,
     ),
     Fault(
         "leader counts itself before fsync",

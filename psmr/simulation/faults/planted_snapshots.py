@@ -31,6 +31,7 @@ SNAPSHOT_FAULTS = (
         _PLAN,
         "log.base_at(delivery.delivered), newest",
         "log.base_at(max(1, delivery.delivered - 1)), newest",
+        seeds=200,
     ),
     Fault(
         "compacted before the snapshot is on the disk",
