@@ -11,7 +11,7 @@ from psmr.replica.snapshots import NEVER_BYTES
 from psmr.simulation.conditions import Delay
 
 _PLANS = ("",) * 5 + ("add", "add remove", "remove", "remove add", "lose add")
-_PLANS_OF_ONE = ("", "add")
+_PLANS_OF_FEW = ("", "add")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,8 @@ class ClusterConditions:
             downtime=Delay(1_000, random.choice((10_000, 60_000)), 150_000),
             hunt=random.choice((None, None, Delay(0, 3_000, 40_000), Delay(0, 25_000, 60_000))),
             calm=Delay(100, 1_000, 5_000),
-            plan=tuple(random.choice(_PLANS if replicas > 1 else _PLANS_OF_ONE).split()),
+            plan=tuple(random.choice(_PLANS if replicas > 2 else _PLANS_OF_FEW).split()),
             begin_us=int(random.random() * 200_000),
             chaos_us=400_000,
-            recovery_us=8_000_000,
+            recovery_us=20_000_000,
         )

@@ -174,16 +174,12 @@ class SimulatedMember:
 
         What it had acknowledged still counts as kept: a replica that refuses to start denies nothing.
         """
-        if self.is_up:
-            self.crash()
         found = self.store.is_damage_found()
         if found is False:
             raise InvariantViolated("damage is found", f"replica {self.me} starts with a wrong bit in its log")
-        if found is None:
-            self._around.died(self)
-            return False
-        self.retire()
-        return True
+        if found:
+            self.retire()
+        return bool(found)
 
     def doom(self) -> None:
         """Let the power go in the middle of the next turn that does something."""

@@ -84,14 +84,14 @@ class Operator:
         elif self._scheduler.now_us >= self._ask_us:
             self._ask(leader, *self._wish)
 
-    def _next_wish(self, leader: SimulatedMember, status: LogStatus) -> tuple[Action, int] | None:
+    def _next_wish(self, leader: SimulatedMember, status: LogStatus) -> tuple[Action, int]:
         word, voters = self._plan[0], [member.id for member in status.members if member.votes]
         if word == "add":
             del self._plan[0]
             return Action.ADD, self._join().me
         victim = leader.me if self._random.random() < 0.5 else self._random.choice(voters)
-        if word == "lose" and not self._members[victim].lose_disk():
-            return None
+        if word == "lose":
+            self._members[victim].lose_disk()  # where nothing is to lose, one that works is removed
         del self._plan[0]
         return Action.REMOVE, victim
 
