@@ -76,7 +76,7 @@ class ClusterConditions:
             keys=random.choice((1, 3)),
             slots=random.choice((1, 4)),
             snapshot_bytes=random.choice((NEVER_BYTES, 500, 2_000)),
-            part_bytes=random.choice((64, 400)),
+            part_bytes=random.choice((250, 1_000)),
             retained_bytes=random.choice((0, 4_000)),
             drop_rate=random.choice((0.0, 0.02, 0.1)),
             duplicate_rate=random.choice((0.0, 0.02, 0.2)),
