@@ -39,13 +39,6 @@ MEMBER_FAULTS = (
         "    return records, ()\n",
     ),
     Fault(
-        "roster not rolled back with its entry",
-        _LOG,
-        "        self._rosters.truncate(from_index)\n",
-        "",
-        seeds=600,
-    ),
-    Fault(
         "new member votes at once",
         _CHANGES,
         "Seat(wanted.id, wanted.peers, wanted.clients, votes=False)",

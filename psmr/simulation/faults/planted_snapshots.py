@@ -51,6 +51,7 @@ SNAPSHOT_FAULTS = (
         _FETCHING,
         "        self._asked_to = self.held_bytes\n        return",
         "        return",
+        seeds=400,
     ),
     Fault(
         "snapshot offered to nobody",
