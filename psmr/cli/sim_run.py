@@ -31,6 +31,7 @@ _COUNTS = (
     "torn_writes",
     "snapshots",
     "installed",
+    "changes",
 )
 
 

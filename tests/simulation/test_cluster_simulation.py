@@ -10,6 +10,7 @@ from psmr.cli.program import main
 from psmr.errors import ConfigurationError
 from psmr.simulation.cluster import ClusterSimulation, simulate_cluster
 from psmr.simulation.faults import FAULTS, PlantedFault, catch
+from psmr.simulation.invariants import InvariantViolated
 
 QUICK = [
     "ack before fsync",
@@ -32,6 +33,8 @@ QUICK = [
     "removed leader counts itself",
     "membership not rolled back with its entry",
     "removed replica never stands",
+    "members forgotten at restart",
+    "removed member stays in the roster",
 ]
 
 
@@ -41,6 +44,7 @@ def test_schedules_keep_every_invariant_and_are_eventful() -> None:
     for count in ("elections", "crashes", "restarts"):
         assert sum(getattr(result, count) for result in results) > 2 * len(results), f"too few {count}"
     assert sum(result.torn_writes for result in results) > 0
+    assert sum(result.changes for result in results) > len(results) / 2, "too few changes of members"
 
 
 def test_five_replicas_and_one_keep_every_invariant() -> None:
@@ -66,6 +70,12 @@ def test_faults_have_names_of_their_own_and_fit_the_source() -> None:
 def test_a_planted_fault_is_caught(name: str) -> None:
     (fault,) = (one for one in FAULTS if one.name == name)
     assert catch(fault).seed is not None
+
+
+def test_an_undecided_history_is_a_failure_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("psmr.simulation.cluster.simulation._CHECK_TICKS", 0)
+    with pytest.raises(InvariantViolated, match="decided"):
+        simulate_cluster(0)
 
 
 def test_what_changes_nothing_is_not_caught_and_a_stale_fault_is_an_error() -> None:

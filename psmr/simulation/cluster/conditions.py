@@ -10,6 +10,9 @@ from psmr.core.raft import Settings
 from psmr.replica.snapshots import NEVER_BYTES
 from psmr.simulation.conditions import Delay
 
+_PLANS = ("",) * 5 + ("add", "add remove", "remove", "remove add", "lose add")
+_PLANS_OF_FEW = ("", "add")
+
 
 @dataclass(frozen=True, slots=True)
 class ClusterConditions:
@@ -17,7 +20,7 @@ class ClusterConditions:
 
     `slots`: batches that an engine takes. `snapshot_bytes`: of log between two snapshots, each fetched by parts of
     `part_bytes`; so much log is kept for those that lag behind: `retained_bytes`. `calm`: what network and disks take in the
-    peace at the end.
+    peace at the end. `plan`: what the operator does, from `begin_us` on.
     """
 
     settings: Settings
@@ -39,11 +42,13 @@ class ClusterConditions:
     downtime: Delay
     hunt: Delay | None
     calm: Delay
+    plan: tuple[str, ...]
+    begin_us: int
     chaos_us: int
     recovery_us: int
 
     @classmethod
-    def drawn(cls, random: Random) -> ClusterConditions:
+    def drawn(cls, random: Random, replicas: int) -> ClusterConditions:
         """The conditions that a seed's generator draws first."""
         per_message = random.choice((1, 2, 8))
         settings = Settings(
@@ -71,7 +76,7 @@ class ClusterConditions:
             keys=random.choice((1, 3)),
             slots=random.choice((1, 4)),
             snapshot_bytes=random.choice((NEVER_BYTES, 500, 2_000)),
-            part_bytes=random.choice((64, 400)),
+            part_bytes=random.choice((250, 1_000)),
             retained_bytes=random.choice((0, 4_000)),
             drop_rate=random.choice((0.0, 0.02, 0.1)),
             duplicate_rate=random.choice((0.0, 0.02, 0.2)),
@@ -84,6 +89,8 @@ class ClusterConditions:
             downtime=Delay(1_000, random.choice((10_000, 60_000)), 150_000),
             hunt=random.choice((None, None, Delay(0, 3_000, 40_000), Delay(0, 25_000, 60_000))),
             calm=Delay(100, 1_000, 5_000),
-            chaos_us=500_000,
-            recovery_us=3_000_000,
+            plan=tuple(random.choice(_PLANS if replicas > 2 else _PLANS_OF_FEW).split()),
+            begin_us=int(random.random() * 200_000),
+            chaos_us=400_000,
+            recovery_us=20_000_000,
         )

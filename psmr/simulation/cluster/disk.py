@@ -12,6 +12,7 @@ from random import Random
 
 from msgspec import Struct
 
+from psmr.core.roster import is_control
 from psmr.errors import DiskFailed, Violation
 from psmr.simulation.cluster.snapshots import StoredSnapshot
 from psmr.simulation.conditions import Delay
@@ -57,8 +58,10 @@ class SimulatedStore:
         self.durable: list[Record] = []
         self.snapshot: StoredSnapshot | None = None
         self.hard_state: tuple[int, int | None] = (0, None)
+        self.control_indexes: list[int] = []
         self.committed = 0
         self.torn = 0
+        self.is_full = False
         self.fails_next = False
         self._pending: list[Record | int | _Forget] = []
         self._reports: list[tuple[int, int]] = []
@@ -75,11 +78,6 @@ class SimulatedStore:
     def base(self) -> tuple[int, int]:
         """Index and term of the snapshot."""
         return (0, 0) if self.snapshot is None else (self.snapshot.base.index, self.snapshot.base.term)
-
-    @property
-    def control_indexes(self) -> list[int]:
-        """Members never change here."""
-        return []
 
     @property
     def size_bytes(self) -> int:
@@ -104,6 +102,7 @@ class SimulatedStore:
     def keep(self, snapshot: StoredSnapshot) -> None:
         """A snapshot is written whole; an older one goes."""
         self._spend()
+        self._need_room()
         if snapshot.base.index > self.base[0]:
             self.snapshot = snapshot
 
@@ -113,6 +112,7 @@ class SimulatedStore:
         first_index = max(self.first_index, min(index, self.last_index) + 1 - int(self._random.random() * 4))
         del self.records[: first_index - self.first_index]
         self.first_index = first_index
+        self.control_indexes = [each for each in self.control_indexes if each >= first_index]
         self._pending.append(_Forget(first_index))
         self._begin_sync()
         return first_index
@@ -144,11 +144,14 @@ class SimulatedStore:
     def append(self, records: Sequence[Record]) -> None:
         """Write behind the last; synced some time later."""
         self._spend()
+        self._need_room()
         for record in records:
             if record.index != self.last_index + 1:
                 raise Violation(f"store: expected record {self.last_index + 1}, found {record.index}")
             self.records.append(record)
             self._pending.append(record)
+            if is_control(record.payload):
+                self.control_indexes.append(record.index)
         self._begin_sync()
 
     def truncate(self, from_index: int) -> None:
@@ -157,6 +160,7 @@ class SimulatedStore:
         if from_index <= self.committed:
             raise Violation(f"store: expected a cut above {self.committed}, which is committed; found {from_index}")
         del self.records[from_index - self.first_index :]
+        self.control_indexes = [each for each in self.control_indexes if each < from_index]
         self._pending.append(from_index)
         self._epoch += 1
         self._reports.clear()
@@ -213,7 +217,7 @@ class SimulatedStore:
         self._is_syncing = self.fails_next = False
         self._life += 1
         self.committed = 0
-        self.durable = self._recovered(log)
+        self.durable, self.control_indexes = self._recovered(log)
         self._begin_at_snapshot()
         self.records = list(self.durable)
         self.first_index = self.durable_first
@@ -224,7 +228,7 @@ class SimulatedStore:
         place = index - self.durable_first
         agrees = 0 <= place < len(self.durable) and self.durable[place].term == term
         if index and not (agrees or self.durable_first == index + 1):
-            self.durable, self.durable_first = [], index + 1
+            self.durable, self.durable_first, self.control_indexes = [], index + 1, []
 
     def _damaged(self, raw: bytes) -> bytes:
         """What a write that a crash interrupted may leave: a piece of it, one bit of it wrong, or nothing."""
@@ -240,11 +244,23 @@ class SimulatedStore:
             return raw[:size_bytes] + bytes(len(raw) - size_bytes)
         return b""
 
-    def _recovered(self, log: bytearray) -> list[Record]:
+    def is_damage_found(self) -> bool | None:
+        """Whether the scan at a start would find one wrong bit in what was synced; None when there is nothing there."""
+        log = bytearray(b"".join(bytes(record.raw) for record in self.durable))
+        if not log:
+            return None
+        log[int(self._random.random() * len(log))] ^= 1 << int(self._random.random() * 8)
+        return len(self._recovered(log)[0]) < len(self.durable)
+
+    def _recovered(self, log: bytearray) -> tuple[list[Record], list[int]]:
         data = bytes(HEADER_BYTES) + bytes(log)
         segment = Segment(Path("simulated"), self.durable_first)
-        scan_segment(memoryview(data), segment, 0, 0)
-        return [decode_unchecked(data, offset) for offset in segment.offsets]
+        scan = scan_segment(memoryview(data), segment, 0, 0)
+        return [decode_unchecked(data, offset) for offset in segment.offsets], scan.controls
+
+    def _need_room(self) -> None:
+        if self.is_full:
+            raise DiskFailed("the simulated disk is full: expected room for a write")
 
     def _begin_sync(self) -> None:
         if not self._is_syncing and self._pending:

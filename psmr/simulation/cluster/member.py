@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, cast
 
-from psmr.core.roster import Roster, Seat
+from psmr.core.roster import Roster
 from psmr.core.sessions import Sessions
 from psmr.errors import DiskFailed
 from psmr.execution.engine import Engine
@@ -24,6 +24,7 @@ from psmr.simulation.cluster.snapshots import SimulatedSnapshots, SimulatedTaker
 from psmr.simulation.cluster.trace import ClusterTrace
 from psmr.simulation.cluster.wires import Always, SimulatedLinks, SimulatedPort
 from psmr.simulation.conditions import Delay
+from psmr.simulation.invariants import InvariantViolated
 from psmr.simulation.network import SimulatedNetwork
 from psmr.simulation.scheduler import Scheduler
 from psmr.storage import HardState, LogStore
@@ -59,15 +60,16 @@ class SimulatedMember:
     A turn of the production loop is taken whenever something arrives and when the last turn said that it is due.
     """
 
-    def __init__(self, me: int, members: tuple[int, ...], around: Surroundings) -> None:
+    def __init__(self, me: int, founders: Roster, around: Surroundings) -> None:
         self.me = me
         self.incarnation = 0
+        self.is_retired = False
         self.snapshots = self.installed = 0
         self.replica: Replica | None = None
         self.store = SimulatedStore(
             around.scheduler, around.random, around.conditions.sync, self.turn, lambda: self._spend()
         )
-        self._members = members
+        self._founders = founders
         self._around = around
         self._clock_offset_us = int(around.random.random() * 1_000_000)
         self._wake_us = _NEVER_US
@@ -118,7 +120,7 @@ class SimulatedMember:
             self.engine.state = dict(snapshot.state)
         self.log = RaftLog(
             self.me,
-            Roster(tuple(Seat(member, f"sim://{member}/peers", f"sim://{member}") for member in self._members)),
+            self._founders,
             cast(PeerLinks, self.links),
             cast(LogStore, self.store),
             cast(HardState, self.store),
@@ -160,6 +162,25 @@ class SimulatedMember:
         self.store.crash()
         self._around.watch.check_disks()
 
+    def retire(self) -> None:
+        """Switch it off for good."""
+        self._around.trace.note(self._around.scheduler.now_us, f"replica {self.me} is switched off for good")
+        self.is_retired = True
+        if self.is_up:
+            self.crash()
+
+    def lose_disk(self) -> bool:
+        """Stop it and flip a bit of what was synced: it must refuse to start; False when it has nothing to lose.
+
+        What it had acknowledged still counts as kept: a replica that refuses to start denies nothing.
+        """
+        found = self.store.is_damage_found()
+        if found is False:
+            raise InvariantViolated("damage is found", f"replica {self.me} starts with a wrong bit in its log")
+        if found:
+            self.retire()
+        return bool(found)
+
     def doom(self) -> None:
         """Let the power go in the middle of the next turn that does something."""
         self._is_doomed = True
@@ -167,6 +188,7 @@ class SimulatedMember:
     def calm_down(self, sync: Delay) -> None:
         """From now on the disk takes no longer than `sync`."""
         self.store.sync_delay = sync
+        self.store.is_full = False
         self._is_doomed = False
 
     def receive(self, sender: int, message: Any, payloads: tuple[Any, ...]) -> None:

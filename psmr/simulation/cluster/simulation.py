@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from random import Random
 from typing import Any
 
 from psmr.checking import check
+from psmr.core.roster import Roster
 from psmr.simulation.adversary import Adversary
 from psmr.simulation.cluster.client import Call, SimulatedClient, check_tellings
 from psmr.simulation.cluster.conditions import ClusterConditions
+from psmr.simulation.cluster.disk import SimulatedStore
 from psmr.simulation.cluster.invariants import Watch
 from psmr.simulation.cluster.member import SimulatedMember, Surroundings
+from psmr.simulation.cluster.operator import OPERATOR, Operator, seat_of
 from psmr.simulation.cluster.service import ADD, GET, KeyValueModel
 from psmr.simulation.cluster.trace import ClusterTrace
 from psmr.simulation.invariants import InvariantViolated
 from psmr.simulation.network import SimulatedNetwork
 from psmr.simulation.scheduler import Scheduler
 
-_CHECK_TIMEOUT_S = 20.0
+_CHECK_TICKS = 4_000
+"""Of a thousand steps of the search each; the slowest of 1,500 schedules took 13. Not time: a seed decides everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,12 @@ class ClusterResult:
     torn_writes: int
     snapshots: int
     installed: int
+    changes: int
     digest: str
+
+
+_TO, _FROM = "to the replica", "to the client"
+_DIRECTIONS = ((_TO,), (_FROM,), (_TO, _FROM))
 
 
 class ClusterAdversary(Adversary):
@@ -48,6 +58,7 @@ class ClusterAdversary(Adversary):
 
     def __init__(self, members: list[SimulatedMember], *arguments: Any) -> None:
         self._members = members
+        self.severed: set[tuple[int, int, str]] = set()
         super().__init__(*arguments)
 
     def died(self, member: SimulatedMember) -> None:
@@ -57,13 +68,45 @@ class ClusterAdversary(Adversary):
         self._scheduler.after(downtime_us, self._restart, member, member.incarnation)
 
     def _strikes(self) -> Sequence[Callable[[], None]]:
-        return (*super()._strikes(), self._doom_one, self._doom_one, self._fail_a_disk)
+        return (
+            *super()._strikes(),
+            self._doom_one,
+            self._doom_one,
+            self._fail_a_disk,
+            self._fill_a_disk,
+            self._cut_a_client,
+        )
 
     def _doom_one(self) -> None:
         self._random.choice(self._members).doom()
 
     def _fail_a_disk(self) -> None:
         self._random.choice(self._members).store.fails_next = True
+
+    def _fill_a_disk(self) -> None:
+        store = self._random.choice(self._members).store
+        store.is_full = True
+        self._scheduler.after(self._conditions.downtime.draw_us(self._random), self._make_room, store)
+
+    def _make_room(self, store: SimulatedStore) -> None:
+        store.is_full = False
+
+    def _cut_a_client(self) -> None:
+        """Between one client and one replica nothing passes, or nothing in one direction, for a while."""
+        client, member = self._random.choice((0, 1)), self._random.choice(self._members).me
+        cut = self._random.choice(_DIRECTIONS)
+        self._trace.note(
+            self._scheduler.now_us, f"client {client} and replica {member}: nothing passes {' or '.join(cut)}"
+        )
+        links = [(client, member, direction) for direction in cut]
+        self.severed.update(links)
+        self._scheduler.after(
+            3 * self._conditions.downtime.draw_us(self._random), self.severed.difference_update, links
+        )
+
+    def _restart(self, replica: Any, incarnation: int) -> None:
+        if not replica.is_retired:
+            super()._restart(replica, incarnation)
 
 
 class ClusterSimulation:
@@ -72,19 +115,25 @@ class ClusterSimulation:
     def __init__(self, seed: int, replicas: int = 3, write: Callable[[str], object] | None = None) -> None:
         self._seed = seed
         self._random = random = Random(f"{seed}/{replicas}/cluster")
-        self._conditions = conditions = ClusterConditions.drawn(random)
+        self._conditions = conditions = ClusterConditions.drawn(random, replicas)
         self._scheduler = scheduler = Scheduler()
         self._trace = trace = ClusterTrace(write)
         self._network = SimulatedNetwork(scheduler, random, conditions, self._deliver)
         self._members: list[SimulatedMember] = []
-        self._watch = Watch(self._members, scheduler)
+        founders = Roster(tuple(map(seat_of, range(replicas))))
+        self._watch = Watch(self._members, founders, scheduler)
         self._calls: list[Call] = []
         self._last: list[tuple[SimulatedClient, Call]] = []
-        around = Surroundings(scheduler, random, conditions, self._network, self._watch, trace, self._reply, self._died)
+        self._around = around = Surroundings(
+            scheduler, random, conditions, self._network, self._watch, trace, self._reply, self._died
+        )
         for me in range(replicas):
-            self._members.append(SimulatedMember(me, tuple(range(replicas)), around))
+            self._members.append(SimulatedMember(me, founders, around))
         self._adversary = ClusterAdversary(
             self._members, scheduler, random, conditions, self._network, self._members, trace
+        )
+        self._operator = Operator(
+            conditions.plan, conditions.begin_us, scheduler, random, self._members, trace, self._join
         )
         self._clients = [
             SimulatedClient(me, replicas, scheduler, random, conditions, trace, self._calls, self._request)
@@ -96,6 +145,7 @@ class ClusterSimulation:
         scheduler, conditions = self._scheduler, self._conditions
         scheduler.run_until(conditions.chaos_us)
         self._adversary.stop()
+        self._adversary.severed.clear()
         for client in self._clients:
             client.calm_down(conditions.calm)
         self._last = [(client, client.call(op, key=0)) for client in self._clients for op in (ADD, GET)]
@@ -122,17 +172,31 @@ class ClusterSimulation:
             torn_writes=sum(member.store.torn for member in self._members),
             snapshots=sum(member.snapshots for member in self._members),
             installed=sum(member.installed for member in self._members),
+            changes=self._operator.settled,
             digest=self._trace.digest,
         )
 
     def _deliver(self, to: int, sender: int, message: Any, payloads: tuple[Any, ...]) -> None:
-        self._members[to].receive(sender, message, payloads)
+        if to < len(self._members):
+            self._members[to].receive(sender, message, payloads)
 
     def _request(self, to: int, connection: bytes, frames: list[bytes]) -> None:
-        self._members[to].request(connection, frames)
+        if (int(connection.partition(b".")[0]), to, _TO) not in self._adversary.severed and to < len(self._members):
+            self._members[to].request(connection, frames)
 
     def _reply(self, sender: int, connection: bytes, frames: list[bytes]) -> None:
-        self._clients[int(connection.partition(b".")[0])].reply(connection, frames)
+        if connection == OPERATOR:
+            return  # it looks at what became of it
+        client = int(connection.partition(b".")[0])
+        if (client, sender, _FROM) not in self._adversary.severed:
+            self._clients[client].reply(connection, frames)
+
+    def _join(self) -> SimulatedMember:
+        """A replica with an empty disk that founds nothing."""
+        self._members.append(SimulatedMember(len(self._members), Roster(), self._around))
+        if self._scheduler.now_us >= self._conditions.chaos_us:
+            self._members[-1].calm_down(self._conditions.calm)
+        return self._members[-1]
 
     def _died(self, member: SimulatedMember) -> None:
         self._adversary.died(member)
@@ -142,13 +206,14 @@ class ClusterSimulation:
 
         A last call that was given up on, because it came before there was a leader again, is called once more.
         """
-        if any(not call.tellings for _, call in self._last):
+        if not self._operator.is_done or any(not call.tellings for _, call in self._last):
             return False
         if any(call.failure for _, call in self._last):
             self._last = [(one, one.call(call.op, call.key) if call.failure else call) for one, call in self._last]
             return False
-        length = self._members[0].store.last_index
-        if not all(one.is_idle and one.delivered == one.store.last_index == length for one in self._members):
+        remaining = self._watch.remaining
+        length = remaining[0].store.last_index
+        if not all(one.is_idle and one.delivered == one.store.last_index == length for one in remaining):
             return False
         return all(call.tellings for call in self._calls)
 
@@ -161,7 +226,8 @@ class ClusterSimulation:
         raise InvariantViolated(
             "liveness",
             f"expected every call to be answered and all replicas to execute one log within "
-            f"{self._conditions.recovery_us} µs of peace, found {untold or 'every call told'} and:\n  "
+            f"{self._conditions.recovery_us} µs of peace, found {untold or 'every call told'}, "
+            f"{'all' if self._operator.is_done else 'not all'} changes of members settled, and:\n  "
             + "\n  ".join(states),
         )
 
@@ -176,7 +242,13 @@ class ClusterSimulation:
         history = [
             call.operation(executed) for call in self._calls if call.returned_us is not None or call.number in executed
         ]
-        verdict = check(history, KeyValueModel(), timeout_s=_CHECK_TIMEOUT_S)
+        ticks = count()
+        verdict = check(history, KeyValueModel(), timeout_s=_CHECK_TICKS, clock_s=lambda: next(ticks))
+        self.check_ticks = next(ticks)
+        if verdict.linearizable is None:
+            raise InvariantViolated(
+                "decided", f"expected a verdict within {_CHECK_TICKS} ticks, found {verdict.text()}"
+            )
         if verdict.linearizable is False:
             raise InvariantViolated("linearizable", verdict.text())
 

@@ -11,7 +11,7 @@ from xxhash import xxh3_64_intdigest
 
 from psmr.core.sessions import Remembered, Sessions
 from psmr.core.sessions_record import decode_sessions, encode_sessions
-from psmr.errors import LogDamaged
+from psmr.errors import DiskFailed, LogDamaged
 from psmr.log.port import Base
 from psmr.replica.snapshots import Taken
 from psmr.simulation.conditions import Delay
@@ -93,8 +93,11 @@ class SimulatedTaker:
 
     def _written(self, life: int, snapshot: StoredSnapshot) -> None:
         if life == self._store.life:
-            self._store.keep(snapshot)
-            self._taken = Taken(snapshot.base.index, len(to_bytes(snapshot)))
+            try:
+                self._store.keep(snapshot)
+                self._taken = Taken(snapshot.base.index, len(to_bytes(snapshot)))
+            except DiskFailed as failed:
+                self._taken = Taken(snapshot.base.index, failure=str(failed))
             self._notify()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from psmr.simulation.cluster.service import FINGERPRINT
 from psmr.transport import client_protocol as protocol
-from psmr.transport.client_port import Greeted, StatusAsked, Submitted
+from psmr.transport.client_port import ChangeAsked, Greeted, StatusAsked, Submitted
 from psmr.transport.peers import PeerMessage
 
 
@@ -53,7 +53,7 @@ class SimulatedPort:
         self._members: tuple[tuple[int, str], ...] = ()
         self._send = send
 
-    def receive(self) -> Greeted | Submitted | StatusAsked | None:
+    def receive(self) -> Greeted | Submitted | StatusAsked | ChangeAsked | None:
         """The next request that arrived."""
         while self.inbox:
             connection, frames = self.inbox.popleft()
@@ -62,6 +62,8 @@ class SimulatedPort:
                 return Submitted(connection, request.batch)
             if isinstance(request, protocol.AskStatus):
                 return StatusAsked(connection, request.digest)
+            if isinstance(request, protocol.AskChange):
+                return ChangeAsked(connection, request)
             if isinstance(request, protocol.Hello) and request.fingerprint == FINGERPRINT:
                 return Greeted(connection)
         return None
@@ -69,6 +71,10 @@ class SimulatedPort:
     def welcome(self, request: Greeted, leader: int | None) -> None:
         """Answer a greeting."""
         self._send(request.connection, protocol.encode_welcome("simulated", self._me, leader, self._members))
+
+    def answer_change(self, asked: ChangeAsked, accepted: bool, text: str) -> None:
+        """Say what became of a wish."""
+        self._send(asked.connection, protocol.encode_control(protocol.ChangeIs(accepted, text)))
 
     def meet(self, members: Mapping[int, str]) -> None:
         """Clients are told of these members from now on."""

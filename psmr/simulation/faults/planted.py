@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from psmr.simulation.faults.planted_members import MEMBER_FAULTS
 from psmr.simulation.faults.planted_snapshots import SNAPSHOT_FAULTS
 from psmr.simulation.faults.planting import PlantedFault as Fault
 
@@ -31,7 +32,7 @@ CONSENSUS_FAULTS = (
         "        durable_index = min(durable_index, self.verified_index)\n        self._answered_round",
         "        self._answered_round",
         core=True,
-        seeds=150,
+        seeds=300,
     ),
     Fault(
         "leader counts itself before fsync",
@@ -349,4 +350,4 @@ PATH_FAULTS = (
     ),
 )
 
-FAULTS = (*CONSENSUS_FAULTS, *COMPACTION_FAULTS, *MEMBERSHIP_FAULTS, *PATH_FAULTS, *SNAPSHOT_FAULTS)
+FAULTS = (*CONSENSUS_FAULTS, *COMPACTION_FAULTS, *MEMBERSHIP_FAULTS, *PATH_FAULTS, *SNAPSHOT_FAULTS, *MEMBER_FAULTS)

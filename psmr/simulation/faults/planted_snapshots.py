@@ -31,6 +31,7 @@ SNAPSHOT_FAULTS = (
         _PLAN,
         "log.base_at(delivery.delivered), newest",
         "log.base_at(max(1, delivery.delivered - 1)), newest",
+        seeds=200,
     ),
     Fault(
         "compacted before the snapshot is on the disk",
@@ -50,6 +51,7 @@ SNAPSHOT_FAULTS = (
         _FETCHING,
         "        self._asked_to = self.held_bytes\n        return",
         "        return",
+        seeds=400,
     ),
     Fault(
         "snapshot offered to nobody",

@@ -11,17 +11,14 @@ from psmr.simulation.invariants import InvariantViolated
 class EqualDigests:
     """Compares replicas that have delivered and executed everything."""
 
-    def __init__(self, replicas: Sequence[Observed]) -> None:
-        self._replicas = replicas
-
-    def check_all(self) -> None:
+    def check_all(self, replicas: Sequence[Observed]) -> None:
         """State and sessions are equal on all, and the sessions' own invariants hold."""
-        states = {one.engine.digest() for one in self._replicas}
-        sessions = {one.replica.delivery.sessions.digest() for one in self._replicas if one.replica is not None}
+        states = {one.engine.digest() for one in replicas}
+        sessions = {one.replica.delivery.sessions.digest() for one in replicas if one.replica is not None}
         if len(states) != 1 or len(sessions) != 1:
-            contents = "; ".join(f"replica {one.me}: {one.engine.state}" for one in self._replicas)
+            contents = "; ".join(f"replica {one.me}: {one.engine.state}" for one in replicas)
             what = "states" if len(states) != 1 else "sessions"
             raise InvariantViolated("equal digests", f"expected equal {what} after one log, found {contents}")
-        for one in self._replicas:
+        for one in replicas:
             if one.replica is not None:
                 one.replica.delivery.sessions.validate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from psmr.log.raft_log import RaftLog
 from psmr.replica.replica import Replica
 from psmr.simulation.cluster.disk import SimulatedStore
 from psmr.simulation.cluster.engine import SequentialEngine
@@ -16,11 +17,16 @@ class Observed(Protocol):
     incarnation: int
     store: SimulatedStore
     engine: SequentialEngine
+    log: RaftLog
     replica: Replica | None
 
     @property
     def leads(self) -> bool:
         """Whether it runs and believes that it leads."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything delivered was executed and collected."""
 
     @property
     def delivered(self) -> int:

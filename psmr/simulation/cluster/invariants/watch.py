@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from psmr.core.raft import RoleChanged
+from psmr.core.roster import Roster
 from psmr.simulation.cluster.engine import Executing
 from psmr.simulation.cluster.invariants.committed_never_lost import CommittedNeverLost
 from psmr.simulation.cluster.invariants.election_safety import ElectionSafety
 from psmr.simulation.cluster.invariants.equal_digests import EqualDigests
+from psmr.simulation.cluster.invariants.equal_members import EqualMembers
 from psmr.simulation.cluster.invariants.exactly_once import ExactlyOnce
+from psmr.simulation.cluster.invariants.in_force import InForce
 from psmr.simulation.cluster.invariants.leader_completeness import LeaderCompleteness
 from psmr.simulation.cluster.invariants.log_matching import LogMatching
 from psmr.simulation.cluster.invariants.observed import Observed
@@ -21,15 +24,18 @@ from psmr.simulation.scheduler import Scheduler
 class Watch:
     """Asks each invariant when something happened that could break it."""
 
-    def __init__(self, replicas: Sequence[Observed], scheduler: Scheduler) -> None:
+    def __init__(self, replicas: Sequence[Observed], founders: Roster, scheduler: Scheduler) -> None:
+        self._replicas = replicas
+        self._in_force = InForce(founders)
         self._scheduler = scheduler
         self._elections = ElectionSafety()
         self._delivery = StateMachineSafety()
-        self._disks = CommittedNeverLost(replicas)
+        self._disks = CommittedNeverLost(replicas, self._in_force)
         self._leaders = LeaderCompleteness()
         self._logs = LogMatching(replicas)
         self._once = ExactlyOnce()
-        self._digests = EqualDigests(replicas)
+        self._digests = EqualDigests()
+        self._members = EqualMembers(self._in_force)
         self._terms = TermNeverGoesBack()
         self._delivered_in: list[int] = []
 
@@ -42,6 +48,11 @@ class Watch:
     def delivered(self) -> int:
         """How many entries were delivered anywhere."""
         return len(self._delivery.delivered)
+
+    @property
+    def remaining(self) -> list[Observed]:
+        """The replicas that belong to the cluster, as is known for certain."""
+        return [self._replicas[seat.id] for seat in self._in_force.roster.seats]
 
     @property
     def executed(self) -> dict[int, tuple[int, int]]:
@@ -74,6 +85,7 @@ class Watch:
     def after_turn(self, replica: Observed) -> None:
         """A replica took a turn."""
         self._terms.check(replica)
+        self._in_force.check(replica)
         known = self.delivered
         self._delivery.check(replica)
         if self.delivered > known:
@@ -88,4 +100,5 @@ class Watch:
     def check_all(self) -> None:
         """Everything, at the end, when all have delivered and executed all."""
         self.check_disks()
-        self._digests.check_all()
+        self._digests.check_all(self.remaining)
+        self._members.check_all(self.remaining)
