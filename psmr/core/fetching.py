@@ -15,7 +15,7 @@ PART_BYTES = 256 << 10
 PARTS_AHEAD = 8
 PATIENCE_US = 200_000
 """Without a part for so long, what is missing is asked for again."""
-GIVE_UP_US = 2_000_000
+GIVE_UP_US = 1_000_000
 """Without a part for so long, another replica's offer is taken."""
 NEVER_US = 1 << 62
 
@@ -63,8 +63,13 @@ class Fetching:
         return NEVER_US if self.is_complete else self._retry_us
 
     def yields_to(self, sender: int, index: int, now_us: int) -> bool:
-        """Whether to begin anew with this offer: a later snapshot of the same sender's, or this one has come to nothing."""
-        return (sender == self.sender and index > self.index) or now_us >= self._heard_us + GIVE_UP_US
+        """Whether to begin anew with this offer.
+
+        With a later snapshot of the same sender's, once parts of this one have ceased to come: it may be gone. With anybody's,
+        when this one has come to nothing.
+        """
+        silent_us = now_us - self._heard_us
+        return silent_us >= GIVE_UP_US or (silent_us >= PATIENCE_US and sender == self.sender and index > self.index)
 
     def wants(self, index: int, offset: int, count: int) -> bool:
         """Whether a part that came is the next one, and lies within the file."""

@@ -8,7 +8,7 @@ from typing import Any
 from psmr.core.changes import Action
 from psmr.core.roster import Seat
 from psmr.errors import Refused
-from psmr.log.port import Base, Entry, LogStatus
+from psmr.log.port import Base, Entry, LogStatus, News
 
 _LATER_US = 1_000_000
 
@@ -54,7 +54,7 @@ class MemoryLog:
     def change_members(self, action: Action, seat: Seat) -> None:
         raise Refused("this log has no members but itself")
 
-    def take_members(self) -> dict[int, str] | None:
+    def take_news(self) -> News | None:
         return None
 
     def sources(self) -> Sequence[Any]:

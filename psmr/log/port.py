@@ -44,6 +44,13 @@ class MemberStatus(Struct, frozen=True, gc=False):
     match_index: int
 
 
+class News(Struct, frozen=True, gc=False):
+    """What clients are told: the leader, if one is known, and where each member is reached by them."""
+
+    leader: int | None
+    clients: dict[int, str]
+
+
 class LogStatus(Struct, frozen=True, gc=False):
     """Where a log stands, for people: `leader` is None where there is none, or none is known.
 
@@ -117,8 +124,8 @@ class OrderedLog(Protocol):
         Raises Refused, with the reason, when that cannot be done by this member, or not now.
         """
 
-    def take_members(self) -> dict[int, str] | None:
-        """Where clients reach each member, when that has changed since the last call; None when it has not."""
+    def take_news(self) -> News | None:
+        """Who leads and where clients reach each member, when either has changed since the last call; None when not."""
 
     def sources(self) -> Sequence[Any]:
         """File descriptors and zmq sockets; `step` is to be called when one is readable."""

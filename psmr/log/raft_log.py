@@ -57,7 +57,7 @@ from psmr.errors import InvalidCall, Refused
 from psmr.log.catch_up import CatchUp, Snapshots
 from psmr.log.in_flight import InFlight
 from psmr.log.opening import entries_of, rosters_of, terms_of
-from psmr.log.port import Base, Entry, LogStatus, MemberStatus
+from psmr.log.port import Base, Entry, LogStatus, MemberStatus, News
 from psmr.log.questions import Questions
 from psmr.log.rosters import membership_of
 from psmr.storage import HardState as HardStateFile
@@ -132,7 +132,7 @@ class RaftLog:
         self._heard_us: dict[int, int] = {}
         self._now_us = 0
         self._refusal = ""
-        self._are_members_new = True
+        self._has_news = True
         self._me = me
         self._committed = base.index
         self._waiting: list[bytes] = []
@@ -145,7 +145,7 @@ class RaftLog:
         # A clock that was set back while this member was down must not take the log's stamps back.
         is_empty = store.last_index == base.index
         self._last_time_us = base.time_us if is_empty else store.read(store.last_index, 1)[0].time_us
-        self.role_changes: list[RoleChanged] = []
+        self.role_changes: deque[RoleChanged] = deque(maxlen=256)
         self._meet()
 
     @property
@@ -333,6 +333,7 @@ class RaftLog:
                 self._answer(effect.token, effect.origin, None)
             elif isinstance(effect, RoleChanged):
                 self._in_flight.clear()
+                self._has_news = True
                 self.role_changes.append(effect)
             elif isinstance(effect, SendSnapshot):
                 if self._catch_up is not None:
@@ -403,14 +404,14 @@ class RaftLog:
     def _meet(self) -> None:
         """Know the members of now, and where they are."""
         self._links.meet({seat.id: seat.peers for seat in self._rosters.newest.seats})
-        self._are_members_new = True
+        self._has_news = True
 
-    def take_members(self) -> dict[int, str] | None:
-        """Where clients reach each member, if that is new since the last call."""
-        if not self._are_members_new:
+    def take_news(self) -> News | None:
+        """Leader and members, if either is new since the last call."""
+        if not self._has_news:
             return None
-        self._are_members_new = False
-        return {seat.id: seat.clients for seat in self._rosters.newest.seats}
+        self._has_news = False
+        return News(self._raft.leader, {seat.id: seat.clients for seat in self._rosters.newest.seats})
 
     def change_members(self, action: Action, seat: Seat) -> None:
         """Put another roster in force, as the leader; it counts at once and is settled when its entry is committed."""

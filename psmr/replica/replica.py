@@ -29,7 +29,7 @@ from psmr.replica.delivery import Delivery
 from psmr.replica.reads import PATIENCE_US, Read, ReadCheck, Reads
 from psmr.replica.routes import Routes
 from psmr.replica.snapshots import SnapshotPlan
-from psmr.transport.client_port import ChangeAsked, ClientPort, StatusAsked, Submitted
+from psmr.transport.client_port import ChangeAsked, ClientPort, Greeted, StatusAsked, Submitted
 
 DELIVER_BYTES = 4 << 20
 ENTRIES_AHEAD_BYTES = 1 << 20
@@ -131,9 +131,7 @@ class Replica:
         more = self._port.socket in ready and self._take_requests()
         self._ask_for_reads()
         deadline_us = min(self._log.step(self._clock_us(), ready), self._reads.next_due_us)
-        members = self._log.take_members()
-        if members is not None:
-            self._port.meet(members)
+        self._tell_news()
         self._take_confirmed()
         self._answer()
         self._start_reads()
@@ -157,6 +155,16 @@ class Replica:
             self._answer_digests()
         if self._snapshots is not None and self._snapshots.wants_quiet(self._delivery):
             self._snapshots.begin(self._delivery, self._engine, self._log)
+
+    def _tell_news(self) -> None:
+        """Tell those that wait here who leads now and who belongs to the cluster: a leader's clients need not find out alone."""
+        news = self._log.take_news()
+        if news is None:
+            return
+        self._port.meet(news.clients)
+        if news.leader is not None:
+            for connection in self._routes.connections():
+                self._port.welcome(Greeted(connection), news.leader)
 
     def _take_requests(self) -> bool:
         for _ in range(REQUESTS_PER_TURN):

@@ -26,6 +26,10 @@ class Routes:
         """Where the answer goes, or None when nobody here asked."""
         return self._connections.get(waiting)
 
+    def connections(self) -> set[bytes]:
+        """Every connection that somebody waits at."""
+        return set(self._connections.values())
+
     def forget(self, waiting: int) -> None:
         """Nobody waits any more."""
         self._connections.pop(waiting, None)

@@ -13,6 +13,7 @@ from psmr.core.raft import Settings
 from psmr.core.roster import Roster, Seat
 from psmr.errors import Refused
 from psmr.log.catch_up import Receiving
+from psmr.log.port import News
 from psmr.log.raft_log import RaftLog
 from psmr.storage import HardState, LogStore
 from psmr.transport.peers import PeerLinks, PeerMessage, SnapshotAsked, SnapshotOffered, SnapshotPart
@@ -66,6 +67,9 @@ class Kept:
 
     def read(self, index: int, offset: int, count: int) -> bytes | None:
         return bytes(count) if index == 3 and offset + count <= 1_000 else None
+
+    def size_of(self, index: int) -> int | None:
+        return 1_000 if index == 3 else None
 
     def receive(self, index: int, size_bytes: int) -> Receiving:
         return Held(size_bytes)
@@ -131,9 +135,10 @@ def test_members_are_changed_refused_and_known_again_after_a_restart(tmp_path: P
     for now_us in range(0, 2_000_000, 100_000):
         log.step(now_us)
     assert log.status().role == "leader"
-    assert log.take_members() == {1: seat(1).clients}
+    assert log.take_news() == News(1, {1: seat(1).clients})
+    assert log.take_news() is None
     log.change_members(Action.ADD, seat(2))
-    assert log.take_members() == {1: seat(1).clients, 2: seat(2).clients}
+    assert log.take_news() == News(1, {1: seat(1).clients, 2: seat(2).clients})
     assert links.known[2] == seat(2).peers
     with pytest.raises(Refused):
         log.change_members(Action.ADD, seat(2))

@@ -60,5 +60,7 @@ def test_another_offer_is_taken_when_this_one_comes_to_nothing() -> None:
     fetching = Fetching(LEADER, 5, 100, 0)
     assert not fetching.yields_to(LEADER, 5, GIVE_UP_US - 1)
     assert not fetching.yields_to(8, 6, GIVE_UP_US - 1)
-    assert fetching.yields_to(LEADER, 6, 0)
+    assert not fetching.yields_to(LEADER, 6, PATIENCE_US - 1)
+    assert fetching.yields_to(LEADER, 6, PATIENCE_US)
+    assert not fetching.yields_to(LEADER, 5, PATIENCE_US)
     assert fetching.yields_to(8, 5, GIVE_UP_US)
