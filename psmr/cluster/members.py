@@ -8,7 +8,7 @@ from typing import Any
 
 import zmq
 
-from psmr.cluster.status import ASK_TIMEOUT_S, ReplicaStatus, ask
+from psmr.cluster.status import ASK_TIMEOUT_S, ReplicaStatus, ask, majority
 from psmr.core.changes import Action
 from psmr.core.roster import Seat
 from psmr.errors import ClusterUnavailable, Refused
@@ -47,21 +47,37 @@ class Membership:
         self._timeout_s = timeout_s
         self._report = report
         self._led_at = ""
+        self._since = 0
 
     def leader(self) -> ReplicaStatus:
-        """The status of the replica that leads in the highest term."""
+        """The status of the replica that leads in the highest term.
+
+        One that knows of fewer changes than were seen before is not taken for it: it was deposed and has not noticed.
+        """
         while True:
             # Whoever led a moment ago is asked alone: to ask all is to wait for those that are dead.
             found = ask(self._led_at) if self._led_at else ask(self._addresses)
-            leading = [status for status in found if status.get("role") == "leader"]
+            leading = [one for one in found if one.get("role") == "leader" and one.get("members_since") >= self._since]
             if leading:
                 leader = max(leading, key=lambda status: int(status.get("term")))
                 self._led_at = leader.address
+                self._since = int(leader.get("members_since"))
                 return leader
             if self._led_at:
                 self._led_at = ""
                 continue
             self._look_again("a leader among " + ", ".join(map(str, self._addresses)), "none that answers")
+
+    def _accepted_leader(self) -> ReplicaStatus:
+        """A leader that most of its voters follow: what it knows of the members is no older than what they know."""
+        while True:
+            leader = self.leader()
+            voters = {each["id"]: each["clients"] for each in leader.get("members") if each["votes"]}
+            place = (leader.get("leader"), leader.get("term"))
+            following = [one for one in ask(voters) if (one.get("leader"), one.get("term")) == place]
+            if len(following) >= majority(len(voters)):
+                return leader
+            self._look_again(f"most of the voters {sorted(voters)} to follow replica {place[0]}", f"{len(following)}")
 
     def members(self) -> list[dict[str, Any]]:
         """The members as the leader knows them: id, clients, votes, match."""
@@ -70,6 +86,7 @@ class Membership:
     def add(self, seat: Seat) -> None:
         """Have a replica belong to the cluster, and vote when it has caught up. It must run, started to join."""
         self._addresses[seat.id] = seat.clients
+        self._accepted_leader()
         if self._member(seat.id) is None:
             self._change(Action.ADD, seat)
         self._wait_for_catch_up(seat)
@@ -78,6 +95,7 @@ class Membership:
 
     def remove(self, replica_id: int) -> None:
         """Have a replica belong to the cluster no longer. It may then be stopped; nobody waits for it."""
+        self._accepted_leader()
         if self._member(replica_id) is not None:
             self._change(Action.REMOVE, Seat(replica_id, "", ""))
 
