@@ -7,6 +7,7 @@ from typing import Any
 
 from psmr.core.changes import Action
 from psmr.core.roster import Seat
+from psmr.core.service_version import ServiceVersion, encode_version
 from psmr.errors import Refused
 from psmr.log.port import Base, Entry, LogStatus
 
@@ -53,6 +54,9 @@ class MemoryLog:
 
     def change_members(self, action: Action, seat: Seat) -> None:
         raise Refused("this log has no members but itself")
+
+    def take_over(self, version: ServiceVersion) -> None:
+        self.append(encode_version(version))
 
     def take_members(self) -> dict[int, str] | None:
         return None
