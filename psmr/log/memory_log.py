@@ -20,6 +20,7 @@ class MemoryLog:
     def __init__(self, clock_us: Callable[[], int]) -> None:
         self._clock_us = clock_us
         self._entries: list[Entry] = []
+        self._newest_version = 0
         self._confirmed: list[tuple[int, int | None]] = []
 
     @property
@@ -57,6 +58,7 @@ class MemoryLog:
 
     def take_over(self, version: ServiceVersion) -> None:
         self.append(encode_version(version))
+        self._newest_version = len(self._entries)
 
     def take_members(self) -> dict[int, str] | None:
         return None
@@ -68,7 +70,7 @@ class MemoryLog:
         return now_us + _LATER_US
 
     def status(self) -> LogStatus:
-        return LogStatus("alone", 0, None, len(self._entries), len(self._entries))
+        return LogStatus("alone", 0, None, len(self._entries), len(self._entries), newest_version=self._newest_version)
 
     def close(self) -> None:
         self._entries.clear()
