@@ -10,6 +10,7 @@ from psmr.cli.arguments import ClusterFile, Json, prose
 from psmr.cli.output import console, print_json, say
 
 if TYPE_CHECKING:
+    from cdep import StateMachine
     from psmr.cluster.status import ReplicaStatus
 
 
@@ -26,6 +27,8 @@ def upgrade(
     is gone is dropped. Nothing is executed twice or by both: a client of the old version gets the replies to what was
     executed, and is told of the rest.
 
+    It is compiled here first, so that one that cannot be is not ordered, and replicas on this machine start at once.
+
     Ends with 1 if the cluster refuses: that version runs already, or a field has another declaration under its old name.
     Ends with 3 if no leader answers, or not all replicas run it in time: one that finds another source says so and ends.
 
@@ -37,7 +40,10 @@ def upgrade(
     from psmr.services import find_service
 
     config = load(file)
-    service = service_of(find_service(config.service))
+    owner = find_service(config.service)
+    service = service_of(owner)
+    if config.execution == "compiled":
+        _compile(owner)
     addresses = {replica.id: replica.clients for replica in config.replicas}
     say(f"{service.name} version {service.version} ({service.fingerprint:#018x}) is to take over")
     found = Upgrade(addresses, service, timeout_s=timeout, report=say).run()
@@ -46,6 +52,18 @@ def upgrade(
     else:
         _show(found)
     return 0
+
+
+def _compile(owner: type[StateMachine]) -> None:
+    """What no replica could compile must not come into the log: all of them would end at it, with no way back."""
+    from psmr.execution.engine import Engine
+
+    say("compiling it, as replicas will")
+    engine = Engine(owner, 1)
+    try:
+        engine.start()
+    finally:
+        engine.close()
 
 
 def _about(status: ReplicaStatus) -> dict[str, object]:

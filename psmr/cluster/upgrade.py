@@ -37,6 +37,7 @@ class Upgrade:
     def run(self) -> list[ReplicaStatus]:
         """Ask for it, and wait until all replicas that answered before run it; how all of them stand then."""
         there = {status.id for status in ask(self._addresses) if status.reachable}
+        there &= {member["id"] for member in self._membership.members()}
         self._ask()
         self._report("ordered: every replica takes a snapshot there and starts again")
         return self._wait_for(there)
