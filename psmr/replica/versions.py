@@ -64,8 +64,9 @@ def successor_check(folder: Path, cluster_id: int, service: Service) -> Callable
             since = f"from log index {index + 1} on" if index else "from its beginning"
             raise ConfigurationError(
                 f"{folder}: expected the source of service {needed:#018x}, which executes the log {since}, found "
-                f"{service.name} version {service.version} ({service.fingerprint:#018x}): start this replica with the source "
-                "that is expected; the other one takes over where `psmr upgrade` put it into the log, and is installed then"
+                f"{service.name} version {service.version} ({service.fingerprint:#018x}): run the source that wrote the "
+                "log (another takes over where `psmr upgrade` puts it into the log, and is needed from then on), or, to begin "
+                "anew, give all replicas empty folders"
             )
 
     return check
