@@ -10,7 +10,21 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from psmr.cli import bench, chaos, check, demo, fuzz, members, proxies_commands, relation, serve, sim, status, up
+from psmr.cli import (
+    bench,
+    chaos,
+    check,
+    demo,
+    fuzz,
+    members,
+    proxies_commands,
+    relation,
+    serve,
+    sim,
+    status,
+    up,
+    upgrade,
+)
 from psmr.cli.exits import MEANINGS, ExitCode, describe, exit_code_of, one_line
 from psmr.cli.json_option import complete_json
 from psmr.cli.output import print_json, say_error, speak_any_encoding
@@ -53,7 +67,7 @@ def _options(
     """Options of the program itself."""
 
 
-for part in (demo, up, serve, status, members, relation, proxies_commands, check, sim, chaos, bench, fuzz):
+for part in (demo, up, serve, status, members, upgrade, relation, proxies_commands, check, sim, chaos, bench, fuzz):
     part.register(program)
 
 

@@ -25,6 +25,7 @@ from psmr.client.watch import NEVER_US, Watch
 from psmr.core import batch
 from psmr.core.reply import BatchStatus, Reply
 from psmr.core.rotation import Rotation
+from psmr.core.sessions import KEPT_REPLIES
 from psmr.core.submission import Submission
 from psmr.core.submission_events import (
     Closed,
@@ -105,6 +106,7 @@ class Conversation:
         self._leader: int | None = None  # as last named
         self._suspects: set[str] = set()  # left in silence since there was progress
         self.phase = Phase.RESTING
+        self._is_leaving = False  # another version took over: no more than the replies to what is under way is wanted
         self.mismatch: str | None = None
         self.batch_bytes_max = batch.BATCH_BYTES_MAX
 
@@ -166,6 +168,9 @@ class Conversation:
         if self.phase is Phase.ENDED:
             ticket.fail(Failure(FailureKind.UNAVAILABLE, "the connection is closed: open another one"))
             return
+        if self._is_leaving:
+            ticket.fail(Failure(FailureKind.MISMATCH, f"{self.mismatch}; open another connection, with that source"))
+            return
         kind = SubmitRead if is_read and not self._settings.reads_in_log else Submit
         self._perform(self._submission.handle(kind(ticket, parts, deadline_us, now_us)), now_us)
         self._expect(now_us)
@@ -186,7 +191,7 @@ class Conversation:
             self._take_welcome(message, now_us)
         elif isinstance(message, protocol.Mismatch):
             self.mismatch = f"{self._rotation.current}: {message.text}"
-            self._abandon(f"another service ({message.text})", now_us)
+            self._take_mismatch(message, now_us)
         elif isinstance(message, protocol.ErrorText):
             self._take_nonsense(f"error ({message.text})", now_us)
         self._expect(now_us)
@@ -249,7 +254,27 @@ class Conversation:
         self._rest_us = _REST_US
         self._leader_tried = False
         self._refusal = ""
+        self._is_leaving = False
         self._perform(self._submission.handle(Connected(welcome.window_batches, now_us)), now_us)
+
+    def _take_mismatch(self, mismatch: protocol.Mismatch, now_us: int) -> None:
+        """No replica serves us any more, though one did: another version runs.
+
+        What is under way may have been executed before that took over. It is sent once more: delivery answers with the reply
+        that it kept, or that it was not executed. Nothing new is taken.
+        """
+        if self._is_leaving and self.phase is Phase.READY:
+            self._watch.welcome(now_us, has_news=False)  # it is there, and has said before that it does not serve us
+        elif (
+            self.phase is Phase.DIALING and self._submission.under_way and self._failed_dials + 1 >= len(self._rotation)
+        ):
+            self._is_leaving = True
+            self._rotation.record(f"another service ({mismatch.text})")
+            self.phase = Phase.READY
+            self._watch.welcome(now_us, has_news=True)
+            self._perform(self._submission.handle(Connected(KEPT_REPLIES, now_us)), now_us)
+        else:
+            self._abandon(f"another service ({mismatch.text})", now_us)
 
     def _take_answer(self, reply: Reply, now_us: int) -> None:
         if reply.status in (BatchStatus.REFUSED, BatchStatus.READ_REFUSED):
@@ -330,6 +355,8 @@ class Conversation:
         return protocol.encode_submit(encoded)
 
     def _failure(self, effect: Fail[Ticket]) -> Failure:
+        if self._is_leaving and effect.kind is FailureKind.INVALID:
+            return Failure(FailureKind.MISMATCH, f"not executed: {effect.text}")
         if effect.kind is not FailureKind.INVALID and self.phase is not Phase.ENDED:
             return Failure(effect.kind, f"{effect.text}; {self.account()}")
         return Failure(effect.kind, effect.text)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from psmr.core.submission_events import FailureKind
-from psmr.errors import ClusterUnavailable, InvalidCall, OutcomeUnknown, PsmrError, Refused
+from psmr.errors import ClusterUnavailable, InvalidCall, OutcomeUnknown, PsmrError, Refused, ServiceMismatch
 
 _ERRORS: Final[dict[FailureKind, Callable[[str], PsmrError]]] = {
     FailureKind.UNAVAILABLE: ClusterUnavailable,
     FailureKind.REFUSED: Refused,
     FailureKind.UNKNOWN: OutcomeUnknown,
     FailureKind.INVALID: InvalidCall,
+    FailureKind.MISMATCH: ServiceMismatch,
 }
 
 

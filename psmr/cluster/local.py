@@ -9,11 +9,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from cdep import StateMachine
+from cdep import Service, StateMachine
 from psmr.cluster.folders import TemporaryFolder
 from psmr.cluster.members import CHANGE_TIMEOUT_S, Membership
 from psmr.cluster.processes import ReplicaProcess, stop_all
 from psmr.cluster.status import ReplicaStatus, ask, ask_one
+from psmr.cluster.upgrade import UPGRADE_TIMEOUT_S, Upgrade
 from psmr.config import ClusterConfig, Tuning, local_cluster, with_replica
 from psmr.core.roster import Seat
 from psmr.errors import ClusterUnavailable, ConfigurationError, PsmrError, Violation
@@ -145,6 +146,10 @@ class LocalCluster:
     def membership(self, timeout_s: float = CHANGE_TIMEOUT_S) -> Membership:
         """To look at the members and change them."""
         return Membership({each.id: each.clients for each in self.config.replicas}, timeout_s=timeout_s)
+
+    def upgrade(self, service: Service, timeout_s: float = UPGRADE_TIMEOUT_S) -> list[ReplicaStatus]:
+        """Have another version of the service take over, whose source is in place; how the replicas stand then."""
+        return Upgrade({each.id: each.clients for each in self.config.replicas}, service, timeout_s=timeout_s).run()
 
     def start(self, replica_id: int) -> None:
         """Start a replica that was stopped or killed; its data is where it left it."""

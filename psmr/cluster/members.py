@@ -15,6 +15,7 @@ from psmr.errors import ClusterUnavailable, Refused
 from psmr.transport.client_protocol import (
     FRAME_BYTES_MAX,
     AskChange,
+    AskUpgrade,
     ChangeIs,
     ErrorText,
     decode_response,
@@ -112,7 +113,7 @@ class Membership:
         self._report(f"{action.value} replica {seat.id}")
         while True:
             leader = self.leader()
-            answer = _ask_change(leader.address, AskChange(action.value, seat.id, seat.peers, seat.clients))
+            answer = ask_change(leader.address, AskChange(action.value, seat.id, seat.peers, seat.clients))
             if answer is not None and answer.accepted:
                 break
             if self._is_settled(seat.id, wanted):
@@ -151,7 +152,7 @@ class Membership:
         time.sleep(_LOOK_S)
 
 
-def _ask_change(address: str, wish: AskChange) -> ChangeIs | None:
+def ask_change(address: str, wish: AskChange | AskUpgrade) -> ChangeIs | None:
     """What a replica says to a wish; None when it does not answer. Raises Refused for what no replica would do."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
     socket = context.socket(zmq.DEALER)
@@ -166,5 +167,5 @@ def _ask_change(address: str, wish: AskChange) -> ChangeIs | None:
     finally:
         socket.close(linger=0)
     if isinstance(response, ErrorText):
-        raise Refused(f"{address}: expected a replica that knows how to change members, found: {response.text}")
+        raise Refused(f"{address}: expected a replica that knows how to do that, found: {response.text}")
     return response if isinstance(response, ChangeIs) else None

@@ -1,27 +1,16 @@
 """Who belongs to a cluster, where each is reached, and who votes: what an entry of the log says when that changes.
 
-The payload of such an entry begins with four bytes that no batch begins with, so delivery passes it over and the log finds it
-again when it is opened. Little endian: magic "PSMC", version: u8, kind: u8 (1), zero: u16, then the seats in msgpack.
+Such an entry is one of `psmr.core.control`; it holds the seats.
 """
 
 from __future__ import annotations
 
-from struct import Struct as Packing
-
 import msgspec
 
-from psmr.core.batch import Buffer, memory_of
-from psmr.errors import PsmrError
+from psmr.core.batch import Buffer
+from psmr.core.control import Kind, MalformedControl, decode_control, encode_control
 
-CONTROL_MAGIC = b"PSMC"
 SEATS_MAX = 16
-_HEAD = Packing("<4sBBH")
-_ROSTER = 1
-_VERSION = 1
-
-
-class MalformedRoster(PsmrError, ValueError):
-    """Bytes that are no roster."""
 
 
 class Seat(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -64,33 +53,18 @@ class Roster(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
         return Roster(tuple(seat for seat in self.seats if seat.id != replica_id))
 
 
-_ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Roster)
 
 
 def encode_roster(roster: Roster) -> bytes:
     """The payload of an entry that puts `roster` in force."""
-    return _HEAD.pack(CONTROL_MAGIC, _VERSION, _ROSTER, 0) + _ENCODER.encode(roster)
-
-
-def is_control(payload: Buffer) -> bool:
-    """Whether an entry's payload is none of batches but one of the cluster's own."""
-    return bytes(memory_of(payload)[:4]) == CONTROL_MAGIC
+    return encode_control(Kind.ROSTER, roster)
 
 
 def decode_roster(payload: Buffer) -> Roster:
-    """The roster that a payload is. Raises `MalformedRoster`."""
-    view = memory_of(payload)
-    if len(view) < _HEAD.size:
-        raise MalformedRoster(f"expected a roster of at least {_HEAD.size} bytes, found {len(view)}")
-    head = _HEAD.unpack_from(view)
-    if head != (CONTROL_MAGIC, _VERSION, _ROSTER, 0):
-        raise MalformedRoster(f"expected a roster of version {_VERSION}, found a head of {head}")
-    try:
-        roster = _DECODER.decode(view[_HEAD.size :])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedRoster(f"expected the seats of a roster: {error}") from error
+    """The roster that a payload is. Raises `MalformedControl`."""
+    roster = decode_control(payload, Kind.ROSTER, _DECODER)
     ids = [seat.id for seat in roster.seats]
     if ids != sorted(set(ids)) or len(ids) > SEATS_MAX or not all(0 <= each < 256 for each in ids):
-        raise MalformedRoster(f"expected at most {SEATS_MAX} ids below 256, ascending, found {ids}")
+        raise MalformedControl(f"expected at most {SEATS_MAX} ids below 256, ascending, found {ids}")
     return roster

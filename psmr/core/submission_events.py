@@ -38,6 +38,7 @@ class FailureKind(enum.Enum):
     REFUSED = "refused"  # not executed, and will not be
     UNKNOWN = "unknown"  # executed or not, now or later
     INVALID = "invalid"  # the caller's fault; not executed
+    MISMATCH = "mismatch"  # the cluster runs another version of the service; not executed
 
 
 class Submit(Struct, Generic[TicketT], frozen=True):

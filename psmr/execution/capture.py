@@ -41,6 +41,7 @@ from psmr.execution.notes import (
     patch,
     sort_notes,
 )
+from psmr.execution.restoring import FieldContent
 from psmr.execution.waiting import rouse
 from psmr.state.array import LAST_PAGE, NUMBERED_PAGE_BYTES
 from psmr.state.field import SECTION_BYTES, Section
@@ -61,10 +62,12 @@ class CaptureAbandoned(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CaptureResult:
-    """What was put out: the bytes of the body, and what `Engine.digest` was at the position of the capture."""
+    """What was put out: the bytes of the body, what `Engine.digest` was at the position of the capture, and what of the body is
+    whose."""
 
     body_bytes: int
     digest: int
+    fields: tuple[FieldContent, ...]
 
 
 class Capture:
@@ -81,6 +84,7 @@ class Capture:
             for base, container in zip(memory.bases, memory.containers.values(), strict=True)
             if container.replicated
         ]
+        self._names = [name for name, container in memory.containers.items() if container.replicated]
 
     def write(self, put: Callable[[int, memoryview], None]) -> CaptureResult:
         """Hand the body to `put(offset, bytes)`, in order and without gaps; a buffer is valid until `put` returns.
@@ -91,18 +95,22 @@ class Capture:
         self._prepare([section for several in sections for section in several])
         digest = xxhash.xxh3_64()
         offset = number = 0
-        for several in sections:
+        fields: list[FieldContent] = []
+        for several, name, (container, _, _) in zip(sections, self._names, self._containers, strict=True):
+            start = offset
             for section in several:
                 for piece in self._content(number, section):
                     digest.update(piece)
                     put(offset, piece)
                     offset += len(piece)
                 number += 1
+            content_bytes = offset - start
             if several and several[0].first_page >= 0:
                 put(offset, _END_OF_PAGES)
                 offset += len(_END_OF_PAGES)
+            fields.append(FieldContent(name, container.specification(), content_bytes, offset - start))
         del self._chunks  # a piece of memory as large as all notes
-        return CaptureResult(offset, digest.intdigest())
+        return CaptureResult(offset, digest.intdigest(), tuple(fields))
 
     def _prepare(self, sections: list[Section]) -> None:
         self._starts = np.array([section.address for section in sections], np.int64)

@@ -12,7 +12,7 @@ import os
 import select
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -36,7 +36,7 @@ from psmr.execution.interpreted import InterpretedMachine
 from psmr.execution.memory import NOTES_BYTES, Memory
 from psmr.execution.progress import EXECUTOR, completed, slowest
 from psmr.execution.refusals import refusing_what_does_not_compile
-from psmr.execution.restoring import restore
+from psmr.execution.restoring import FieldContent, restore
 from psmr.execution.ring import Ring
 from psmr.execution.row_index import index_bytes, index_rows
 from psmr.execution.waiting import rouse, rouse_for_room
@@ -449,14 +449,16 @@ class Engine:
         if self._collected == self._published:
             self._captures.give_back()
 
-    def restore(self, body: memoryview, digest: int) -> None:
+    def restore(self, body: memoryview, digest: int, fields: Sequence[FieldContent] | None = None) -> None:
         """Fill the empty state with a body that a capture has written; before `start`.
 
-        Raises LogDamaged when the body is not one of this service, or its digest another, and ValueError when workers run.
+        `fields`: what the capture said is whose, for a body of an earlier version of this service; by default it is this one's.
+        Raises LogDamaged when the body does not fit, or has another digest, ConfigurationError when a field of that name is
+        another one now, and ValueError when workers run.
         """
         if self._processes:
             raise ValueError("restore: expected an engine that was not started, found its workers running")
-        restore(self.memory, body, digest)
+        restore(self.memory, body, digest, fields)
 
     def close(self) -> None:
         """End the workers and wait for them."""

@@ -211,6 +211,7 @@ def requests() -> Target:
         protocol.encode_hello("bank", 0xFFEE),
         protocol.encode_ask_status(True),
         protocol.encode_control(protocol.AskChange("add", 4, "ipc://@4-p", "ipc://@4-c")),
+        protocol.encode_control(protocol.AskUpgrade(1 << 63, "KV", 2, [("values", "Map(u64, u64, capacity=9)")])),
         protocol.encode_submit(_batch()),
         protocol.encode_submit(encode_open(5, 6)),
     ]

@@ -7,6 +7,7 @@ from typing import Any
 
 from psmr.core.changes import Action
 from psmr.core.roster import Seat
+from psmr.core.service_version import ServiceVersion, encode_version
 from psmr.errors import Refused
 from psmr.log.port import Base, Entry, LogStatus, News
 
@@ -19,6 +20,7 @@ class MemoryLog:
     def __init__(self, clock_us: Callable[[], int]) -> None:
         self._clock_us = clock_us
         self._entries: list[Entry] = []
+        self._newest_version = 0
         self._confirmed: list[tuple[int, int | None]] = []
 
     @property
@@ -54,6 +56,10 @@ class MemoryLog:
     def change_members(self, action: Action, seat: Seat) -> None:
         raise Refused("this log has no members but itself")
 
+    def take_over(self, version: ServiceVersion) -> None:
+        self.append(encode_version(version))
+        self._newest_version = len(self._entries)
+
     def take_news(self) -> News | None:
         return None
 
@@ -64,7 +70,7 @@ class MemoryLog:
         return now_us + _LATER_US
 
     def status(self) -> LogStatus:
-        return LogStatus("alone", 0, None, len(self._entries), len(self._entries))
+        return LogStatus("alone", 0, None, len(self._entries), len(self._entries), newest_version=self._newest_version)
 
     def close(self) -> None:
         self._entries.clear()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from psmr.core.control import Kind, MalformedControl, is_control, kind_of
 from psmr.core.raft import AppendEntries, LogTerms, Membership
-from psmr.core.roster import MalformedRoster, Roster, decode_roster, is_control
+from psmr.core.roster import Roster, decode_roster
+from psmr.core.service_version import decode_version
 from psmr.errors import LogDamaged
 from psmr.log.port import Base
 from psmr.log.rosters import Rosters, membership_of
@@ -24,7 +26,7 @@ def rosters_of(store: LogStore, base: Base, founders: Roster) -> Rosters:
     rosters = Rosters([(base.index, decode_roster(base.about) if base.about else founders)])
     for index in store.control_indexes:
         if index > base.index:
-            rosters.add(index, decode_roster(store.read(index, 1)[0].payload))
+            rosters.take(index, store.read(index, 1)[0].payload)
     return rosters
 
 
@@ -36,10 +38,18 @@ def entries_of(
     if records is None:
         return None
     try:
-        rosters = [(record.index, decode_roster(record.payload)) for record in records if is_control(record.payload)]
-    except MalformedRoster:
+        return records, tuple(_memberships_in(records))
+    except MalformedControl:
         return None
-    return records, tuple((index, membership_of(roster)) for index, roster in rosters)
+
+
+def _memberships_in(records: Sequence[Record]) -> Iterator[tuple[int, Membership]]:
+    for record in records:
+        if is_control(record.payload):
+            if kind_of(record.payload) is Kind.ROSTER:
+                yield record.index, membership_of(decode_roster(record.payload))
+            else:
+                decode_version(record.payload)  # none is taken in that delivery could not read
 
 
 def records_of(message: AppendEntries, payloads: Sequence[bytes]) -> tuple[Record, ...] | None:

@@ -12,7 +12,7 @@ among crashing members or lying ones.
   any member had called committed before the question was asked. It costs no entry.
 - Entries that a snapshot holds may go (`compact`); a member that lacks them is then brought up to date by a snapshot, and
   `step` says so by raising `SnapshotInstalled`: the member is to start again from what is on its disk.
-- An entry may be the log's own, of no batches (`psmr.core.roster.is_control`).
+- An entry may be the log's own, of no batches (`psmr.core.control`).
 - Nothing in an entry may be trusted: whoever delivers it checks it, alike on every replica.
 """
 
@@ -25,6 +25,7 @@ from msgspec import Struct
 
 from psmr.core.changes import Action
 from psmr.core.roster import Seat
+from psmr.core.service_version import ServiceVersion
 
 
 class Entry(Struct, frozen=True, gc=False):
@@ -54,7 +55,8 @@ class News(Struct, frozen=True, gc=False):
 class LogStatus(Struct, frozen=True, gc=False):
     """Where a log stands, for people: `leader` is None where there is none, or none is known.
 
-    `malformed` counts messages that no member of the log sends and that were dropped. `members_since` is the index of the
+    `malformed` counts messages that no member of the log sends and that were dropped. `newest_version` is the index of the
+    newest entry at which a version takes over, committed or not; 0 if the log began behind it. `members_since` is the index of the
     entry that put these members in force. `fetching`: log index, bytes held, bytes in all of a snapshot on its way here.
     """
 
@@ -65,6 +67,7 @@ class LogStatus(Struct, frozen=True, gc=False):
     committed: int
     malformed: int = 0
     first_index: int = 1
+    newest_version: int = 0
     members: tuple[MemberStatus, ...] = ()
     members_since: int = 0
     fetching: tuple[int, int, int] | None = None
@@ -122,6 +125,12 @@ class OrderedLog(Protocol):
         """Have a member added, promoted or removed: under way when this returns, settled when `status` shows it committed.
 
         Raises Refused, with the reason, when that cannot be done by this member, or not now.
+        """
+
+    def take_over(self, version: ServiceVersion) -> None:
+        """Order that `version` executes what is behind it; under way when this returns.
+
+        Raises Refused when this member cannot do that, or not now.
         """
 
     def take_news(self) -> News | None:

@@ -18,6 +18,7 @@ from typing import Any, cast
 from msgspec import Struct, structs
 
 from psmr.core.changes import Action, changed
+from psmr.core.control import is_control
 from psmr.core.fetching import PART_BYTES
 from psmr.core.raft import (
     Append,
@@ -52,7 +53,8 @@ from psmr.core.raft import (
     Unreachable,
 )
 from psmr.core.raft.messages import NUMBER_MAX
-from psmr.core.roster import Roster, Seat, decode_roster, encode_roster, is_control
+from psmr.core.roster import Roster, Seat, encode_roster
+from psmr.core.service_version import ServiceVersion, encode_version
 from psmr.errors import InvalidCall, Refused
 from psmr.log.catch_up import CatchUp, Snapshots
 from psmr.log.in_flight import InFlight
@@ -362,7 +364,7 @@ class RaftLog:
                 raw = encode(effect.first_index + place, term, self._last_time_us, *parts)
                 records.append(decode_unchecked(raw))
             if is_control(records[-1].payload):
-                self._rosters.add(records[-1].index, decode_roster(records[-1].payload))
+                self._rosters.take(records[-1].index, records[-1].payload)
         self._store.append(records)
         self._uncommitted.extend((record.index, len(record.raw)) for record in records)
         self._uncommitted_bytes += sum(len(record.raw) for record in records)
@@ -421,6 +423,12 @@ class RaftLog:
         if self._refusal:
             raise Refused(self._refusal)
 
+    def take_over(self, version: ServiceVersion) -> None:
+        """Order, as the leader, that `version` executes what follows."""
+        if self._raft.role is not Role.LEADER:
+            raise Refused(f"only the leader does that: it is replica {self._raft.leader}")
+        self._perform(self._raft.handle(Propose((_Payload((encode_version(version),)),))))
+
     def base_at(self, index: int) -> Base:
         """Term, stamp and members of a place in the log, which is committed."""
         record = self._store.read(index, 1)[0]
@@ -467,6 +475,7 @@ class RaftLog:
             committed=self._committed,
             malformed=self._links.malformed,
             first_index=self._store.first_index,
+            newest_version=self._rosters.newest_version,
             members=members,
             members_since=raft.membership_index,
             fetching=self._catch_up.fetching if self._catch_up is not None else None,

@@ -1,11 +1,13 @@
-"""Which roster is in force where in the log: the newest one in it, committed or not."""
+"""The log's own entries: which roster is in force where, the newest one in it, committed or not, and where versions are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from psmr.core.batch import Buffer
+from psmr.core.control import Kind, kind_of
 from psmr.core.raft import Membership
-from psmr.core.roster import Roster
+from psmr.core.roster import Roster, decode_roster
 
 
 class Rosters:
@@ -13,6 +15,12 @@ class Rosters:
 
     def __init__(self, known: Sequence[tuple[int, Roster]]) -> None:
         self._known = list(known)
+        self._versions: list[int] = []
+
+    @property
+    def newest_version(self) -> int:
+        """The index of the newest entry at which a version takes over; 0 while there is none behind the log's beginning."""
+        return self._versions[-1] if self._versions else 0
 
     @property
     def newest(self) -> Roster:
@@ -28,14 +36,19 @@ class Rosters:
         """The roster in force at a place of the log."""
         return next(roster for since, roster in reversed(self._known) if since <= index)
 
-    def add(self, index: int, roster: Roster) -> None:
-        """The entry at `index`, the newest, puts `roster` in force."""
-        self._known.append((index, roster))
+    def take(self, index: int, payload: Buffer) -> None:
+        """The entry at `index`, the newest, is one of the log's own. Raises MalformedControl."""
+        if kind_of(payload) is Kind.ROSTER:
+            self._known.append((index, decode_roster(payload)))
+        else:
+            self._versions.append(index)
 
     def truncate(self, from_index: int) -> None:
         """The entries from `from_index` on are gone."""
         while len(self._known) > 1 and self._known[-1][0] >= from_index:
             self._known.pop()
+        while self._versions and self._versions[-1] >= from_index:
+            self._versions.pop()
 
 
 def membership_of(roster: Roster) -> Membership:

@@ -18,10 +18,11 @@ from msgspec import Struct
 
 from psmr.core import sessions as at
 from psmr.core.batch import KIND_OPEN, KIND_READ, Batch, MalformedBatch, split
+from psmr.core.control import Kind, is_control, kind_of
 from psmr.core.reply import SEQUENCE_CONSUMED, BatchStatus, encode_reply
-from psmr.core.roster import is_control
+from psmr.core.service_version import ServiceVersion, decode_version, foreign
 from psmr.core.sessions import Sessions
-from psmr.errors import Violation
+from psmr.errors import ConfigurationError, Violation
 from psmr.execution.engine import Engine
 from psmr.log.port import Entry
 from psmr.replica.reads import Read
@@ -68,7 +69,8 @@ class DeliveryCounts:
 class Delivery:
     """Feeds entries, in order, through the sessions to the engine. `delivered` is the last index taken in, `now_us` its stamp.
 
-    What it begins with is nothing, or what a snapshot at `delivered` holds. `log_bytes`: payloads taken in since.
+    What it begins with is nothing, or what a snapshot at `delivered` holds. `log_bytes`: payloads taken in since. At an entry
+    at which another version takes over it ends: `successor` is that version, and nothing behind the entry is taken in.
     """
 
     sessions: Sessions
@@ -76,6 +78,7 @@ class Delivery:
     delivered: int = 0
     now_us: int = 0
     log_bytes: int = 0
+    successor: ServiceVersion | None = None
     counts: DeliveryCounts = field(default_factory=DeliveryCounts)
     _waiting: deque[_Delivered | _Reading] = field(default_factory=deque)
     _reading: deque[_Reading] = field(default_factory=deque)
@@ -87,7 +90,10 @@ class Delivery:
         return not self._waiting and self.engine.outstanding == 0
 
     def deliver(self, entries: Sequence[Entry]) -> None:
-        """Take in the entries that follow `delivered`; execution may lag behind (`wants_entries`)."""
+        """Take in the entries that follow `delivered`; execution may lag behind (`wants_entries`).
+
+        Raises ConfigurationError at a version that takes over from another than this engine executes: see `_succeed`.
+        """
         for entry in entries:
             if entry.index != self.delivered + 1:
                 raise Violation(f"delivery: expected entry {self.delivered + 1}, found {entry.index}")
@@ -96,6 +102,9 @@ class Delivery:
             self.counts.entries += 1
             self.log_bytes += len(entry.payload)
             if is_control(entry.payload):
+                if kind_of(entry.payload) is Kind.VERSION:
+                    self._succeed(entry)
+                    break
                 continue
             try:
                 batches = split(entry.payload)
@@ -110,6 +119,17 @@ class Delivery:
             self._waiting.extend(_Delivered(entry, ordinal, batch) for ordinal, batch in enumerate(batches))
         self.push()
 
+    def _succeed(self, entry: Entry) -> None:
+        """End here. What executed the entries up to here wrongly, having begun with the wrong source, must not go on."""
+        version, service = decode_version(entry.payload), self.engine.service
+        if version.replaces != service.fingerprint:
+            raise ConfigurationError(
+                f"log index {entry.index}: expected to have executed the entries up to here as service "
+                f"{version.replaces:#018x}, found {service.fingerprint:#018x}: this replica began with the wrong source; "
+                f"give it an empty folder, and the source of {version}"
+            )
+        self.successor = version
+
     def read(self, *reads: Read) -> None:
         """Execute batches that only read, behind everything taken in so far."""
         self._waiting.extend(_Reading(read, self.now_us) for read in reads)
@@ -122,8 +142,8 @@ class Delivery:
 
     @property
     def wants_entries(self) -> bool:
-        """False while delivered batches wait for room in the engine."""
-        return not self._waiting
+        """False while delivered batches wait for room in the engine, and for good when another version takes over."""
+        return not self._waiting and self.successor is None
 
     def push(self) -> None:
         """Hand waiting batches to the engine while it has room, then let the workers have them: one wake-up for all."""
@@ -176,7 +196,7 @@ class Delivery:
         batch = item.batch
         try:
             if batch.fingerprint != self.engine.service.fingerprint:
-                raise MalformedBatch(f"service {self.engine.service.fingerprint:#018x}", f"{batch.fingerprint:#018x}")
+                raise foreign(batch, self.engine.service.fingerprint)
             taken = self.engine.prepare(
                 batch.session, batch.sequence, batch.stride, batch.count, batch.records, batch.blob, item.entry.time_us
             )

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from cdep import Service
 from psmr.core.batch import Batch, MalformedBatch
+from psmr.core.service_version import foreign
 from psmr.core.sessions import Sessions
 from psmr.errors import Refused
 
@@ -164,7 +165,7 @@ class ReadCheck:
     def check(self, batch: Batch) -> None:
         """Raises MalformedBatch for a batch of another service, or with a command that may write."""
         if batch.fingerprint != self._service.fingerprint:
-            raise MalformedBatch(f"a batch of service {self._service.fingerprint:#018x}", f"{batch.fingerprint:#018x}")
+            raise foreign(batch, self._service.fingerprint)
         if batch.stride > self._stride:
             raise MalformedBatch(f"records of at most {self._stride} bytes", f"{batch.stride} bytes")
         ops = np.frombuffer(batch.records, "<u2")[:: batch.stride // 2]

@@ -9,7 +9,7 @@ from pathlib import Path
 from cdep import StateMachine
 from psmr.core.reply import BatchStatus, parse_reply
 from psmr.core.sessions import Sessions
-from psmr.errors import Violation
+from psmr.errors import ConfigurationError, Violation
 from psmr.execution.engine import Engine
 from psmr.log.port import Entry
 from psmr.replica.delivery import Answer, Delivery
@@ -33,15 +33,27 @@ class Replay:
     def run(
         self, folder: Path, cluster_id: int, last: int, progress: Callable[[int], None] = lambda index: None
     ) -> Iterator[Answer]:
-        """Execute entries 1 to `last`; the answers of batches, duplicates' and refusals' included, in log order."""
+        """Execute entries 1 to `last`; the answers of batches, duplicates' and refusals' included, in log order.
+
+        Raises ConfigurationError where another version takes over before `last`.
+        """
         with LogStore(folder, False, cluster_id=cluster_id) as store:
             while self.delivery.delivered < last or not self.delivery.idle:
                 if self.delivery.wants_entries and self.delivery.delivered < last:
                     self.delivery.deliver(_entries(store, self.delivery.delivered + 1, last))
                 yield from self.delivery.collect()
+                self._stop_at_successor(last)
                 progress(self.delivery.delivered)
                 if not self.delivery.wants_entries or self.delivery.delivered == last:
                     self._wait()
+
+    def _stop_at_successor(self, last: int) -> None:
+        delivery = self.delivery
+        if delivery.successor is not None and delivery.delivered < last and delivery.idle:
+            raise ConfigurationError(
+                f"replay: expected entries 1 to {last} of service {self.engine.service.fingerprint:#018x}, found that "
+                f"{delivery.successor} takes over behind entry {delivery.delivered}: replay up to there"
+            )
 
     def _wait(self) -> None:
         """Sleep until a worker rings; a worker that died, or none that rings, is an error."""

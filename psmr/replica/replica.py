@@ -19,7 +19,7 @@ from typing import Any
 
 import zmq
 
-from psmr.core.batch import KIND_OPEN, KIND_READ, Batch, MalformedBatch, parse_whole
+from psmr.core.batch import KIND_READ, Batch, MalformedBatch, parse_whole
 from psmr.core.changes import Action
 from psmr.core.reply import SEQUENCE_UNUSED, BatchStatus, encode_reply
 from psmr.core.roster import Seat
@@ -29,7 +29,9 @@ from psmr.replica.delivery import Delivery
 from psmr.replica.reads import PATIENCE_US, Read, ReadCheck, Reads
 from psmr.replica.routes import Routes
 from psmr.replica.snapshots import SnapshotPlan
+from psmr.replica.versions import version_for
 from psmr.transport.client_port import ChangeAsked, ClientPort, Greeted, StatusAsked, Submitted
+from psmr.transport.client_protocol import AskChange, AskUpgrade
 
 DELIVER_BYTES = 4 << 20
 ENTRIES_AHEAD_BYTES = 1 << 20
@@ -88,7 +90,7 @@ class Replica:
         self._stopping = True
 
     def run(self) -> None:
-        """Serve until stopped. Raises WorkerDied, and what the log raises when its disk fails."""
+        """Serve until stopped. Raises WorkerDied, VersionReached, and what the log raises when its disk fails."""
         poller = self._poller()
         sentinels = set(self._engine.sentinels)
         ready: set[Any] = set()
@@ -141,7 +143,7 @@ class Replica:
         if self._wants_quiet and self._delivery.idle:
             self._use_quiet()
         if self._snapshots is not None:
-            self._snapshots.settle(self._engine, self._log)
+            self._snapshots.settle(self._delivery, self._engine, self._log)
         return 0 if more or self._reads.wants_confirmation else deadline_us
 
     @property
@@ -185,22 +187,36 @@ class Replica:
         return True
 
     def _take_wish(self, asked: ChangeAsked) -> None:
-        """Have the members changed, if this replica leads and it may be done now."""
+        """Do as an operator wants, if this replica leads and it may be done now."""
         wish = asked.wish
         try:
-            action = Action(wish.action)
-        except ValueError:
-            self._port.answer_change(asked, False, f'expected "add", "promote" or "remove", found {wish.action!r}')
-            return
-        try:
-            self._log.change_members(action, Seat(wish.replica, wish.peers, wish.clients))
+            done = self._upgrade(wish) if isinstance(wish, AskUpgrade) else self._change_members(wish)
         except Refused as refused:
             self._port.answer_change(asked, False, str(refused))
         else:
-            self._port.answer_change(asked, True, f"{action.value} replica {wish.replica}: under way")
+            self._port.answer_change(asked, True, f"{done}: under way")
+
+    def _change_members(self, wish: AskChange) -> str:
+        try:
+            action = Action(wish.action)
+        except ValueError:
+            raise Refused(f'expected "add", "promote" or "remove", found {wish.action!r}') from None
+        self._log.change_members(action, Seat(wish.replica, wish.peers, wish.clients))
+        return f"{action.value} replica {wish.replica}"
+
+    def _upgrade(self, wish: AskUpgrade) -> str:
+        if self._snapshots is None:
+            raise Refused("this replica takes no snapshots, and another version begins with one")
+        version = version_for(wish, self._delivery, self._log.status())
+        self._log.take_over(version)
+        return f"{version} takes over"
 
     def _take_batch(self, request: Submitted) -> None:
-        """Check as a courtesy to the client (delivery checks for the cluster), remember who asked, have it ordered."""
+        """Check as a courtesy to the client (delivery checks for the cluster), remember who asked, have it ordered.
+
+        A batch of another version is ordered too: it may have been executed before this version took over, and be sent again
+        for its reply, or this replica may not have come to the version that executes it. Delivery knows.
+        """
         try:
             batch = parse_whole(request.batch)
         except MalformedBatch as error:
@@ -211,10 +227,6 @@ class Replica:
             self._take_read(request, batch)
             return
         self._routes.learn(batch.session, request.connection)
-        if batch.kind != KIND_OPEN and batch.fingerprint != self._engine.service.fingerprint:
-            text = f"batch of service {batch.fingerprint:#018x}; this cluster runs {self._engine.service.fingerprint:#018x}"
-            self._refuse(request, batch.session, batch.sequence, BatchStatus.MALFORMED, text)
-            return
         try:
             self._log.append(request.batch)
         except Refused as refused:

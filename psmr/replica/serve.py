@@ -30,7 +30,8 @@ from psmr.replica.clocks import monotonic_us, wall_clock
 from psmr.replica.delivery import Delivery
 from psmr.replica.disk import Disk
 from psmr.replica.replica import Replica, WorkerDied
-from psmr.replica.snapshots import NEVER_BYTES, SnapshotPlan
+from psmr.replica.snapshots import NEVER_BYTES, SnapshotPlan, VersionReached
+from psmr.replica.versions import successor_check
 from psmr.storage import Claim, HardState, LogStore, claim
 from psmr.storage.founders import founders_of
 from psmr.transport.client_port import ClientPort
@@ -50,8 +51,9 @@ _log = logging.getLogger("psmr.replica")
 def serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine], *, joins: bool = False) -> int:
     """Run one replica until SIGTERM or SIGINT; 0 then. Raises ConfigurationError and Violation.
 
-    `joins`: in a new folder it founds nothing, and waits to be added. When a worker dies, or another replica's snapshot has
-    been fetched, the process executes itself anew: same process id, everything else from its disk.
+    `joins`: in a new folder it founds nothing, and waits to be added. When a worker dies, another replica's snapshot has
+    been fetched, or another version takes over, the process executes itself anew: same process id, everything else from its
+    disk, and the service from its source as that is then.
     """
     parent = os.environ.get(_PARENT)
     if parent:
@@ -66,6 +68,9 @@ def serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine], *, 
         _start_again(died, time.monotonic() - started_s)
     except SnapshotInstalled as installed:
         _log.info("%s; starts again from it", installed)
+        _execute_anew()
+    except VersionReached as reached:
+        _log.info("%s; starts again with it", reached)
         _execute_anew()
     return 0
 
@@ -83,6 +88,7 @@ def _claim(config: ClusterConfig, replica_id: int, service: Service) -> Claim:
         replica_id=replica_id,
         service=service.name,
         fingerprint=service.fingerprint,
+        check_successor=successor_check(config.folder(replica_id), cluster_id(config), service),
     )
 
 
@@ -110,7 +116,14 @@ def _serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine], *,
         delivery = Delivery(sessions, engine, base.index, base.time_us)
         plan = _plan(config, replica_id, disk, base.index)
         stack.callback(plan.close)
-        identity = {"cluster": config.name, "replica": replica_id, "service": config.service, "clients": me.clients}
+        identity = {
+            "cluster": config.name,
+            "replica": replica_id,
+            "service": config.service,
+            "version": service.version,
+            "fingerprint": f"{service.fingerprint:#018x}",
+            "clients": me.clients,
+        }
         replica = Replica(identity, log, delivery, port, monotonic_us, plan)
         _stop_on_signals(replica)
         _settle_garbage()

@@ -1,4 +1,8 @@
-"""What is in a snapshot's file: the sessions, then the state; and, in its head, what the log needs to begin there."""
+"""What is in a snapshot's file: the sessions, then the state; and, in its head, what the log needs to begin there.
+
+The head's fingerprint is that of the service which executes what follows. Where a version takes over the state is still as
+the one before it left it; so a state is restored field by field, by name, whoever left it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,9 @@ import msgspec
 from psmr.core.sessions import Sessions
 from psmr.core.sessions_record import decode_sessions
 from psmr.errors import ConfigurationError, LogDamaged
+from psmr.execution.capture import CaptureResult
 from psmr.execution.engine import Engine
+from psmr.execution.restoring import FieldContent
 from psmr.log.port import Base
 from psmr.storage import SnapshotFile, SnapshotHead
 
@@ -16,27 +22,29 @@ class _Meta(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     about: bytes
     sessions_bytes: int
     digest: int
+    fields: tuple[FieldContent, ...]
 
 
 _DECODER = msgspec.msgpack.Decoder(_Meta)
 
 
-def head_of(base: Base, fingerprint: int, sessions_bytes: int, state_bytes: int, digest: int) -> SnapshotHead:
-    """The head of a snapshot at `base`: its body is that many bytes of sessions, and the state of that digest behind them."""
-    meta = msgspec.msgpack.encode(_Meta(base.about, sessions_bytes, digest))
-    return SnapshotHead(base.index, base.term, base.time_us, fingerprint, meta, sessions_bytes + state_bytes)
+def head_of(base: Base, fingerprint: int, sessions_bytes: int, state: CaptureResult) -> SnapshotHead:
+    """The head of a snapshot at `base`: its body is that many bytes of sessions, and the state behind them."""
+    meta = msgspec.msgpack.encode(_Meta(base.about, sessions_bytes, state.digest, state.fields))
+    return SnapshotHead(base.index, base.term, base.time_us, fingerprint, meta, sessions_bytes + state.body_bytes)
 
 
 def restore(snapshot: SnapshotFile, engine: Engine) -> tuple[Base, Sessions]:
     """Fill the engine, which has not started, and give where the log goes on and the sessions as they were.
 
-    Raises LogDamaged, ConfigurationError when it is of another service.
+    Raises LogDamaged, ConfigurationError when another service is to execute what follows, or cannot hold what is in it.
     """
-    head = snapshot.head
-    if head.fingerprint != engine.service.fingerprint:
+    head, service = snapshot.head, engine.service
+    if head.fingerprint != service.fingerprint:
         raise ConfigurationError(
-            f"{snapshot.path}: expected a snapshot of service {engine.service.fingerprint:#018x}, found one of "
-            f"{head.fingerprint:#018x}: run the source that wrote it"
+            f"{snapshot.path}: expected the source of service {head.fingerprint:#018x}, which executes what follows log index "
+            f"{head.index}, found {service.name} version {service.version} ({service.fingerprint:#018x}): "
+            "install that source and start this replica again"
         )
     try:
         meta = _DECODER.decode(head.meta)
@@ -44,5 +52,5 @@ def restore(snapshot: SnapshotFile, engine: Engine) -> tuple[Base, Sessions]:
         raise LogDamaged(f"{snapshot.path}: expected the head of a replica's snapshot: {error}") from error
     with snapshot.body() as body:
         sessions = decode_sessions(body[: meta.sessions_bytes])
-        engine.restore(body[meta.sessions_bytes :], meta.digest)
+        engine.restore(body[meta.sessions_bytes :], meta.digest, meta.fields)
     return Base(head.index, head.term, head.time_us, meta.about), sessions

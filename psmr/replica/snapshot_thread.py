@@ -147,10 +147,12 @@ class SnapshotThread:
         """Readable when a snapshot is written."""
         return [self._event_fd]
 
-    def begin(self, base: Base, newest: int, remembered: list[Remembered], capture: Capture) -> None:
-        """Write sessions and captured state as a snapshot at `base`."""
+    def begin(
+        self, base: Base, newest: int, remembered: list[Remembered], capture: Capture, fingerprint: int | None
+    ) -> None:
+        """Write sessions and captured state as a snapshot at `base`, for the service of that fingerprint or this one."""
         self._index, self._written, self._failure = base.index, None, ""
-        arguments = (base, newest, remembered, capture)
+        arguments = (base, newest, remembered, capture, self._fingerprint if fingerprint is None else fingerprint)
         self._thread = Thread(target=self._run, args=arguments, name="snapshot", daemon=True)
         self._thread.start()
 
@@ -177,9 +179,9 @@ class SnapshotThread:
         self._kept.settle()
         os.close(self._event_fd)
 
-    def _run(self, base: Base, newest: int, remembered: list[Remembered], capture: Capture) -> None:
+    def _run(self, base: Base, newest: int, remembered: list[Remembered], capture: Capture, fingerprint: int) -> None:
         try:
-            self._written = self._write(base, encode_sessions(newest, remembered), capture)
+            self._written = self._write(base, encode_sessions(newest, remembered), capture, fingerprint)
         except DiskFailed as failure:
             self._failure = str(failure)
         except CaptureAbandoned:
@@ -192,13 +194,13 @@ class SnapshotThread:
             raise CaptureAbandoned
         writer.write(offset, [content])
 
-    def _write(self, base: Base, sessions: bytes, capture: Capture) -> SnapshotFile:
+    def _write(self, base: Base, sessions: bytes, capture: Capture, fingerprint: int) -> SnapshotFile:
         kept = self._kept
         writer = SnapshotWriter(kept.folder, kept.files, cluster_id=kept.cluster_id, index=base.index)
         try:
             writer.write(0, [sessions])
             result = capture.write(lambda offset, content: self._put(writer, len(sessions) + offset, content))
-            head = head_of(base, self._fingerprint, len(sessions), result.body_bytes, result.digest)
+            head = head_of(base, fingerprint, len(sessions), result)
             return writer.finish(head)
         except BaseException:
             writer.abandon()

@@ -5,7 +5,7 @@
     log compacted, older ones removed ◄── on the disk ◄── state, sessions ◄─┘ in the background
 
 The pause is the draining, some milliseconds, whatever the size of the state. Replicas take theirs by themselves, at places of
-the log that differ, so that they do not all write at once.
+the log that differ, so that they do not all write at once; all of them take one where a new version takes over.
 """
 
 from __future__ import annotations
@@ -14,13 +14,22 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from psmr.core.service_version import ServiceVersion
 from psmr.core.sessions import Remembered
+from psmr.errors import DiskFailed
 from psmr.execution.capture import Capture
 from psmr.execution.engine import Engine
 from psmr.log.port import Base, OrderedLog
 from psmr.replica.delivery import Delivery
 
 NEVER_BYTES = 1 << 62
+
+
+class VersionReached(Exception):
+    """All up to `index` is executed and on the disk; another version executes what follows: the replica starts again."""
+
+    def __init__(self, index: int, version: ServiceVersion) -> None:
+        super().__init__(f"{version} takes over behind log index {index}")
 
 
 class Taken(Struct, frozen=True, gc=False):
@@ -37,8 +46,13 @@ class SnapshotTaker(Protocol):
     def sources(self) -> list[int]:
         """Descriptors that are readable when `finished` has something to say."""
 
-    def begin(self, base: Base, newest: int, remembered: list[Remembered], capture: Capture) -> None:
-        """Write sessions and captured state as a snapshot at `base`."""
+    def begin(
+        self, base: Base, newest: int, remembered: list[Remembered], capture: Capture, fingerprint: int | None
+    ) -> None:
+        """Write sessions and captured state as a snapshot at `base`.
+
+        `fingerprint`: the service that executes what follows, where it is another one.
+        """
 
     def finished(self) -> Taken | None:
         """What became of it, once; None while it is being written."""
@@ -69,17 +83,22 @@ class SnapshotPlan:
 
     def wants_quiet(self, delivery: Delivery) -> bool:
         """Whether a snapshot is due: nothing more is to be delivered until it has begun."""
-        return not self._is_writing and delivery.log_bytes >= self._due_bytes
+        return not self._is_writing and (delivery.log_bytes >= self._due_bytes or delivery.successor is not None)
 
     def begin(self, delivery: Delivery, engine: Engine, log: OrderedLog) -> None:
         """Capture what has been delivered; only while delivery is idle."""
         self._due_bytes = delivery.log_bytes + self._every_bytes
         self._is_writing = True
         newest, remembered = delivery.sessions.remembered()
-        self._taker.begin(log.base_at(delivery.delivered), newest, remembered, engine.capture())
+        follows = delivery.successor.fingerprint if delivery.successor is not None else None
+        self._taker.begin(log.base_at(delivery.delivered), newest, remembered, engine.capture(), follows)
 
-    def settle(self, engine: Engine, log: OrderedLog) -> None:
-        """If a snapshot has been written, let the log forget what it holds."""
+    def settle(self, delivery: Delivery, engine: Engine, log: OrderedLog) -> None:
+        """If a snapshot has been written, let the log forget what it holds.
+
+        Raises VersionReached when that was the one at which a new version takes over, DiskFailed when it could not be
+        written: it cannot be done without.
+        """
         taken = self._taker.finished() if self._is_writing else None
         if taken is None:
             return
@@ -90,6 +109,10 @@ class SnapshotPlan:
             self.index, self.size_bytes = taken.index, taken.size_bytes
             self.count += 1
             log.compact(taken.index)
+        if delivery.successor is not None and taken.index == delivery.delivered:
+            if taken.failure:
+                raise DiskFailed(f"snapshot at log index {taken.index}, where a version takes over: {taken.failure}")
+            raise VersionReached(taken.index, delivery.successor)
 
     def close(self) -> None:
         """Give up what is being written."""

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from xxhash import xxh3_64_intdigest
 
-from psmr.core.roster import MalformedRoster, Roster, decode_roster, encode_roster
+from psmr.core.control import MalformedControl
+from psmr.core.roster import Roster, decode_roster, encode_roster
 from psmr.errors import LogDamaged
 from psmr.storage.files import Files, disk_errors, replace_file
 
@@ -36,7 +37,7 @@ def founders_of(folder: Path, at_first: Roster, files: Files | None = None) -> R
         raise _damaged(path, "its checksum does not match")
     try:
         return decode_roster(content)
-    except MalformedRoster as error:
+    except MalformedControl as error:
         raise _damaged(path, str(error)) from error
 
 

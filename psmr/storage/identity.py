@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -72,10 +73,12 @@ def claim(
     service: str,
     fingerprint: int,
     files: Files | None = None,
+    check_successor: Callable[[int], None] | None = None,
 ) -> Claim:
     """Lock `folder`, creating it if need be, and make sure it is this replica's; a new one becomes so.
 
-    Raises ConfigurationError when another process uses it or it belongs to something else, DiskFailed.
+    `check_successor` is called with the fingerprint found where only that is another, and raises unless the folder may be of the
+    one given from now on. Raises ConfigurationError when another process uses it or it belongs to something else, DiskFailed.
     """
     files = files or Files()
     wanted = Identity(cluster, cluster_id, replica_id, service, f"{fingerprint:#018x}")
@@ -85,7 +88,7 @@ def claim(
     claimed = False
     try:
         _lock(folder, lock_fd)
-        _check_or_create(folder / NAME, wanted, files)
+        _check_or_create(folder / NAME, wanted, files, check_successor)
         claimed = True
     finally:
         if not claimed:
@@ -106,19 +109,40 @@ def _lock(folder: Path, lock_fd: int) -> None:
     os.pwrite(lock_fd, b"%d\n" % os.getpid(), 0)
 
 
-def _check_or_create(path: Path, wanted: Identity, files: Files) -> None:
+def _check_or_create(path: Path, wanted: Identity, files: Files, check_successor: Callable[[int], None] | None) -> None:
     with disk_errors(files, path, "reading the folder's identity"):
         text = path.read_bytes() if path.exists() else None
     if text is None:
-        with disk_errors(files, path, "writing the folder's identity"):
-            replace_file(files, path, msgspec.json.format(msgspec.json.encode(wanted)) + b"\n", sync=True)
+        _write(path, wanted, files)
         return
     found = parse_identity(path, text)
+    if check_successor is not None and found != wanted and _only_fingerprint_differs(found, wanted):
+        check_successor(_number(path, found.fingerprint))
+        _write(path, wanted, files)
+        return
     for name, expected in asdict(wanted).items():
         if getattr(found, name) != expected:
             raise ConfigurationError(
                 f"{path}: expected {name} {expected!r}, found {getattr(found, name)!r}: {_CURES.get(name, _CURE)}"
             )
+
+
+def _write(path: Path, identity: Identity, files: Files) -> None:
+    with disk_errors(files, path, "writing the folder's identity"):
+        replace_file(files, path, msgspec.json.format(msgspec.json.encode(identity)) + b"\n", sync=True)
+
+
+def _only_fingerprint_differs(found: Identity, wanted: Identity) -> bool:
+    return replace(found, fingerprint=wanted.fingerprint, format_version=wanted.format_version) == wanted
+
+
+def _number(path: Path, fingerprint: str) -> int:
+    try:
+        return int(fingerprint, 16)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{path}: expected a fingerprint in hexadecimal, found {fingerprint!r}: {_CURE}"
+        ) from error
 
 
 def parse_identity(path: Path, text: bytes) -> Identity:

@@ -37,10 +37,10 @@ class StatusAsked(Struct, frozen=True, gc=False):
 
 
 class ChangeAsked(Struct, frozen=True, gc=False):
-    """An operator wants other members."""
+    """An operator wants other members, or another version of the service."""
 
     connection: bytes
-    wish: protocol.AskChange
+    wish: protocol.AskChange | protocol.AskUpgrade
 
 
 class ClientPort:
@@ -83,7 +83,7 @@ class ClientPort:
                 return Submitted(connection, request.batch)
             if isinstance(request, protocol.AskStatus):
                 return StatusAsked(connection, request.digest)
-            if isinstance(request, protocol.AskChange):
+            if isinstance(request, protocol.AskChange | protocol.AskUpgrade):
                 return ChangeAsked(connection, request)
             if request.fingerprint == self._service.fingerprint and request.version == protocol.PROTOCOL_VERSION:
                 return Greeted(connection)

@@ -9,8 +9,8 @@ msgpack array with the fields of its struct.
     1            `Hello`                      1            `Welcome`    to a hello; unasked when the leader moved
     2            `AskStatus`                  2            `Mismatch`   to a hello of another service or version
     3            `AskChange`                  3            `StatusIs`
-                                              4            `ErrorText`  what came makes no sense here
-                                              5            `ChangeIs`   what became of an `AskChange`
+    4            `AskUpgrade`                 4            `ErrorText`  what came makes no sense here
+                                              5            `ChangeIs`   what became of an `AskChange` or `AskUpgrade`
 
 A client says hello first and submits after the welcome. Both decoders raise `MalformedMessage` on everything else.
 """
@@ -18,12 +18,13 @@ A client says hello first and submits after the welcome. Both decoders raise `Ma
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
 from psmr.core.batch import BATCH_BYTES_MAX, HEADER_BYTES, MAGIC
 from psmr.core.reply import MalformedReply, Reply, parse_reply
+from psmr.core.service_version import NAME_MAX
 from psmr.core.sessions import KEPT_REPLIES
 from psmr.errors import PsmrError
 
@@ -62,13 +63,22 @@ class AskChange(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     clients: str
 
 
+class AskUpgrade(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """An operator's wish: another version of the service, whose fields of state are `state`, (name, specification)."""
+
+    fingerprint: Annotated[int, msgspec.Meta(ge=0)]
+    service: Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_MAX)]
+    version: Annotated[int, msgspec.Meta(ge=0)]
+    state: list[tuple[str, str]]
+
+
 class Submit(msgspec.Struct, frozen=True):
     """What begins like a batch and has the length of one; `psmr.core.batch` parses it."""
 
     batch: bytes
 
 
-Request = Hello | AskStatus | AskChange | Submit
+Request = Hello | AskStatus | AskChange | AskUpgrade | Submit
 
 
 class Member(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -106,7 +116,7 @@ class StatusIs(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
 
 
 class ChangeIs(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """The change of members is under way, or refused, with the reason. Ask for the status to see it settled."""
+    """The change of members, or of the version, is under way, or refused, with the reason. Ask for the status to see it settled."""
 
     accepted: bool
     text: str
@@ -125,12 +135,13 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 Response = Welcome | Mismatch | StatusIs | ErrorText | ChangeIs | Answer
-Control = Hello | AskStatus | AskChange | Welcome | Mismatch | StatusIs | ErrorText | ChangeIs
+Control = Hello | AskStatus | AskChange | AskUpgrade | Welcome | Mismatch | StatusIs | ErrorText | ChangeIs
 
-_REQUEST_KINDS: Final[dict[bytes, type[Hello | AskStatus | AskChange]]] = {
+_REQUEST_KINDS: Final[dict[bytes, type[Hello | AskStatus | AskChange | AskUpgrade]]] = {
     b"\x01": Hello,
     b"\x02": AskStatus,
     b"\x03": AskChange,
+    b"\x04": AskUpgrade,
 }
 _RESPONSE_KINDS: Final[dict[bytes, type[Welcome | Mismatch | StatusIs | ErrorText | ChangeIs]]] = {
     b"\x01": Welcome,
@@ -205,7 +216,7 @@ def decode_request(frames: Sequence[bytes]) -> Request:
     kind, body = _control_frames(frames)
     decoder = _REQUEST_DECODERS.get(kind)
     if decoder is None:
-        raise MalformedMessage(f"expected a request of kind 01 to 03, found {kind.hex()!r}")
+        raise MalformedMessage(f"expected a request of kind 01 to 04, found {kind.hex()!r}")
     return _decode(decoder, body)
 
 

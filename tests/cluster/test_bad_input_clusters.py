@@ -262,8 +262,8 @@ def test_a_changed_service_is_refused_by_its_fingerprint(tmp_path: Path) -> None
     assert process.returncode == ExitCode.OK
     source.write_text(before.replace("def one(self)", "def one(self, more: u64)").replace("two", "three"))
     line = one_line(psmr("serve", file, "--id", 1, cwd=tmp_path), ExitCode.CALLER)
-    assert f"{tmp_path / 'data' / 'replica-1' / 'identity.json'}: expected fingerprint '0x" in line
-    assert "run the source that wrote it, or give the replicas empty folders" in line
+    assert f"{tmp_path / 'data' / 'replica-1'}: expected the source of service 0x" in line
+    assert "run the source that wrote the log (another takes over where `psmr upgrade` puts it" in line
 
 
 def test_a_full_disk_stops_one_replica_until_there_is_room() -> None:

@@ -21,7 +21,7 @@ from psmr.client.connecting import connect_blocking
 from psmr.config import ClusterConfig
 from psmr.core import batch
 from psmr.core.raft import AppendEntries, VoteRequest
-from psmr.core.reply import BatchStatus, Reply
+from psmr.core.reply import SEQUENCE_CONSUMED, BatchStatus, Reply
 from psmr.replica.serve import cluster_id
 from psmr.services import service_text
 from psmr.storage import encode
@@ -216,14 +216,16 @@ def test_batches_that_no_client_sends_are_refused_alike(target: Target) -> None:
         outside_the_blob = b"\1\0" + b"\xff" * (stride - 2)
         assert ask_for(client, [good_batch(session=12345)]).status is BatchStatus.UNKNOWN_SESSION
         assert send(7, bytes(stride)).status is BatchStatus.OUT_OF_ORDER
-        assert send(1, bytes(stride), fingerprint=1).status is BatchStatus.MALFORMED
-        for sequence, record in enumerate((unknown_command, outside_the_blob), start=1):
+        foreign = send(1, bytes(stride), fingerprint=1)
+        assert (foreign.status, foreign.detail) == (BatchStatus.MALFORMED, SEQUENCE_CONSUMED)
+        assert "which the cluster runs" in foreign.text()
+        for sequence, record in enumerate((unknown_command, outside_the_blob), start=2):
             reply = send(sequence, record)
             assert reply.status is BatchStatus.MALFORMED, record
             assert "expected a command of KV with its arguments in range" in reply.text()
-        short = batch.encode(batch.KIND_COMMANDS, service.fingerprint, session, 3, 0, 8, bytes(8), 1, b"")
+        short = batch.encode(batch.KIND_COMMANDS, service.fingerprint, session, 4, 0, 8, bytes(8), 1, b"")
         assert ask_for(client, [short]).status is BatchStatus.MALFORMED
-        assert send(4, bytes(stride)).status is BatchStatus.EXECUTED
+        assert send(5, bytes(stride)).status is BatchStatus.EXECUTED
 
 
 def test_a_message_too_large_is_not_even_received(target: Target) -> None:

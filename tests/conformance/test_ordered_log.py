@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from log_groups import Group, framed, memory_group, raft_group
 
+from psmr.core.service_version import ServiceVersion, encode_version
 from psmr.errors import Refused
+from psmr.log import MemoryLog
 
 ADAPTERS = ("memory", "one member", "three members")
 
@@ -142,3 +144,21 @@ def test_an_answer_is_given_once(group: Group) -> None:
     for member, log in group.logs.items():
         confirmed(group, member, 5)
         assert log.take_confirmed() == []
+
+
+def test_a_version_is_an_entry_of_its_own_that_a_leader_orders(group: Group) -> None:
+    group.append(framed(1))
+    version = ServiceVersion(2, 1, "Book", 7)
+    leader = next(iter(group.logs)) if isinstance(group.logs[1], MemoryLog) else group.wait_leader()
+    for member, log in group.logs.items():
+        if member != leader:
+            with pytest.raises(Refused, match="only the leader"):
+                log.take_over(version)
+    group.logs[leader].append(framed(2))
+    group.logs[leader].take_over(version)
+    group.order([framed(3)])
+    payloads = [seen.payload for seen in group.history]
+    assert payloads.count(encode_version(version)) == 1
+    index = payloads.index(encode_version(version)) + 1
+    for log in group.logs.values():
+        assert log.status().newest_version == index

@@ -8,6 +8,9 @@ import pytest
 import uncompilable_services as services
 
 from cdep import StateMachine
+from psmr.cli import main
+from psmr.cli.exits import ExitCode
+from psmr.config import local_cluster
 from psmr.errors import ConfigurationError
 from psmr.execution.engine import Engine
 
@@ -58,3 +61,14 @@ def test_interpreted_execution_takes_it() -> None:
         assert engine.dead() == []
     finally:
         engine.close()
+
+
+def test_what_cannot_be_compiled_is_not_ordered_to_take_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "cluster.toml"
+    config = local_cluster("bad", "uncompilable_services:Divides", tmp_path / "data", token="0", replicas=1)
+    file.write_text(config.to_toml())
+    # There is no cluster to ask: it does not come to that.
+    assert main(["upgrade", str(file), "--timeout", "0"]) == ExitCode.CALLER
+    assert "half: reply: expected u64, found float64" in " ".join(capsys.readouterr().err.split())

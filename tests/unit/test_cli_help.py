@@ -18,6 +18,7 @@ COMMANDS = [
     "serve",
     "status",
     "members",
+    "upgrade",
     "cdep show",
     "proxies write",
     "check",

@@ -8,9 +8,9 @@ from psmr.client.conversation import Conversation, Phase
 from psmr.client.failures import Failure
 from psmr.client.settings import ClientSettings, ServiceIdentity, endpoint
 from psmr.core.batch import KIND_OPEN, parse_whole
-from psmr.core.reply import BatchStatus, Reply, encode_reply
+from psmr.core.reply import SEQUENCE_CONSUMED, BatchStatus, Reply, encode_reply
 from psmr.core.submission_events import FailureKind, Parts
-from psmr.errors import ConfigurationError, InvalidCall
+from psmr.errors import ConfigurationError, InvalidCall, ServiceMismatch
 from psmr.transport import client_protocol as protocol
 
 MEMBERS = [(0, "a:1"), (1, "b:1"), (2, "c:1")]
@@ -252,3 +252,46 @@ def test_what_is_no_address_is_named(address: str) -> None:
 def test_no_address_at_all_is_named() -> None:
     with pytest.raises(ConfigurationError, match="at least one"):
         Talk()
+
+
+def test_when_another_version_runs_what_is_under_way_is_sent_once_more_for_its_reply() -> None:
+    talk = Talk("a:1", "b:1", prefer_leader=False)
+    talk.welcome(0, leader=0)
+    outcomes = [Outcome(), Outcome(), Outcome()]
+    for outcome in outcomes[:2]:
+        talk.submit(outcome)
+    talk.open_session()
+    talk.wait(200)  # silence: on to the others
+    for _ in range(len(MEMBERS) - 1):
+        assert talk.wire.said[-1] == "hello"
+        talk.hear(protocol.encode_mismatch("version 2 runs"))
+    assert talk.wire.said[-2:] == ["batch 1", "batch 2"]
+    talk.submit(outcomes[2])
+    talk.hear(protocol.encode_reply_message(encode_reply(65_536, 1, BatchStatus.EXECUTED)))
+    talk.hear(
+        protocol.encode_reply_message(
+            encode_reply(65_536, 2, BatchStatus.MALFORMED, blob=b"another service", detail=SEQUENCE_CONSUMED)
+        )
+    )
+    executed, not_executed, not_sent = (outcome.told[0] for outcome in outcomes)
+    assert isinstance(executed, Reply)
+    for told, text in ((not_executed, "not executed: another service"), (not_sent, "version 2 runs")):
+        assert isinstance(told, Failure)
+        assert isinstance(told.error(), ServiceMismatch)
+        assert text in told.text
+    assert [len(outcome.told) for outcome in outcomes] == [1, 1, 1]
+
+
+def test_a_replica_of_another_version_among_others_is_passed_by() -> None:
+    talk = Talk("a:1", "b:1", prefer_leader=False)
+    talk.welcome(0, leader=0)
+    outcome = Outcome()
+    talk.submit(outcome)
+    talk.open_session()
+    talk.wait(200)
+    talk.hear(protocol.encode_mismatch("version 2 runs"))
+    assert (talk.conversation.phase, talk.wire.said[-1]) == (Phase.DIALING, "hello")
+    talk.welcome(1, leader=1)
+    assert talk.wire.said[-1] == "batch 1"
+    talk.submit(Outcome())
+    assert talk.wire.said[-1] == "batch 2"

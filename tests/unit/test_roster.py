@@ -8,16 +8,8 @@ from hypothesis import strategies as st
 
 from psmr.core.batch import MAGIC
 from psmr.core.changes import Action, changed
-from psmr.core.roster import (
-    CONTROL_MAGIC,
-    SEATS_MAX,
-    MalformedRoster,
-    Roster,
-    Seat,
-    decode_roster,
-    encode_roster,
-    is_control,
-)
+from psmr.core.control import CONTROL_MAGIC, MalformedControl, is_control
+from psmr.core.roster import SEATS_MAX, Roster, Seat, decode_roster, encode_roster
 from psmr.errors import Refused
 
 
@@ -61,7 +53,7 @@ def test_a_roster_survives_as_bytes_and_is_no_batch(ids: set[int], data: st.Data
     ],
 )
 def test_what_is_no_roster_is_refused(payload: bytes) -> None:
-    with pytest.raises(MalformedRoster):
+    with pytest.raises(MalformedControl):
         decode_roster(payload)
 
 

@@ -111,3 +111,31 @@ def test_a_folder_in_use_by_another_process_is_free_once_that_is_killed(tmp_path
 def test_an_identity_nested_without_end_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="expected the JSON identity of a data folder"):
         parse_identity(Path("identity.json"), b'{"format_version": 1, "a": ' + b"[" * 5000)
+
+
+def test_a_folder_goes_over_to_another_fingerprint_if_it_may(tmp_path: Path) -> None:
+    claim(tmp_path, **ASKED).close()
+    asked: list[int] = []
+    claim(tmp_path, **ASKED | {"fingerprint": 7}, check_successor=asked.append).close()
+    assert asked == [ASKED["fingerprint"]]
+    claim(tmp_path, **ASKED | {"fingerprint": 7}, check_successor=asked.append).close()
+    assert asked == [ASKED["fingerprint"]]
+    with pytest.raises(ConfigurationError, match="expected fingerprint"):
+        claim(tmp_path, **ASKED)
+
+
+def test_a_folder_that_may_not_go_over_stays_what_it_is(tmp_path: Path) -> None:
+    def refuse(found: int) -> None:
+        raise ConfigurationError("the log says no")
+
+    claim(tmp_path, **ASKED).close()
+    with pytest.raises(ConfigurationError, match="the log says no"):
+        claim(tmp_path, **ASKED | {"fingerprint": 7}, check_successor=refuse)
+    # Another cluster's folder is not even asked about, and what is no fingerprint is none of a predecessor.
+    with pytest.raises(ConfigurationError, match="expected cluster 'test'"):
+        claim(tmp_path, **ASKED | {"fingerprint": 7, "cluster": "test"}, check_successor=refuse)
+    claim(tmp_path, **ASKED).close()
+    path = tmp_path / "identity.json"
+    path.write_text(path.read_text().replace("0xfedc", "0xghij"))
+    with pytest.raises(ConfigurationError, match="in hexadecimal"):
+        claim(tmp_path, **ASKED, check_successor=refuse)

@@ -12,7 +12,7 @@ from random import Random
 
 from msgspec import Struct
 
-from psmr.core.roster import is_control
+from psmr.core.control import is_control
 from psmr.errors import DiskFailed, Violation
 from psmr.simulation.cluster.snapshots import StoredSnapshot
 from psmr.simulation.conditions import Delay

@@ -77,8 +77,10 @@ class SimulatedTaker:
         """None: the replica looks in every turn."""
         return []
 
-    def begin(self, base: Base, newest: int, remembered: list[Remembered], capture: dict[int, int]) -> None:
-        """Write it, some time from now."""
+    def begin(
+        self, base: Base, newest: int, remembered: list[Remembered], capture: dict[int, int], fingerprint: int | None
+    ) -> None:
+        """Write it, some time from now. Every version is the same here."""
         self._captured(base.index)
         snapshot = StoredSnapshot(base, encode_sessions(newest, remembered), capture)
         self._scheduler.after(self._delay.draw_us(self._random), self._written, self._store.life, snapshot)
