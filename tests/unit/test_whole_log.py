@@ -86,7 +86,7 @@ def test_replicas_that_differ_in_a_committed_entry_are_found(tmp_path: Path) -> 
 def test_of_a_replica_that_left_only_what_it_knew_to_be_committed_counts(tmp_path: Path) -> None:
     stayed, left = tmp_path / "stayed", tmp_path / "left"
     fill(stayed)
-    fill(left, RECORDS[:13] + [make(14, 4, seed=1)])
+    fill(left, [*RECORDS[:13], make(14, 4, seed=1)])
     assert whole(stayed, departed=(left,)) == raws(RECORDS)
     with open_small(left) as store:
         store.mark_committed(14)
