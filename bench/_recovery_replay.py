@@ -21,6 +21,7 @@ from bench._measurement import Spread
 from bench._recovery_log import WrittenLog
 from psmr.demo.apart import run_apart
 from psmr.replica.replay import Replay
+from psmr.storage import LogStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,9 @@ def _replay(log: WrittenLog, workers: int) -> Run:
             if not opened_s:
                 opened_s.append(time.perf_counter())
 
-        for _ in replay.run(log.folder, log.cluster_id, log.last_index, progress):
-            pass
+        with LogStore(log.folder, False, cluster_id=log.cluster_id) as store:
+            for _ in replay.run(store, log.last_index, progress):
+                pass
         ended_s = time.perf_counter()
         used = {name: time.since(before[name]) for name, time in _used().items()}
         return Run(

@@ -41,6 +41,20 @@ def flip_bit(folder: Path, random: Random) -> str:
     return f"{last.name}, bit {bit} of byte {place:,} of {end:,}"
 
 
+def flip_byte(folder: Path, random: Random) -> str:
+    """Change one byte of a stopped replica's newest snapshot; where, in words, or "" when there is none."""
+    newest = max(folder.glob(_SNAPSHOTS), default=None)
+    if newest is None:
+        return ""
+    place = random.randrange(newest.stat().st_size)
+    with open(newest, "r+b") as file:
+        file.seek(place)
+        (before,) = file.read(1)
+        file.seek(place)
+        file.write(bytes([before ^ random.randrange(1, 256)]))
+    return f"{newest.name}, byte {place:,}"
+
+
 def restore_log(damaged: Path, donor: Path) -> None:
     """What a replica that refuses its log advises, with every replica stopped: a peer's log and snapshots, no commit mark.
 

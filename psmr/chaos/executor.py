@@ -12,23 +12,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from psmr.chaos.disks import empty_disk, fill_disk, flip_bit, restore_log
+from psmr.chaos.disks import empty_disk, fill_disk, flip_bit, flip_byte, restore_log
 from psmr.chaos.plan import ALONE, EVERYONE, LEADER, Fault, minority
 from psmr.chaos.relays import WELL, Condition, Relays
+from psmr.chaos.snapshot_counts import fetches
+from psmr.chaos.turnover import Turnover
+from psmr.chaos.watching import LOOK_S, Watch
 from psmr.cluster.local import LocalCluster
 from psmr.cluster.status import ReplicaStatus
 from psmr.demo.live import Display
 from psmr.demo.scenario import Scenario
-from psmr.errors import ClusterUnavailable
+from psmr.errors import ClusterUnavailable, Violation
 from psmr.replica.clocks import monotonic_us, shift_clock
 
-PATIENCE_S = 60.0
-_LOOK_S = 0.05
 _BREATH_S = 0.3
 _CUT = Condition(is_cut=True)
 _HELD = Condition(is_held=True)
+_AWAY_MORE_S = 15.0
+"""So long at most a replica stays away, beyond its time, until the others have compacted past it."""
 _SLOW_S = (0.005, 0.06)
 _SHIFT_LOG_S = (math.log(60), math.log(86_400))
+_DAMAGED = "snapshot-*.damaged"
 _REFUSED = 4
 """The exit code of a replica whose disk failed or whose log is damaged."""
 
@@ -58,6 +62,8 @@ class Executor:
         self._relays = relays
         self._display = display
         self._random = Random(seed)
+        self._watch = Watch(cluster)
+        self._turnover = Turnover(cluster, relays, self._watch)
         self._at_fault: set[int] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._scenario: Scenario | None = None
@@ -72,6 +78,10 @@ class Executor:
             "clock": self._clock,
             "disk": self._disk,
             "corrupt": self._corrupt,
+            "corrupt-snapshot": self._corrupt_snapshot,
+            "away": self._away,
+            "replace": self._replace,
+            "remove-leader": self._remove_leader,
         }
 
     async def run(self, scenario: Scenario) -> None:
@@ -94,8 +104,8 @@ class Executor:
             return
         members = len(self._cluster.ids)
         await self._until_at_fault(0 if fault.kind in ALONE else minority(members) - 1)
-        if fault.kind == "outage":
-            await self._outage(fault)
+        if fault.target == EVERYONE:
+            await self._everyone(fault)
             return
         victim, leader = await self._victim(fault)
         self._at_fault.add(victim)
@@ -119,17 +129,19 @@ class Executor:
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
 
     async def _victim(self, fault: Fault) -> tuple[int, int]:
-        """The replica to harm and the one that leads: the leader if it is wanted, else the number given; never one at fault."""
-        leader = await self._leader()
-        wanted = leader if fault.target == LEADER else int(fault.target)
-        others = [number for number in self._cluster.ids if number not in self._at_fault]
+        """The replica to harm and the one that leads: the leader if that is wanted, else that place's; never one at fault."""
+        leader = await self._watch.leader(but=self._at_fault)
+        ids = self._cluster.ids
+        wanted = leader if fault.target == LEADER else ids[int(fault.target) - 1]
+        others = [number for number in ids if number not in self._at_fault]
         return (wanted if wanted in others else self._random.choice(others)), leader
 
     async def _at(self, fault: Fault, victim: int, *, was_leader: bool) -> None:
         happening = self._note(fault.kind, f"replica {victim}", was_leader=was_leader)
         try:
             await self._apply[fault.kind](fault, victim, happening)
-            await self._until_well(victim, since_us=happening.begun_us)
+            if victim in self._cluster.ids:
+                await self._watch.knows_leader(victim)
             happening.well_us = monotonic_us()
             await asyncio.sleep(_BREATH_S)
         finally:
@@ -175,7 +187,9 @@ class Executor:
         worker = self._random.choice(_children(replica, "psmr-worker-"))
         os.kill(worker, signal.SIGKILL)
         # The replica starts again from its log, in the same process: what counts its time begins anew.
-        await self._until(lambda statuses: _is_younger(statuses, victim, happening.begun_us), f"replica {victim} anew")
+        await self._watch.until(
+            lambda statuses: _is_younger(statuses, victim, happening.begun_us), f"replica {victim} anew"
+        )
         self._healed(happening, f"worker process {worker} killed")
 
     async def _partition(self, fault: Fault, victim: int, happening: Happening) -> None:
@@ -221,7 +235,7 @@ class Executor:
             fill_disk(pid)
         until_us = monotonic_us() + int(fault.lasts_s * 1e6)
         while process.running and monotonic_us() < until_us:
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(LOOK_S)
         if process.running and pid is not None:
             empty_disk(pid)
             note = "it wrote nothing meanwhile"
@@ -232,102 +246,112 @@ class Executor:
         self._healed(happening, note)
 
     async def _corrupt(self, fault: Fault, victim: int, happening: Happening) -> None:
-        """A bit flips in the log of a replica that is down, once each of the others has what this one may lose."""
+        """A bit flips in the log of a replica that is down."""
+        await self._damage(fault, victim, happening, flip_bit, "cut off, and fetched from its peers again")
+
+    async def _corrupt_snapshot(self, fault: Fault, victim: int, happening: Happening) -> None:
+        """A byte changes in the newest snapshot of a replica that is down: nobody may begin with it."""
+        folder = self._cluster.config.folder(victim)
+        before = len(list(folder.glob(_DAMAGED)))
+        place = await self._damage(fault, victim, happening, flip_byte, "left aside")
+        if place and len(list(folder.glob(_DAMAGED))) != before + 1:
+            raise Violation(f"{folder}: expected the damaged snapshot to be left aside, found {happening.note}")
+
+    async def _damage(
+        self, fault: Fault, victim: int, happening: Happening, harm: Callable[[Path, Random], str], mildly: str
+    ) -> str:
+        """Harm a replica's files while it is down, once each of the others has what this one may lose; where it was harmed."""
         self._cluster.kill(victim)
         await asyncio.sleep(fault.lasts_s)
-        mine = await self._last_index_of_others(victim)
-        await self._until(lambda statuses: _all_beyond(statuses, victim, mine), f"every peer beyond log index {mine}")
-        place = flip_bit(self._cluster.config.folder(victim), self._random)
+        mine = await self._watch.last_index(but=victim)
+        await self._watch.until(
+            lambda statuses: _all_beyond(statuses, victim, mine), f"every peer beyond log index {mine}"
+        )
+        place = harm(self._cluster.config.folder(victim), self._random)
         self._cluster.start(victim)
         self._cluster.expect_end(victim)
         process = self._cluster.process(victim)
-        await self._until(
+        await self._watch.until(
             lambda statuses: not process.running or _answers(statuses, victim), f"replica {victim} to start or refuse"
         )
         if process.running:
             self._cluster.start(victim)
-            self._healed(happening, f"{place}: cut off, and fetched from its peers again")
-            return
+            self._healed(happening, f"{place}: {mildly}" if place else "there is none yet")
+            return place
         self._require_refusal(victim)
         await self._restore(victim)
         self._healed(happening, f"{place}: refused as damage, restored from a peer with all stopped")
+        return place
 
-    async def _last_index_of_others(self, victim: int) -> int:
-        """An index that the victim's log did not pass: what the leader had after its death."""
-        statuses = await asyncio.to_thread(self._cluster.statuses)
-        return max((int(s.get("last_index")) for s in statuses if s.reachable and s.id != victim), default=0)
+    async def _away(self, fault: Fault, victim: int, happening: Happening) -> None:
+        """A replica is stopped until the log that it would need is gone."""
+        await self._turnover.stop(victim)
+        mine = await self._watch.last_index(but=victim)
+        log = self._cluster.process(victim).log
+        fetched = fetches(log)
+        until_us = monotonic_us() + int(fault.lasts_s * 1e6)
+        giving_up_us = until_us + int(_AWAY_MORE_S * 1e6)
+        while monotonic_us() < until_us or not _is_forgotten(await self._watch.statuses(), mine):
+            if monotonic_us() > giving_up_us:
+                break
+            await asyncio.sleep(LOOK_S)
+        self._cluster.start(victim)
+        self._healed(happening)
+        await self._watch.caught_up(victim)
+        happening.note = (
+            f"fetched {fetches(log) - fetched} snapshots" if fetches(log) > fetched else "needed no snapshot"
+        )
+
+    async def _replace(self, fault: Fault, victim: int, happening: Happening) -> None:
+        self._healed(happening, await self._turnover.replace(victim))
+
+    async def _remove_leader(self, fault: Fault, victim: int, happening: Happening) -> None:
+        self._healed(happening, await self._turnover.remove_leader(victim))
 
     async def _restore(self, victim: int) -> None:
         donor = max(
-            (status for status in await asyncio.to_thread(self._cluster.statuses) if status.reachable),
+            (status for status in await self._watch.statuses() if status.reachable),
             key=lambda status: int(status.get("last_index")),
         )
         for number in self._cluster.ids:
-            await self._stop(number)
+            await self._turnover.stop(number)
         config = self._cluster.config
         restore_log(config.folder(victim), config.folder(int(donor.id or 0)))
         for number in self._cluster.ids:
             self._cluster.start(number)
-        await self._until(_all_answer, "every replica to answer")
+        await self._watch.all_answer()
 
-    async def _stop(self, number: int) -> None:
-        process = self._cluster.process(number)
-        self._cluster.expect_end(number)
-        process.terminate()
-        await self._until(lambda statuses: not process.running, f"replica {number} to stop")
+    async def _everyone(self, fault: Fault) -> None:
+        happening = self._note(fault.kind, EVERYONE)
+        if fault.kind == "roll":
+            self._healed(happening, await self._turnover.roll())
+        else:
+            await self._outage(fault, happening)
+        await self._watch.all_answer()
+        await self._watch.leader()
+        happening.well_us = monotonic_us()
 
-    async def _outage(self, fault: Fault) -> None:
-        happening = self._note("outage", EVERYONE)
+    async def _outage(self, fault: Fault, happening: Happening) -> None:
         for number in self._cluster.ids:
             self._cluster.kill(number)
         await asyncio.sleep(fault.lasts_s)
         for number in self._cluster.ids:
             self._cluster.start(number)
         self._healed(happening)
-        await self._until(_all_answer, "every replica to answer")
-        await self._leader()
-        happening.well_us = monotonic_us()
 
     def _require_refusal(self, victim: int) -> None:
         process = self._cluster.process(victim)
         if process.exit_code != _REFUSED:
             raise ClusterUnavailable(f"expected a replica that says what is wrong, found: {process.obituary()}")
 
-    # --- waiting ------------------------------------------------------------------------------------------------------
-
-    async def _leader(self) -> int:
-        """Who leads, in the highest term of those that are not at fault."""
-        found: list[int] = []
-
-        def leads(statuses: Sequence[ReplicaStatus]) -> bool:
-            leading = [s for s in statuses if s.get("role") == "leader" and s.id not in self._at_fault]
-            found[:] = [int(s.id or 0) for s in sorted(leading, key=lambda s: int(s.get("term")))]
-            return bool(found)
-
-        await self._until(leads, "a leader")
-        return found[-1]
-
-    async def _until_well(self, victim: int, *, since_us: int) -> None:
-        def is_well(statuses: Sequence[ReplicaStatus]) -> bool:
-            return any(s.id == victim and s.reachable and s.get("leader") is not None for s in statuses)
-
-        await self._until(is_well, f"replica {victim} to answer and to know a leader")
-
-    async def _until(self, reached: Callable[[Sequence[ReplicaStatus]], bool], what: str) -> None:
-        until_us = monotonic_us() + int(PATIENCE_S * 1e6)
-        while not reached(statuses := await asyncio.to_thread(self._cluster.statuses)):
-            if monotonic_us() > until_us:
-                found = {status.id: status.get("role") or status.problem for status in statuses}
-                raise ClusterUnavailable(f"expected {what} within {PATIENCE_S:g} s, found {found}")
-            await asyncio.sleep(_LOOK_S)
-
 
 def _answers(statuses: Sequence[ReplicaStatus], victim: int) -> bool:
     return any(status.id == victim and status.reachable for status in statuses)
 
 
-def _all_answer(statuses: Sequence[ReplicaStatus]) -> bool:
-    return all(status.reachable for status in statuses)
+def _is_forgotten(statuses: Sequence[ReplicaStatus], index: int) -> bool:
+    """Whether a leader no longer has the entry behind that index."""
+    return any(s.get("role") == "leader" and int(s.get("first_index")) > index + 1 for s in statuses)
 
 
 def _is_younger(statuses: Sequence[ReplicaStatus], victim: int, than_us: int) -> bool:

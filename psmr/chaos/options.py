@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from psmr.chaos.plan import KINDS
@@ -21,6 +22,8 @@ class ChaosOptions:
     kills: int = 0
     election_timeout_ms: int = Tuning().election_timeout_ms
     heartbeat_ms: int = Tuning().heartbeat_ms
+    data: Path | None = None
+    """Where the replicas' folders lie and stay; without it they go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,8 @@ class ChaosResult(Verdicts):
     seconds: float
     commands: int
     faults: dict[str, int]
+    snapshots_taken: int
+    snapshots_fetched: int
     leader_kills: int
     unavailable_ms: tuple[float, ...]
     unavailable_p50_ms: float | None

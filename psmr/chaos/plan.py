@@ -22,12 +22,18 @@ LASTS_S = {
     "clock": (0.5, 2.5),
     "disk": (0.5, 2.0),
     "corrupt": (0.2, 0.5),
+    "corrupt-snapshot": (0.2, 0.5),
+    "away": (2.0, 5.0),
+    "replace": (0.0, 0.0),
+    "remove-leader": (0.0, 0.0),
+    "roll": (0.0, 0.0),
     "outage": (0.1, 0.5),
 }
 """The kinds of faults, and the shortest and the longest time that each holds on."""
 KINDS = tuple(LASTS_S)
-ALONE = frozenset({"corrupt", "outage"})
+ALONE = frozenset({"corrupt", "corrupt-snapshot", "replace", "remove-leader", "roll", "outage"})
 """These need the other replicas to be well, or leave none."""
+OF_EVERYONE = frozenset({"outage", "roll"})
 SETTLE_S = 2.0
 """What a replica needs at least to start again and to catch up."""
 WORKER_DEATHS_MAX = 4
@@ -44,7 +50,8 @@ _KILL_EVERY_S = 2.5
 class Fault:
     """A fault that begins `at_s` seconds into the load, at the earliest, and holds on for `lasts_s`.
 
-    `target` is LEADER, EVERYONE, or the number of a replica (of a client, for the kind "client"), from 1.
+    `target` is LEADER, EVERYONE, or the place of a replica among those there are then (of a client, for the kind "client"),
+    from 1.
     """
 
     at_s: float
@@ -109,8 +116,10 @@ def _place(faults: Sequence[Fault], at_s: float, kind: str, replicas: int) -> fl
 
 
 def _target(random: Random, under_way: Sequence[Fault], kind: str, replicas: int) -> str:
-    if kind == "outage":
+    if kind in OF_EVERYONE:
         return EVERYONE
+    if kind == "remove-leader":
+        return LEADER
     taken = {fault.target for fault in under_way if fault.kind != "client"}
     free = [str(number) for number in range(1, replicas + 1) if kind == "client" or str(number) not in taken]
     chosen = random.choice(free)

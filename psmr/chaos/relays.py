@@ -1,6 +1,6 @@
 """Faulty links between replicas: bytes forwarded from socket to socket, held, delayed or cut off on demand.
 
-Each replica is told its peers' addresses at which a relay listens; the relay of a pair (from, to) forwards what the one sends to
+Each replica dials relays in place of its peers (`psmr.replica.ways`); the relay of a pair (from, to) forwards what the one sends to
 the other. A stream of bytes cannot lose some of them and stay readable, so what a network loses is lost with the connection,
 as it is with TCP: ZeroMQ connects again.
 """
@@ -9,31 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from psmr.cluster.local import LocalCluster
-from psmr.config import ClusterConfig
 from psmr.errors import ConfigurationError
+from psmr.replica.ways import relay_address
 
 _CHUNK_BYTES = 1 << 16
 _ABSTRACT = "ipc://@"
-
-
-def seen_by(config: ClusterConfig, me: int) -> ClusterConfig:
-    """The configuration for replica `me`, with relays in the place of its peers."""
-    return replace(
-        config,
-        replicas=tuple(
-            other if other.id == me else replace(other, peers=_relay_address(other.peers, me))
-            for other in config.replicas
-        ),
-    )
-
-
-def _relay_address(peers: str, sender: int) -> str:
-    return f"{peers}-from-{sender}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +101,7 @@ class _Link:
 
 
 class Relays:
-    """The relays of a cluster made with `seen_by`, in a thread of their own. Enter it once the cluster is entered."""
+    """The relays of a cluster whose replicas are RELAYED, in a thread of their own. Enter it once the cluster is entered."""
 
     def __init__(self, cluster: LocalCluster) -> None:
         self._cluster = cluster
@@ -127,19 +113,15 @@ class Relays:
         self._listening = threading.Event()
         self._problem: OSError | None = None
         self._over: asyncio.Event | None = None
+        self._servers: list[asyncio.Server] = []
 
     def __enter__(self) -> Relays:
-        members = self._cluster.config.replicas
-        for sender in members:
-            for receiver in members:
-                if sender is not receiver:
-                    source = _relay_address(receiver.peers, sender.id)
-                    self._links[sender.id, receiver.id] = _Link(source, receiver.peers)
+        self._new_links()
         self._thread.start()
         self._listening.wait()
         if self._problem is not None:
             self._thread.join()
-            raise ConfigurationError(f"relays: expected addresses to listen at, found: {self._problem}") from None
+            raise _no_address(self._problem)
         return self
 
     def __exit__(
@@ -148,6 +130,31 @@ class Relays:
         if self._loop is not None and self._over is not None:
             self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join()
+
+    def take_in(self) -> None:
+        """Carry the links of replicas that the cluster has since `join`, too. Raises ConfigurationError."""
+        found = self._new_links()
+        if self._loop is not None:
+            try:
+                asyncio.run_coroutine_threadsafe(self._listen(found), self._loop).result()
+            except OSError as error:
+                raise _no_address(error) from None
+        self._apply()
+
+    def _new_links(self) -> list[_Link]:
+        found = []
+        members = self._cluster.config.replicas
+        for sender in members:
+            for receiver in members:
+                if sender is not receiver and (sender.id, receiver.id) not in self._links:
+                    link = _Link(relay_address(receiver.peers, sender.id), receiver.peers)
+                    self._links[sender.id, receiver.id] = link
+                    found.append(link)
+        return found
+
+    async def _listen(self, links: Sequence[_Link]) -> None:
+        for link in links:
+            self._servers.append(await link.listen())
 
     def set_outgoing(self, replica: int, condition: Condition) -> None:
         """Have all that a replica sends to its peers fare so."""
@@ -169,21 +176,23 @@ class Relays:
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
-        servers: list[asyncio.Server] = []
         over = asyncio.Event()
         try:
             self._loop, self._over = asyncio.get_running_loop(), over
-            for link in self._links.values():
-                servers.append(await link.listen())
+            await self._listen(list(self._links.values()))
         except OSError as error:
             self._problem = error
             over.set()
         self._listening.set()
         await over.wait()
-        for server in servers:
+        for server in self._servers:
             server.close()
         for link in self._links.values():
             link.become(Condition(is_cut=True))
+
+
+def _no_address(error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"relays: expected addresses to listen at, found: {error}")
 
 
 def _path(address: str) -> str:

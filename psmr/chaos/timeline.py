@@ -24,6 +24,11 @@ _COLOURS = {
     "clock": "#1e8449",
     "disk": "#af601a",
     "corrupt": "#b03a8c",
+    "corrupt-snapshot": "#d98cc3",
+    "away": "#7d6608",
+    "replace": "#0e6655",
+    "remove-leader": "#17202a",
+    "roll": "#45b39d",
 }
 
 
@@ -45,7 +50,7 @@ def draw(result: ChaosResult, acknowledged_at_s: Sequence[float]) -> str:
 
 
 def _picture(result: ChaosResult, acknowledged_at_s: Sequence[float]) -> str:
-    lanes = [f"replica {number}" for number in range(1, result.replicas + 1)] + ["clients"]
+    lanes = [*_replicas(result), "clients"]
     height = _TOP + _LANE * len(lanes) + _CURVE + 40
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}">']
     for place, lane in enumerate(lanes):
@@ -58,6 +63,13 @@ def _picture(result: ChaosResult, acknowledged_at_s: Sequence[float]) -> str:
                 parts.append(_bar(happening, _TOP + _LANE * place, result.seconds))
     parts.append(_curve(result, acknowledged_at_s, _TOP + _LANE * len(lanes) + 10))
     return "\n".join([*parts, "</svg>"])
+
+
+def _replicas(result: ChaosResult) -> list[str]:
+    """Those of the beginning, and those that joined later and had a fault."""
+    targets = {str(happening["target"]) for happening in result.happenings}
+    joined = {int(target.split()[1]) for target in targets if target.startswith("replica ")}
+    return [f"replica {number}" for number in sorted(joined | set(range(1, result.replicas + 1)))]
 
 
 def _touches(target: str, lane: str) -> bool:

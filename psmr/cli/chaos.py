@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +15,13 @@ from psmr.cli.files import check_place, write_whole
 from psmr.cli.interrupts import leaving_at_once
 from psmr.cli.output import print_json
 
+if TYPE_CHECKING:
+    from psmr.chaos.options import ChaosOptions
+
 STANDARD_OUTPUT = "-"
+_LARGE = {"kv": {"value_bytes": "256"}}
+"""Parameters of workloads so that the log grows fast: snapshots are taken all the time then."""
+_ALL = "all"
 _PAGE = "<!DOCTYPE html>"
 
 
@@ -24,7 +30,7 @@ def chaos(
         str,
         typer.Argument(
             metavar="[APP]",
-            help="Which application, such as [b]kv[/] or [b]kv:integer[/].",
+            help="Which application, such as [b]kv[/] or [b]kv:integer[/]; [b]all[/]: several in turn, 3 and 5 replicas.",
             autocompletion=complete_service,
         ),
     ] = "kv",
@@ -46,6 +52,12 @@ def chaos(
     ] = 0,
     election_timeout_ms: Annotated[int, typer.Option(min=10, max=60_000, help="As in the cluster's file.")] = 150,
     heartbeat_ms: Annotated[int, typer.Option(min=1, max=30_000, help="As in the cluster's file.")] = 75,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Keep the replicas' folders there, which must not exist; for a second look."
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="[FILE]", help="Write the result there, too; without FILE, print only it."),
@@ -56,31 +68,37 @@ def chaos(
 ) -> int:
     """Inject faults into a cluster of this machine while clients work, then check that nothing was lost.
 
-    Replicas are killed, paused, cut off from each other, slowed down, run out of disk, get their log damaged, see the time of
-    day jump; workers and clients die. Never more than a minority at once, but for short outages of all. Leaders are
-    preferred. The same seed gives the same plan. Ends with the verdicts of [b]psmr demo[/].
+    Replicas are killed, paused, cut off from each other, slowed down, run out of disk, get their log or snapshot damaged, see
+    the time of day jump, stay away, are replaced, restarted in turn; workers and clients die. Never more than a minority at
+    once, but for short outages of all. Leaders are preferred. The same seed gives the same plan. Snapshots are taken all the
+    time. Ends with the verdicts of [b]psmr demo[/].
 
     What replicas send each other passes through relays, which cut, hold or delay it: that takes no privileges, as network
     namespaces would, and fails each direction of each link by itself. A full disk is a limit on the size of files.
 
     [b]psmr chaos kv --seconds 20 --seed 7 --html chaos.html[/]
     """
+    if application == _ALL:
+        return _run_all(seconds, seed, json_file)
     with leaving_at_once():
-        from psmr.chaos.command import print_result, run_chaos
         from psmr.chaos.options import ChaosOptions
         from psmr.demo.options import DemoOptions
         from psmr.services import find_application
 
         find_application(application)
-    options = ChaosOptions(
-        DemoOptions(
-            application, _odd(replicas), workers, 1.0 if kills else seconds, clients, rate=rate, batch=16, seed=seed
-        ),
-        _durability(durability),
-        _kinds(faults),
-        kills,
-        *_timing(election_timeout_ms, heartbeat_ms),
+    large, lasts_s = _LARGE.get(application, {}), 1.0 if kills else seconds
+    load = DemoOptions(
+        application, _odd(replicas), workers, lasts_s, clients, rate=rate, batch=16, seed=seed, parameters=large
     )
+    timing = _timing(election_timeout_ms, heartbeat_ms)
+    options = ChaosOptions(load, _durability(durability), _kinds(faults), kills, *timing, _new_folder(data))
+    return _run_one(options, json_file, html_file)
+
+
+def _run_one(options: ChaosOptions, json_file: Path | None, html_file: Path | None) -> int:
+    with leaving_at_once():
+        from psmr.chaos.command import print_result, run_chaos
+
     _check_places(json_file, html_file)
     result, page = run_chaos(options)
     if html_file is not None:
@@ -89,6 +107,26 @@ def chaos(
     if json_file is None or str(json_file) != STANDARD_OUTPUT:
         print_result(result)
     return ExitCode.OK if result.passed else ExitCode.FAILED
+
+
+def _run_all(seconds: float, seed: int, json_file: Path | None) -> int:
+    """One run after another; each passes or is counted as failed, and all of them happen."""
+    with leaving_at_once():
+        from psmr.chaos.command import print_result
+        from psmr.chaos.series import rounds, run_round
+
+    _check_places(json_file, None)
+    found = []
+    for part in rounds(seconds, seed):
+        ended = run_round(part, _LARGE.get(part.app, {}))
+        found.append({**asdict(ended), "command": part.command, "passed": ended.passed})
+        if ended.result is not None:
+            print_result(ended.result)
+        typer.echo(f"{'passed' if ended.passed else 'FAILED'}: {part.command} {ended.error}".rstrip(), err=True)
+    failed = sum(not each["passed"] for each in found)
+    typer.echo(f"{len(found) - failed} of {len(found)} runs passed", err=True)
+    _write_json({"runs": found, "passed": not failed}, json_file)
+    return ExitCode.FAILED if failed else ExitCode.OK
 
 
 def _check_places(json_file: Path | None, html_file: Path | None) -> None:
@@ -103,6 +141,14 @@ def _write_json(document: dict[str, Any], file: Path | None) -> None:
         print_json(document)
     elif file is not None:
         write_whole(file, json.dumps(document) + "\n", what="the result", starts_with="{")
+
+
+def _new_folder(folder: Path | None) -> Path | None:
+    from psmr.errors import ConfigurationError
+
+    if folder is not None and folder.exists():
+        raise ConfigurationError(f"--data: expected a folder to make, found {folder} there: give another one")
+    return folder
 
 
 def _odd(replicas: int) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -34,8 +35,7 @@ class LocalCluster:
     `service` is a class that can be imported, or a text for `psmr.services`. Data, logs and the cluster's file lie in
     `folder`, which stays; without one in a temporary folder, which goes, even if this process is killed. Enter it in
     a thread that outlives it (the kernel kills the replicas when that thread ends); use it from one thread at a time.
-    `seen_by` gives each replica a configuration of its own: the same cluster, its peers reached by other ways. `variables` are
-    added to the environment of every replica.
+    `variables` are added to the environment of every replica.
 
         with LocalCluster("apps.kv:KV") as cluster:
             cluster.wait_ready()
@@ -54,7 +54,6 @@ class LocalCluster:
         execution: str = "compiled",
         tuning: Tuning | None = None,
         folder: Path | None = None,
-        seen_by: Callable[[ClusterConfig, int], ClusterConfig] | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> None:
         self._service = service if isinstance(service, str) else service_text(service)
@@ -64,10 +63,10 @@ class LocalCluster:
         self._execution = execution
         self._tuning = tuning
         self._given_folder = folder
-        self._seen_by = seen_by
         self._variables = dict(variables or {})
         self._processes: dict[int, ReplicaProcess] = {}
         self._wanted: set[int] = set()
+        self._departed: list[Path] = []
         self._stack = ExitStack()
         self._config: ClusterConfig | None = None
         self._lifeline: int | None = None
@@ -81,8 +80,7 @@ class LocalCluster:
                 folder, lifeline = temporary.path, temporary.lifeline
             stack.callback(self._stop_all)
             self._config = self._configure(folder)
-            file = folder / "cluster.toml"
-            file.write_text(self._config.to_toml(), encoding="utf-8")
+            self._write_file()
             self._lifeline = lifeline
             for replica in self._config.replicas:
                 self._processes[replica.id] = self._process_of(replica.id)
@@ -131,12 +129,25 @@ class LocalCluster:
 
     def join(self) -> int:
         """Start one replica more, with an empty folder, that waits to be added (`membership().add`); its id."""
-        number = max(self.ids) + 1
+        number = max(self._processes) + 1
         self._config = with_replica(self.config, number, self._sizes[1])
-        self.file.write_text(self._config.to_toml(), encoding="utf-8")
+        self._write_file()
         self._processes[number] = self._process_of(number, joins=True)
         self.start(number)
         return number
+
+    def retire(self, replica_id: int) -> None:
+        """Kill a replica that was removed from the membership, and know it no longer; its folder is among `departed`."""
+        self.kill(replica_id)
+        self._departed.append(self.config.folder(replica_id))
+        left = tuple(each for each in self.config.replicas if each.id != replica_id)
+        self._config = replace(self.config, replicas=left)
+        self._write_file()
+
+    @property
+    def departed(self) -> list[Path]:
+        """The folders of replicas that were retired."""
+        return self._departed.copy()
 
     def seat(self, replica_id: int) -> Seat:
         """Where a replica is reached, as `membership().add` wants it."""
@@ -186,7 +197,7 @@ class LocalCluster:
     def statuses(self, *, digest: bool = False) -> list[ReplicaStatus]:
         """Every replica's status, unreachable ones marked so; those that do not run are not waited for."""
         addresses = {replica.id: replica.clients for replica in self.config.replicas}
-        running = {number: address for number, address in addresses.items() if self.process(number).running}
+        running = {number: address for number, address in addresses.items() if self._processes[number].running}
         found = {status.id: status for status in ask(running, digest=digest)}
         return [
             found.get(number) or ReplicaStatus(number, address, None, "not running")
@@ -241,15 +252,15 @@ class LocalCluster:
 
     def _process_of(self, replica_id: int, *, joins: bool = False) -> ReplicaProcess:
         log = self.folder / f"replica-{replica_id}.log"
-        own = self._own_file(replica_id, self.file)
-        return ReplicaProcess(own, replica_id, log, lifeline=self._lifeline, variables=self._variables, joins=joins)
+        return ReplicaProcess(
+            self.file, replica_id, log, lifeline=self._lifeline, variables=self._variables, joins=joins
+        )
 
-    def _own_file(self, replica_id: int, file: Path) -> Path:
-        if self._seen_by is None:
-            return file
-        own = file.with_name(f"cluster-{replica_id}.toml")
-        own.write_text(self._seen_by(self.config, replica_id).to_toml(), encoding="utf-8")
-        return own
+    def _write_file(self) -> None:
+        """At once: a replica that starts, or starts again by itself, reads the one or the other."""
+        new = self.file.with_name("cluster.toml.new")
+        new.write_text(self.config.to_toml(), encoding="utf-8")
+        new.replace(self.file)
 
     def _stop_all(self) -> None:
         stop_all(list(self._processes.values()), STOP_GRACE_S)

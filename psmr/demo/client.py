@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from psmr.client import AsyncConnection, ClientSettings, ServiceIdentity, connect
 
 
 class RestartableClient:
-    """A connection to a cluster, and after `restart` another one, in a session of its own."""
+    """A connection to a cluster, and after `restart` another one, in a session of its own. `addresses`: as they are then."""
 
-    def __init__(self, addresses: Sequence[str], identity: ServiceIdentity, settings: ClientSettings) -> None:
-        self._place = (addresses, identity, settings)
+    def __init__(
+        self, addresses: Callable[[], Sequence[str]], identity: ServiceIdentity, settings: ClientSettings
+    ) -> None:
+        self._addresses = addresses
+        self._identity = identity
+        self._settings = settings
         self._connection: AsyncConnection | None = None
         self._is_open = asyncio.Event()
 
     async def open(self) -> None:
         """Connect; raises what `connect` raises."""
-        self._connection = await connect(*self._place)
+        self._connection = await connect(self._addresses(), self._identity, self._settings)
         self._is_open.set()
 
     async def restart(self) -> None:

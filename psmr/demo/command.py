@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict
 
 from psmr.cluster.local import LocalCluster
+from psmr.config import Tuning
 from psmr.demo.leader_dies import LeaderDies
 from psmr.demo.live import Display, shares
 from psmr.demo.options import DemoOptions
@@ -28,7 +29,9 @@ def run_demo(options: DemoOptions) -> int:
     title = f"{options.app}: {options.replicas} replicas × {options.workers} workers, {options.clients} clients"
     with Display(title, monotonic_us) as display:
         service = service_text(application.service)
-        cluster = LocalCluster(service, name="demo", replicas=options.replicas, workers=options.workers)
+        # The log is executed again in the end, so that none of it may go.
+        kept = Tuning(archive=True)
+        cluster = LocalCluster(service, name="demo", replicas=options.replicas, workers=options.workers, tuning=kept)
         faults = LeaderDies(cluster, display, options.seconds)
         scenario = Scenario(options, application, cluster, display, faults)
         findings = run_and_verify(scenario, cluster, display)

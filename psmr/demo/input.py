@@ -13,7 +13,7 @@ from psmr.workload import Application, Segment, Workload, WorkloadOptions
 
 def workload_of(application: Application, options: DemoOptions) -> Workload:
     """The application's workload; raises ConfigurationError, now or while it is drawn from, for a malformed input."""
-    chosen = WorkloadOptions(options.seed, options.clients, options.batch, options.input)
+    chosen = WorkloadOptions(options.seed, options.clients, options.batch, options.input, options.parameters)
     if options.input is None:
         return application.workload(chosen)
     with _malformed_input(options.input):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -20,3 +21,5 @@ class DemoOptions:
     rate: int = 25_000
     batch: int = 64
     seed: int = 1
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Of the application's workload."""

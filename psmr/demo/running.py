@@ -40,10 +40,11 @@ def run_and_verify(
             verify,
             Evidence(
                 options.app,
-                cluster.config.folder(cluster.ids[0]),
+                [cluster.config.folder(replica) for replica in cluster.ids],
                 cluster_id(cluster.config),
                 int(scenario.course.statuses[0].get("delivered")),
                 scenario.traffic.records,
+                cluster.departed,
             ),
         )
 

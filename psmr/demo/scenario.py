@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -45,16 +45,26 @@ class Faults(Protocol):
 
 
 class Scenario:
-    """Runs clients against a cluster that is up, and faults beside them. The load lasts as long as the faults, at least."""
+    """Runs clients against a cluster that is up, and faults beside them. The load lasts as long as the faults, at least.
+
+    `look` is shown the replicas' statuses now and then.
+    """
 
     def __init__(
-        self, options: DemoOptions, application: Application, cluster: LocalCluster, display: Display, faults: Faults
+        self,
+        options: DemoOptions,
+        application: Application,
+        cluster: LocalCluster,
+        display: Display,
+        faults: Faults,
+        look: Callable[[Sequence[ReplicaStatus]], None] = lambda statuses: None,
     ) -> None:
         self.options = options
         self._application = application
         self._cluster = cluster
         self._display = display
         self._faults = faults
+        self._look = look
         # Read before anything runs: a mistake in the input is found at once.
         self._workload = workload_of(application, options)
         self.traffic = Traffic(monotonic_us)
@@ -103,7 +113,7 @@ class Scenario:
         identity = ServiceIdentity(service.name, service.fingerprint, layout_of(service).stride)
         patient = ClientSettings(timeout_us=int(PATIENCE_S * 1e6), connect_timeout_us=int(PATIENCE_S * 1e6))
         for _ in range(self.options.clients):
-            client = RestartableClient(self._cluster.addresses, identity, patient)
+            client = RestartableClient(lambda: self._cluster.addresses, identity, patient)
             stack.callback(client.close)
             await client.open()
             self.clients.append(client)
@@ -113,6 +123,7 @@ class Scenario:
             statuses = await asyncio.to_thread(self._cluster.statuses)
             self._cluster.check()
             self._display.update(self.traffic, statuses)
+            self._look(statuses)
             await asyncio.sleep(LOOK_S)
 
     async def _catch_up(self) -> None:
@@ -122,6 +133,7 @@ class Scenario:
         while True:
             statuses = await asyncio.to_thread(self._cluster.statuses, digest=True)
             self._cluster.check()
+            self._look(statuses)
             if all_caught_up(statuses):
                 self.course.statuses = statuses
                 return

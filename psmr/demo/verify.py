@@ -18,13 +18,14 @@ from proxies.layout import ServiceLayout
 from psmr.checking import Operation, check
 from psmr.core.batch import KIND_COMMANDS, split
 from psmr.core.reply import BatchStatus, Reply, parse_reply
+from psmr.core.roster import is_control
 from psmr.demo.record import BatchRecord
 from psmr.execution.memory import Memory
 from psmr.replica.replay import Replay
 from psmr.services import find_application
 from psmr.state.array import Array, Column, Table
 from psmr.state.map import Map
-from psmr.storage import LogStore
+from psmr.storage import WholeLog
 from psmr.workload import Application, Model
 
 CHECK_TIMEOUT_S = 60.0
@@ -32,13 +33,17 @@ CHECK_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is to be checked: a replica's folder, how far its log counts, and the clients' records."""
+    """What is to be checked: the replicas' folders, how far their log counts, and the clients' records.
+
+    `departed` are folders of replicas that were removed before the end.
+    """
 
     app: str
-    folder: Path
+    folders: Sequence[Path]
     cluster_id: int
     last_index: int
     records: Sequence[BatchRecord]
+    departed: Sequence[Path] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +61,22 @@ class Findings:
 
 
 def verify(evidence: Evidence) -> Findings:
-    """Execute, compare, check. Call it in a process without threads: it forks workers."""
+    """Execute, compare, check. Call it in a process without threads: it forks workers.
+
+    Raises Violation when replicas differ in an entry, and what else `WholeLog` raises.
+    """
     application = find_application(evidence.app)
     replay = Replay(application.service)
     try:
-        executed = _replay(replay, evidence)
+        log = WholeLog(evidence.folders, evidence.cluster_id, evidence.last_index, departed=evidence.departed)
+        executed = _replay(replay, log)
         layout = replay.engine.layout
         contents = state_of(application.service, replay.engine.memory)
         digest, sessions_digest = replay.digest, replay.sessions_digest
     finally:
         replay.close()
     lost, duplicated = _account(evidence.records, executed)
-    difference = _compare_with_model(application, layout, evidence, executed, contents)
+    difference = _compare_with_model(application, layout, log, executed, contents)
     verdict = check(
         operations(layout, evidence.records), application.checking, timeout_s=CHECK_TIMEOUT_S, session_order=True
     )
@@ -83,10 +92,10 @@ def verify(evidence: Evidence) -> Findings:
     )
 
 
-def _replay(replay: Replay, evidence: Evidence) -> dict[tuple[int, int], bytes]:
+def _replay(replay: Replay, log: WholeLog) -> dict[tuple[int, int], bytes]:
     """Replies of the executed batches by (session, sequence)."""
     executed: dict[tuple[int, int], bytes] = {}
-    for answer in replay.run(evidence.folder, evidence.cluster_id, evidence.last_index):
+    for answer in replay.run(log, log.last_index):
         reply = parse_reply(answer.reply)
         if reply.status is BatchStatus.EXECUTED:
             executed.setdefault((reply.session, reply.sequence), answer.reply)
@@ -118,35 +127,32 @@ def _account(records: Iterable[BatchRecord], executed: dict[tuple[int, int], byt
 def _compare_with_model(
     application: Application,
     layout: ServiceLayout,
-    evidence: Evidence,
+    log: WholeLog,
     executed: dict[tuple[int, int], bytes],
     contents: dict[str, Any],
 ) -> str:
     """The first difference between the model, run over the log one command at a time, and the engine; "" if none."""
     model = application.model()
     done: set[tuple[int, int]] = set()
-    with LogStore(evidence.folder, False, cluster_id=evidence.cluster_id) as store:
-        index, stamped_us = 1, 0
-        while index <= evidence.last_index:
-            for record in store.read(index, 1 << 20):
-                index = record.index + 1
-                if record.index > evidence.last_index:
-                    break
-                if record.time_us < stamped_us:
-                    return f"log index {record.index}: stamped {record.time_us} µs, the entry before it {stamped_us} µs"
-                stamped_us = record.time_us
-                for batch in split(record.payload):
-                    place = (batch.session, batch.sequence)
-                    # A duplicate, or one out of order, was executed elsewhere in the log or not at all.
-                    if batch.kind != KIND_COMMANDS or place not in executed or place in done:
-                        continue
-                    if batch.sequence > 1 and (batch.session, batch.sequence - 1) not in done:
-                        continue
-                    done.add(place)
-                    calls = calls_of(layout, batch.records, batch.count, batch.blob)
-                    difference = _apply(model, layout, calls, parse_reply(executed[place]))
-                    if difference:
-                        return f"log index {record.index}: {difference}"
+    index, stamped_us = 1, 0
+    while index <= log.last_index:
+        for record in log.read(index, 1 << 20):
+            index = record.index + 1
+            if record.time_us < stamped_us:
+                return f"log index {record.index}: stamped {record.time_us} µs, the entry before it {stamped_us} µs"
+            stamped_us = record.time_us
+            for batch in [] if is_control(record.payload) else split(record.payload):
+                place = (batch.session, batch.sequence)
+                # A duplicate, or one out of order, was executed elsewhere in the log or not at all.
+                if batch.kind != KIND_COMMANDS or place not in executed or place in done:
+                    continue
+                if batch.sequence > 1 and (batch.session, batch.sequence - 1) not in done:
+                    continue
+                done.add(place)
+                calls = calls_of(layout, batch.records, batch.count, batch.blob)
+                difference = _apply(model, layout, calls, parse_reply(executed[place]))
+                if difference:
+                    return f"log index {record.index}: {difference}"
     if len(done) != len(executed):
         return f"the engine executed {len(executed)} batches, the model {len(done)}"
     return _difference(model.state(), contents)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from typing import Protocol
 
 from cdep import StateMachine
 from psmr.core.reply import BatchStatus, parse_reply
@@ -13,14 +13,21 @@ from psmr.errors import ConfigurationError, Violation
 from psmr.execution.engine import Engine
 from psmr.log.port import Entry
 from psmr.replica.delivery import Answer, Delivery
-from psmr.storage import LogStore
+from psmr.storage import Record
 
 _READ_BYTES = 1 << 20
 _STALL_S = 60.0
 
 
+class Records(Protocol):
+    """A log to read from: `LogStore`, `WholeLog`."""
+
+    def read(self, first: int, max_bytes: int) -> Sequence[Record]:
+        """Consecutive records from `first` on, about `max_bytes` together, at least one if there is any."""
+
+
 class Replay:
-    """A fresh engine fed from a log folder that no replica uses at the time; make it before any thread exists.
+    """A fresh engine fed from a log that no replica uses at the time; make it before any thread exists.
 
     `digest` and `sessions_digest` are those of a replica that has executed the same entries.
     """
@@ -30,22 +37,19 @@ class Replay:
         self.engine.start()
         self.delivery = Delivery(Sessions(), self.engine)
 
-    def run(
-        self, folder: Path, cluster_id: int, last: int, progress: Callable[[int], None] = lambda index: None
-    ) -> Iterator[Answer]:
+    def run(self, log: Records, last: int, progress: Callable[[int], None] = lambda index: None) -> Iterator[Answer]:
         """Execute entries 1 to `last`; the answers of batches, duplicates' and refusals' included, in log order.
 
         Raises ConfigurationError where another version takes over before `last`.
         """
-        with LogStore(folder, False, cluster_id=cluster_id) as store:
-            while self.delivery.delivered < last or not self.delivery.idle:
-                if self.delivery.wants_entries and self.delivery.delivered < last:
-                    self.delivery.deliver(_entries(store, self.delivery.delivered + 1, last))
-                yield from self.delivery.collect()
-                self._stop_at_successor(last)
-                progress(self.delivery.delivered)
-                if not self.delivery.wants_entries or self.delivery.delivered == last:
-                    self._wait()
+        while self.delivery.delivered < last or not self.delivery.idle:
+            if self.delivery.wants_entries and self.delivery.delivered < last:
+                self.delivery.deliver(_entries(log, self.delivery.delivered + 1, last))
+            yield from self.delivery.collect()
+            self._stop_at_successor(last)
+            progress(self.delivery.delivered)
+            if not self.delivery.wants_entries or self.delivery.delivered == last:
+                self._wait()
 
     def _stop_at_successor(self, last: int) -> None:
         delivery = self.delivery
@@ -79,10 +83,10 @@ class Replay:
         self.engine.close()
 
 
-def _entries(store: LogStore, first: int, last: int) -> Sequence[Entry]:
-    records = store.read(first, _READ_BYTES)
+def _entries(log: Records, first: int, last: int) -> Sequence[Entry]:
+    records = log.read(first, _READ_BYTES)
     if not records:
-        raise Violation(f"replay: expected an entry {first} in the log, found its end at {store.last_index}")
+        raise Violation(f"replay: expected an entry {first} in the log, found its end there")
     return [Entry(record.index, record.time_us, record.payload) for record in records if record.index <= last]
 
 

@@ -32,6 +32,7 @@ from psmr.replica.disk import Disk
 from psmr.replica.replica import Replica, WorkerDied
 from psmr.replica.snapshots import NEVER_BYTES, SnapshotPlan, VersionReached
 from psmr.replica.versions import successor_check
+from psmr.replica.ways import way_of
 from psmr.storage import Claim, HardState, LogStore, claim
 from psmr.storage.founders import founders_of
 from psmr.transport.client_port import ClientPort
@@ -155,7 +156,7 @@ def _open_log(
     if store.recovered:
         _log.warning("%s", store.recovered)
     known = Roster(tuple(Seat(each.id, each.peers, each.clients) for each in config.replicas))
-    links = PeerLinks(replica_id, cluster_id(config), {seat.id: seat.peers for seat in known.seats})
+    links = PeerLinks(replica_id, cluster_id(config), {seat.id: seat.peers for seat in known.seats}, way_of(replica_id))
     log = RaftLog(
         replica_id,
         founders_of(folder, Roster() if joins else known),

@@ -13,7 +13,7 @@ touch. A partition depends only on the order of its own group's commands, so rep
 same bytes. Growing writes a fresh level and then one word, so a command that grew a partition can be undone like any other.
 
 Header words: 0 entry_bytes, 1 key_bytes (0: integer key), 2 value_offset, 3 entries_limit, 4 partition_bytes,
-5 entries_offset, 6 key_is_variable, 7 value_is_variable.
+5 entries_offset, 6 key_is_variable, 7 value_is_variable, 8 whether the map was ever cleared.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from psmr.state.words import clear_bytes, copy_bytes, load_i64, load_u8, load_u6
 HEADER_BYTES = 128
 PARTITION_HEADER_BYTES = 128
 FIRST_SLOTS = 16
-_ENTRY_BYTES, _VALUE_OFFSET, _LIMIT, _PARTITION_BYTES, _ENTRIES_OFFSET = 0, 16, 24, 32, 40
+_ENTRY_BYTES, _VALUE_OFFSET, _LIMIT, _PARTITION_BYTES, _ENTRIES_OFFSET, _WAS_CLEARED = 0, 16, 24, 32, 40, 64
 _LIVE, _USED, _FREE, _LEVEL = 0, 8, 16, 24
 _58 = np.uint64(58)
 _32 = np.uint64(32)
@@ -177,6 +177,18 @@ def _grow(base: int, frame: int, partition: int) -> None:
     write_word(frame, partition + _LEVEL, level)
 
 
+@compiled
+def _blank(base: int, frame: int, entry: int) -> None:
+    """Take away what an entry held before the map was cleared.
+
+    A shorter key or value leaves the rest of it in place, and the rest counts in digests: those of a replica that began with
+    a snapshot, which has nothing behind the entries in use, would differ from those of one that did not.
+    """
+    for place in range(0, load_i64(base + _ENTRY_BYTES), 8):
+        if load_i64(entry + place) != 0:
+            write_word(frame, entry + place, 0)
+
+
 @inlined
 def _new_entry(base: int, frame: int, partition: int) -> int:
     """The number of an entry to use: the one freed last, or the next never used."""
@@ -186,6 +198,8 @@ def _new_entry(base: int, frame: int, partition: int) -> int:
         return free - 1
     used = load_i64(partition + _USED)
     write_word(frame, partition + _USED, used + 1)
+    if load_i64(base + _WAS_CLEARED) != 0:
+        _blank(base, frame, _entry(base, partition, used))
     return used
 
 
@@ -291,6 +305,7 @@ def count(base: int) -> int:
 def clear(base: int, frame: int) -> None:
     """Forget every key; costs 64 partitions, not their content."""
     store_i64(frame + CLEARED, 1)
+    store_i64(base + _WAS_CLEARED, 1)
     for group in range(64):
         partition = base + HEADER_BYTES + group * load_i64(base + _PARTITION_BYTES)
         if load_i64(partition + _USED) != 0:

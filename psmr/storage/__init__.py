@@ -11,6 +11,7 @@ from psmr.storage.snapshot_file import SnapshotFile, newest_snapshot, remove_old
 from psmr.storage.snapshot_format import SnapshotHead
 from psmr.storage.snapshot_receiver import SnapshotReceiver
 from psmr.storage.snapshot_writer import SnapshotWriter
+from psmr.storage.whole_log import WholeLog
 
 __all__ = [
     "CONTROL_MAGIC",
@@ -24,6 +25,7 @@ __all__ = [
     "SnapshotHead",
     "SnapshotReceiver",
     "SnapshotWriter",
+    "WholeLog",
     "claim",
     "decode",
     "decode_all",

@@ -7,7 +7,7 @@ blocks and may lose: the protocol above expects it. What does not decode is coun
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -105,12 +105,18 @@ def decode_message(frames: Sequence[bytes], cluster_id: int, peers: Container[in
 
 
 class PeerLinks:
-    """The sockets between replica `me` and its peers (`addresses`, by id, `me` included)."""
+    """The sockets between replica `me` and its peers (`addresses`, by id, `me` included).
 
-    def __init__(self, me: int, cluster_id: int, addresses: Mapping[int, str]) -> None:
+    `way`: where to dial for what is at an address, if there is a relay on the way.
+    """
+
+    def __init__(
+        self, me: int, cluster_id: int, addresses: Mapping[int, str], way: Callable[[str], str] = lambda there: there
+    ) -> None:
         self.me = me
         self.malformed = 0
         self._cluster_id = cluster_id
+        self._way = way
         self._context = zmq.Context(io_threads=1)
         self.inbox = self._context.socket(zmq.PULL)
         self.inbox.setsockopt(zmq.RCVHWM, 4 * _QUEUE_MESSAGES)
@@ -137,7 +143,7 @@ class PeerLinks:
         outbox.setsockopt(zmq.LINGER, 0)
         outbox.setsockopt(zmq.RECONNECT_IVL, 20)
         outbox.setsockopt(zmq.RECONNECT_IVL_MAX, 200)
-        outbox.connect(address)
+        outbox.connect(self._way(address))
         return outbox
 
     def send(self, peer: int, message: Content | None, payloads: Sequence[Any] = ()) -> bool:

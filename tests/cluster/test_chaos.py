@@ -37,6 +37,21 @@ def test_a_leader_and_clients_fail_and_nothing_is_lost(tmp_path: Path) -> None:
     assert page.read_text().count("<rect") >= 2 * len(result["happenings"])
 
 
+def test_a_replica_is_replaced_while_snapshots_are_taken() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "psmr", "chaos", "kv", "--seconds", "3", "--faults", "replace", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=START_PATIENCE_S,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    result = json.loads(ran.stdout)
+    assert result["passed"]
+    assert result["faults"] == {"replace": 1}
+    assert "took its place" in result["happenings"][0]["note"]
+    assert result["snapshots_taken"] >= 1
+
+
 def test_ctrl_c_leaves_no_folder_behind(tmp_path: Path) -> None:
     run = subprocess.Popen(
         chaos("--seconds", "60"),
@@ -56,7 +71,9 @@ def test_ctrl_c_leaves_no_folder_behind(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif("PSMR_CHAOS" not in os.environ, reason="a minute: PSMR_CHAOS=1 runs it, and psmr chaos more of it")
-@pytest.mark.parametrize("kind", ["worker", "disk", "corrupt", "slow"])
+@pytest.mark.parametrize(
+    "kind", ["worker", "disk", "corrupt", "slow", "away", "replace", "remove-leader", "roll", "corrupt-snapshot"]
+)
 def test_each_rarer_fault_is_survived(kind: str) -> None:
     ran = subprocess.run(chaos("--seconds", "5", "--faults", kind, "--json"), capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr

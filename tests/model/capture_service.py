@@ -82,6 +82,11 @@ class Kept(StateMachine):
             self.cells[0] = time
 
     @dependent
+    def forget(self) -> None:
+        """Remove all words."""
+        self.words.clear()
+
+    @dependent
     def reset(self, number: u64, fails: bool) -> i64:
         """Begin anew with one number, or not."""
         count = len(self.numbers)

@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 import pytest
-from capture_service import Halting, Kept, go_on, inside, kept_call
+from capture_service import WORDS, Halting, Kept, go_on, inside, kept_call
 from captured import RING_BYTES, Body, Driver, capture, started
 from execution_support import Batch
 from random_calls import random_log
@@ -320,3 +320,25 @@ def test_a_body_that_is_not_the_services_is_refused() -> None:
         with pytest.raises(LogDamaged):
             engine.restore(memoryview(damaged), expected)
         engine.close()
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_what_a_map_held_before_it_was_cleared_is_in_no_digest(compiled: bool) -> None:
+    """Keys and values shorter than those before them lie where those did: whoever restored has nothing there."""
+    before: list[Batch] = [[("name", (word, b"x" * 12)) for word in WORDS if word], [("forget", ())]]
+    log = [*before, [("name", (word[:2], b"yy")) for word in WORDS if word]]
+    with started(Kept, 2, compiled=compiled) as engine:
+        driver = Driver(engine, log)
+        driver.finish(len(before))
+        body = Body()
+        digest = engine.capture().write(body.put).digest
+        engine.end_capture()
+        replies, at_last = driver.finish(), engine.digest()
+    restored = Engine(Kept, 2, compiled=compiled, ring_bytes=RING_BYTES, spin=20)
+    try:
+        restored.restore(memoryview(body.content), digest)
+        restored.start()
+        found = Driver(restored, log, given=len(before))
+        assert (found.finish(), restored.digest()) == (replies[len(before) :], at_last)
+    finally:
+        restored.close()

@@ -11,6 +11,7 @@ from psmr.chaos.plan import (
     KINDS,
     LASTS_S,
     LEADER,
+    OF_EVERYONE,
     WORKER_DEATHS_MAX,
     WORKER_DEATHS_WITHIN_S,
     Fault,
@@ -41,7 +42,7 @@ def test_a_majority_is_never_at_fault(seed: int, seconds: float, replicas: int) 
 def test_an_outage_of_all_has_the_clients_and_the_replicas_to_itself(seed: int, seconds: float, replicas: int) -> None:
     faults = plan(seed, seconds, replicas)
     for outage in (fault for fault in faults if fault.target == EVERYONE):
-        assert outage.kind == "outage"
+        assert outage.kind in OF_EVERYONE
         assert not [other for other in faults if outage.at_s < other.at_s < outage.ends_s]
 
 
@@ -54,7 +55,7 @@ def test_faults_keep_to_their_order_time_and_targets(seed: int, seconds: float, 
         shortest, longest = LASTS_S[fault.kind]
         assert shortest - 0.001 <= fault.lasts_s <= longest + 0.001
         assert 0 < fault.at_s <= fault.ends_s <= seconds
-        assert fault.target in ({EVERYONE} if fault.kind == "outage" else targets)
+        assert fault.target in ({EVERYONE} if fault.kind in OF_EVERYONE else targets)
 
 
 @given(SEEDS, SIZES, st.sets(st.sampled_from(KINDS), min_size=1))
@@ -78,7 +79,7 @@ def test_the_same_seed_gives_the_same_plan_and_another_one_another(seed: int) ->
 
 def test_leaders_are_preferred_and_five_replicas_have_two_faults_at_once() -> None:
     faults = [fault for seed in range(20) for fault in plan(seed, 100.0, 5)]
-    named = [fault.target for fault in faults if fault.kind not in ("client", "outage")]
+    named = [fault.target for fault in faults if fault.kind not in ("client", *OF_EVERYONE)]
     assert named.count(LEADER) > len(named) / 2
     assert any(len(at_fault(each, fault.at_s)) == 2 for each in [plan(1, 100.0, 5)] for fault in each)
 

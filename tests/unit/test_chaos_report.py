@@ -9,16 +9,20 @@ from random import Random
 
 import pytest
 
-from psmr.chaos.disks import flip_bit, restore_log
+from psmr.chaos.disks import flip_bit, flip_byte, restore_log
 from psmr.chaos.executor import Happening
 from psmr.chaos.options import ChaosOptions, ChaosResult
 from psmr.chaos.plan import KINDS
-from psmr.chaos.relays import Condition, both, seen_by
+from psmr.chaos.relays import Condition, both
 from psmr.chaos.report import percentile, plain, unavailable_ms
+from psmr.chaos.series import ROUND_S, TURNS, rounds
+from psmr.chaos.snapshot_counts import SnapshotCounts
 from psmr.chaos.timeline import draw
 from psmr.cli.chaos import chaos
-from psmr.config import Tuning, local_cluster
+from psmr.cluster.status import ReplicaStatus
+from psmr.config import Tuning
 from psmr.demo.options import DemoOptions
+from psmr.replica.ways import RELAYED, way_of
 from psmr.storage import HardState
 
 KILL = Happening("kill", "replica 1", True, 1_000_000, 1_500_000, 1_800_000)
@@ -78,13 +82,43 @@ def test_the_times_of_elections_are_those_of_clusters_by_default() -> None:
         assert given[name].default == getattr(Tuning(), name) == getattr(ChaosOptions(DemoOptions("kv")), name)
 
 
-def test_each_replica_sees_itself_plainly_and_its_peers_through_relays(tmp_path: Path) -> None:
-    config = local_cluster("x", "apps.kv:KV", tmp_path, token="0")
-    views = {member: seen_by(config, member) for member in (1, 2, 3)}
-    assert all(views[member].replica(member) == config.replica(member) for member in views)
-    relays = {views[me].replica(peer).peers for me in views for peer in views if me != peer}
+def test_replicas_dial_relays_only_when_the_environment_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(RELAYED, raising=False)
+    assert way_of(1)("ipc://@x-2-peers") == "ipc://@x-2-peers"
+    monkeypatch.setenv(RELAYED, "1")
+    relays = {way_of(sender)(f"ipc://@x-{to}-peers") for sender in (1, 2, 3) for to in (1, 2, 3) if sender != to}
     assert len(relays) == 6
-    assert relays.isdisjoint(replica.peers for replica in config.replicas)
+    assert relays.isdisjoint(f"ipc://@x-{to}-peers" for to in (1, 2, 3))
+
+
+def test_snapshots_are_counted_over_restarts(tmp_path: Path) -> None:
+    counts = SnapshotCounts()
+    for uptime_us, count in [(1, 2), (2, 3), (3, 3), (1, 1), (2, 4)]:
+        status = ReplicaStatus(1, "", {"uptime_us": uptime_us, "snapshots": count})
+        counts.look([status, ReplicaStatus(2, "", None)], tmp_path)
+    assert counts.taken == 7
+    (tmp_path / "replica-1.log").write_text("a snapshot was fetched; starts again from it\n" * 2)
+    counts.look([], tmp_path)
+    assert counts.fetched == 2
+
+
+@pytest.mark.parametrize("random", [Random(seed) for seed in range(3)])
+def test_one_byte_of_the_newest_snapshot_changes(tmp_path: Path, random: Random) -> None:
+    assert flip_byte(tmp_path, random) == ""
+    for name in ("snapshot-1.snap", "snapshot-2.snap"):
+        (tmp_path / name).write_bytes(bytes(100))
+    assert "snapshot-2.snap, byte" in flip_byte(tmp_path, random)
+    assert (tmp_path / "snapshot-1.snap").read_bytes() == bytes(100)
+    assert (tmp_path / "snapshot-2.snap").read_bytes().count(0) == 99
+
+
+@pytest.mark.parametrize("seconds", [10.0, 150.0, 151.0, 3600.0])
+def test_a_series_takes_its_time_over_apps_and_sizes(seconds: float) -> None:
+    found = list(rounds(seconds, 7))
+    assert sum(part.seconds for part in found) == pytest.approx(seconds)
+    assert all(part.seconds <= ROUND_S for part in found)
+    assert len({part.seed for part in found}) == len(found)
+    assert len({(part.app, part.replicas) for part in found}) == min(len(found), len(TURNS))
 
 
 def test_a_link_suffers_from_both_its_ends() -> None:
@@ -98,6 +132,7 @@ def test_the_timeline_has_every_kind_of_fault_and_escapes_what_it_shows() -> Non
         acknowledged=10, read_beside_log=0, unknown=0, lost=0, duplicated=0, digests=("a",), digests_equal=True,
         model_equal=True, model_difference="", linearizable=True, linearizability="yes", app="kv", replicas=3,
         durability="disk", seed=1, seconds=4.0, commands=10, faults={"kill": 1}, leader_kills=1,
+        snapshots_taken=0, snapshots_fetched=0,
         unavailable_ms=(500.0,), unavailable_p50_ms=500.0, unavailable_p99_ms=500.0, happenings=happenings,
     )  # fmt: skip
     page = draw(result, [0.5, 1.0, 3.9])
