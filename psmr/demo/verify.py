@@ -17,8 +17,8 @@ from proxies.calls import CommandCall, Raised, calls_of, order_of, replies_of
 from proxies.layout import ServiceLayout
 from psmr.checking import Operation, check
 from psmr.core.batch import KIND_COMMANDS, split
+from psmr.core.control import is_control
 from psmr.core.reply import BatchStatus, Reply, parse_reply
-from psmr.core.roster import is_control
 from psmr.demo.record import BatchRecord
 from psmr.execution.memory import Memory
 from psmr.replica.replay import Replay
