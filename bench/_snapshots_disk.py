@@ -7,7 +7,7 @@ What a folder holds at most follows from the tuning:
 - Two segments: files go as wholes, so the one in which the snapshot lies stays, and one before it for whoever is a little behind.
 - Where a member lags, a leader keeps up to `retain_mib` for it; it looks when it has taken a snapshot, so `snapshot_mib`
   more may come before it looks again.
-- Two snapshots: the newest, and the one being written.
+- Two snapshots: the newest, and the one being written. (While a member fetches an older one, that as well.)
 - Zeros written ahead of the log's end, 1 MiB; what was ordered and not executed yet, at most 64 MiB.
 
 Together, with S the size of a snapshot and W the log written while one is being written:

@@ -12,6 +12,8 @@ from psmr.log.port import SnapshotInstalled
 from psmr.transport.peers import PeerLinks, SnapshotAsked, SnapshotOffered, SnapshotPart
 
 _LOOK_US = 10_000
+_OFFERS_UNANSWERED = 20
+"""After so many offers, one a heartbeat, of a snapshot that a replica was fetching it is offered the newest again."""
 
 
 class Receiving(Protocol):
@@ -40,6 +42,9 @@ class Snapshots(Protocol):
     def newest(self) -> tuple[int, int] | None:
         """The log index of the newest and its size in bytes."""
 
+    def size_of(self, index: int) -> int | None:
+        """The size in bytes of the snapshot at `index`, while it can be read: the newest, or an older one that is being sent."""
+
     def read(self, index: int, offset: int, count: int) -> bytes | None:
         """Bytes of the snapshot at `index`; None when there is none any more, or not so many."""
 
@@ -58,6 +63,7 @@ class CatchUp:
         self._links = links
         self._snapshots = snapshots
         self.served: dict[int, int] = {}
+        self._offers_left: dict[int, int] = {}
         self._fetching: Fetching | None = None
         self._receiving: Receiving | None = None
 
@@ -68,10 +74,23 @@ class CatchUp:
         return None if fetching is None else (fetching.index, fetching.held_bytes, fetching.size_bytes)
 
     def offer(self, peer: int, term: int) -> None:
-        """Tell a replica that lacks entries which this one, in `term`, no longer has of the newest snapshot."""
-        newest = self._snapshots.newest()
-        if newest is not None:
-            self._links.send(peer, SnapshotOffered(term, *newest))
+        """Tell a replica that lacks entries which this one, in `term`, no longer has of a snapshot.
+
+        Of the newest; but of the one that it is fetching, while that can be read: if snapshots are taken faster than one is
+        sent, it would begin anew with each of them and never have one.
+        """
+        offered = self._begun_by(peer) or self._snapshots.newest()
+        if offered is not None:
+            self._links.send(peer, SnapshotOffered(term, *offered))
+
+    def _begun_by(self, peer: int) -> tuple[int, int] | None:
+        """Index and size of what a replica is fetching: it has asked lately, and not yet for the end."""
+        left = self._offers_left.get(peer, 0)
+        size_bytes = self._snapshots.size_of(self.served[peer]) if left else None
+        if size_bytes is None:
+            return None
+        self._offers_left[peer] = left - 1
+        return self.served[peer], size_bytes
 
     def answer(self, sender: int, asked: SnapshotAsked, term: int) -> None:
         """Send a part; of a snapshot that was replaced meanwhile, offer the one that replaced it."""
@@ -82,6 +101,8 @@ class CatchUp:
             self.offer(sender, term)
         else:
             self.served[sender] = asked.index
+            is_end = asked.offset + asked.count == self._snapshots.size_of(asked.index)
+            self._offers_left[sender] = 0 if is_end else _OFFERS_UNANSWERED
             self._links.send(sender, SnapshotPart(asked.index, asked.offset), [data])
 
     def take_offer(self, sender: int, offered: SnapshotOffered, committed: int, now_us: int) -> None:

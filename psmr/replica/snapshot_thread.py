@@ -20,13 +20,19 @@ from psmr.storage.record import Buffer
 
 
 class SnapshotFolder:
-    """The newest snapshot of a folder, for others to fetch; `keep` puts another in its place."""
+    """The newest snapshot of a folder, for others to fetch; `keep` puts another in its place.
+
+    One that somebody is fetching just then can be read on, though its name is gone from the folder, for as long as it is read
+    between each snapshot and the next.
+    """
 
     def __init__(self, folder: Path, files: Files, cluster_id: int, newest: SnapshotFile | None) -> None:
         self.folder = folder
         self.files = files
         self.cluster_id = cluster_id
         self._newest = newest
+        self._sent: SnapshotFile | None = None
+        self._was_read: set[int] = set()
 
     def newest(self) -> tuple[int, int] | None:
         """Log index and size in bytes of the newest."""
@@ -34,17 +40,32 @@ class SnapshotFolder:
 
     def keep(self, snapshot: SnapshotFile) -> None:
         """A newer one is on the disk: the others may go."""
-        if self._newest is not None:
-            self._newest.close()
+        replaced = [each for each in (self._sent, self._newest) if each is not None]
+        # The oldest first: it will be complete before the other. What was read is open, so it outlives its name.
+        self._sent = next((each for each in replaced if each.head.index in self._was_read), None)
+        for each in replaced:
+            if each is not self._sent:
+                each.close()
+        self._was_read.clear()
         self._newest = snapshot
         remove_older(self.folder, self.files, snapshot.head.index)
 
     def read(self, index: int, offset: int, count: int) -> bytes | None:
-        """Bytes of the newest; None when another one is asked for, or more than there is."""
-        newest = self._newest
-        if newest is None or newest.head.index != index or offset + count > newest.size_bytes:
+        """Bytes of the snapshot at `index`; None when it is gone, or has not so many."""
+        found = self._find(index)
+        if found is None or offset + count > found.size_bytes:
             return None
-        return newest.read(offset, count)
+        self._was_read.add(index)
+        return found.read(offset, count)
+
+    def size_of(self, index: int) -> int | None:
+        """The size in bytes of the snapshot at `index`; None when it is gone."""
+        found = self._find(index)
+        return None if found is None else found.size_bytes
+
+    def _find(self, index: int) -> SnapshotFile | None:
+        kept = (each for each in (self._newest, self._sent) if each is not None and each.head.index == index)
+        return next(kept, None)
 
     def receive(self, index: int, size_bytes: int) -> IncomingFile:
         """Make room for another replica's."""

@@ -109,6 +109,11 @@ class SimulatedSnapshots:
         snapshot = self._store.snapshot
         return None if snapshot is None else (snapshot.base.index, len(to_bytes(snapshot)))
 
+    def size_of(self, index: int) -> int | None:
+        """The size of the one at `index`."""
+        newest = self.newest()
+        return newest[1] if newest is not None and newest[0] == index else None
+
     def read(self, index: int, offset: int, count: int) -> bytes | None:
         """Bytes of it."""
         snapshot = self._store.snapshot
