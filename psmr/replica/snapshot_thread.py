@@ -33,22 +33,41 @@ class SnapshotFolder:
         self._newest = newest
         self._sent: SnapshotFile | None = None
         self._was_read: set[int] = set()
+        self._removal: Thread | None = None
+        self._failure: DiskFailed | None = None
 
     def newest(self) -> tuple[int, int] | None:
         """Log index and size in bytes of the newest."""
         return None if self._newest is None else (self._newest.head.index, self._newest.size_bytes)
 
     def keep(self, snapshot: SnapshotFile) -> None:
-        """A newer one is on the disk: the others may go."""
+        """A newer one is on the disk: the others may go, in their own time. Raises DiskFailed if the last ones would not."""
+        self.settle()
         replaced = [each for each in (self._sent, self._newest) if each is not None]
         # The oldest first: it will be complete before the other. What was read is open, so it outlives its name.
         self._sent = next((each for each in replaced if each.head.index in self._was_read), None)
-        for each in replaced:
-            if each is not self._sent:
-                each.close()
         self._was_read.clear()
         self._newest = snapshot
-        remove_older(self.folder, self.files, snapshot.head.index)
+        gone = [each for each in replaced if each is not self._sent]
+        self._removal = Thread(target=self._remove, args=(gone, snapshot), name="snapshot-removal", daemon=True)
+        self._removal.start()
+
+    def settle(self) -> None:
+        """Wait until what was replaced is gone. Raises DiskFailed if it could not be removed."""
+        if self._removal is not None:
+            self._removal.join()
+            self._removal = None
+        if self._failure is not None:
+            raise self._failure
+
+    def _remove(self, gone: list[SnapshotFile], newest: SnapshotFile) -> None:
+        """In a thread, for a large file takes long to free, and the folder's sync as long as the disk is busy."""
+        try:
+            for each in gone:
+                each.close()
+            remove_older(self.folder, self.files, newest.head.index)
+        except DiskFailed as failure:
+            self._failure = failure
 
     def read(self, index: int, offset: int, count: int) -> bytes | None:
         """Bytes of the snapshot at `index`; None when it is gone, or has not so many."""
@@ -155,6 +174,7 @@ class SnapshotThread:
         self._closed = True
         if self._thread is not None:
             self._thread.join()
+        self._kept.settle()
         os.close(self._event_fd)
 
     def _run(self, base: Base, newest: int, remembered: list[Remembered], capture: Capture) -> None:

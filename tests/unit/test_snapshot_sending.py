@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
 from snapshot_support import CLUSTER_ID, UnsyncedFiles, names, take
 
+from psmr.errors import DiskFailed
 from psmr.execution.engine import Engine
 from psmr.log.catch_up import CatchUp
 from psmr.log.port import OrderedLog
@@ -54,6 +56,7 @@ def test_who_has_begun_is_offered_the_same_one_until_it_has_asked_for_the_end(tm
         kept.keep(take(tmp_path, index, BODY_BYTES))
         side.offer(PEER, TERM)
         assert sent.last() == SnapshotOffered(TERM, 5, size_bytes)
+    kept.settle()
     assert names(tmp_path) == [f"snapshot-{8:020d}.snap"]
     side.answer(PEER, SnapshotAsked(5, size_bytes - 100, 100), TERM)
     assert sent.last() == SnapshotPart(5, size_bytes - 100)
@@ -83,6 +86,7 @@ def test_one_that_nobody_reads_any_more_is_let_go(tmp_path: Path) -> None:
     assert kept.size_of(6) is None
     kept.keep(take(tmp_path, 8, BODY_BYTES))
     assert kept.read(5, 0, 50) is None
+    kept.settle()
     side.answer(PEER, SnapshotAsked(5, 0, 50), TERM)
     assert sent.last() == SnapshotOffered(TERM, 8, kept.size_of(8) or 0)
 
@@ -96,6 +100,20 @@ class Idle:
     def __getattr__(self, name: str) -> Any:
         answer = {"remembered": (0, []), "finished": Taken(1, failure="nothing is written")}.get(name)
         return lambda *arguments: answer
+
+
+class Unsyncable(UnsyncedFiles):
+    """A disk that fails when a folder is synced."""
+
+    def sync_folder(self, folder: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+
+def test_a_disk_that_fails_to_remove_is_told_at_the_next_one(tmp_path: Path) -> None:
+    kept = SnapshotFolder(tmp_path, Unsyncable(), CLUSTER_ID, take(tmp_path, 5, BODY_BYTES))
+    kept.keep(take(tmp_path, 6, BODY_BYTES))
+    with pytest.raises(DiskFailed, match="removing older snapshots"):
+        kept.keep(take(tmp_path, 7, BODY_BYTES))
 
 
 def test_a_late_snapshot_does_not_delay_the_next(tmp_path: Path) -> None:
