@@ -128,11 +128,11 @@ def _link(cluster: LocalCluster, leader: int, pause: Pause) -> ColumnLink:
 
 
 def _run(cluster: LocalCluster, link: ColumnLink, pause: Pause) -> _Run:
-    _drive(link, pause, pause.warm_up_s)
     with SnapshotWatch(_folders(cluster)) as watch:
+        _drive(link, pause, pause.warm_up_s)
         account = _drive(link, pause, pause.seconds)
     wait_for_quiet(_folders(cluster))
-    return _Run(account, watch.seen)
+    return _Run(account, [seen for seen in watch.seen if seen.ended_ns > account.due_ns[0]])
 
 
 def _drive(link: ColumnLink, pause: Pause, seconds: float) -> Account:

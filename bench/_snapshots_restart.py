@@ -38,7 +38,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """One size of state to restart with."""
+    """One size of state to restart with; 24 bytes of log a key must be twice `snapshot_mib` at least, or there is no snapshot."""
 
     keys: int
     snapshot_mib: int = 64

@@ -60,7 +60,11 @@ def catch_ups(quick: bool) -> list[CatchUp]:
 
 def restarts(quick: bool) -> list[Restart]:
     """Sizes of state to restart with."""
-    return [Restart(100_000, snapshot_mib=1, runs=1)] if quick else [Restart(1_000_000), Restart(10_000_000)]
+    return (
+        [Restart(100_000, snapshot_mib=1, runs=1)]
+        if quick
+        else [Restart(1_000_000, snapshot_mib=8), Restart(10_000_000)]
+    )
 
 
 def disk(quick: bool) -> Disk:
