@@ -17,6 +17,7 @@ from statistics import median
 from typing import Any
 
 from apps.kv import IntegerKV
+from bench._cpu import processor_s
 from bench._digests import digests
 from bench._snapshots_stream import connect, fill
 from cdep import service_of
@@ -29,6 +30,7 @@ from psmr.replica.disk import Disk
 from psmr.replica.serve import cluster_id
 from psmr.storage import LogStore
 
+_TIMES = ("loaded_s", "ready_s", "answer_s", "processor_s")
 _LOOK_S = 0.005
 _MIB = 1 << 20
 _IMPORTS = "import psmr.__main__, psmr.replica.serve, apps.kv"
@@ -86,7 +88,7 @@ def measure(one: Restart, say: Say) -> dict[str, Any]:
         snapshot_bytes = max(path.stat().st_size for path in request.folder.glob("snapshot-*.snap"))
     row = {
         **asdict(one),
-        **{name: round(median(run[name] for run in runs), 3) for name in ("loaded_s", "ready_s", "answer_s")},
+        **{name: round(median(run[name] for run in runs), 3) for name in _TIMES},
         "answer_s_runs": [round(run["answer_s"], 3) for run in runs],
         "parts_s": {name: round(median(asdict(part)[name] for part in parts), 3) for name in asdict(parts[0])},
         "snapshot_mib_each": round(snapshot_bytes / _MIB, 1),
@@ -103,7 +105,10 @@ def _states(cluster: LocalCluster) -> set[str]:
 
 
 def _restart(cluster: LocalCluster, keys: int) -> dict[str, Any]:
-    """Seconds from the start of the processes until one answers, all agree on a leader, a read is answered."""
+    """Seconds from the start of the processes until one answers, all agree on a leader, a read is answered.
+
+    `processor_s`: what one replica, workers included, has used by then.
+    """
     for number in cluster.ids:
         cluster.kill(number)
     began_s = time.perf_counter()
@@ -119,7 +124,14 @@ def _restart(cluster: LocalCluster, keys: int) -> dict[str, Any]:
     with connect(cluster.addresses, 1) as client:
         value = client.get(keys - 1)
     answer_s = time.perf_counter() - began_s
-    return {"loaded_s": loaded_s, "ready_s": ready_s, "answer_s": answer_s, "right": value == 3 * (keys - 1)}
+    used_s = median(processor_s(cluster.process(number).pid or 0) for number in cluster.ids)
+    return {
+        "processor_s": used_s,
+        "loaded_s": loaded_s,
+        "ready_s": ready_s,
+        "answer_s": answer_s,
+        "right": value == 3 * (keys - 1),
+    }
 
 
 def parts_of(request: _Request) -> Parts:

@@ -180,7 +180,7 @@ def _restart_rows(found: list[dict[str, Any]]) -> list[tuple[str, ...]]:
             (
                 f"{row['keys']:,}",
                 f"{row['snapshot_mib_each']:.0f}",
-                *(f"{row[name]:.2f}" for name in ("loaded_s", "ready_s", "answer_s")),
+                *(f"{row[name]:.2f}" for name in ("loaded_s", "ready_s", "answer_s", "processor_s")),
                 *(f"{row['parts_s'][f'{part}_s']:.2f}" for part in parts),
                 f"{row['commands_from_log']:,}",
                 "right" if row["right"] else "WRONG",
