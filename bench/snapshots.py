@@ -170,6 +170,7 @@ def _restart_rows(found: list[dict[str, Any]]) -> list[tuple[str, ...]]:
             "one answers",
             "a leader",
             "a read",
+            "processor time of one",
             *(f"alone: {part}" for part in parts),
             "from the log",
             "state",

@@ -43,7 +43,7 @@ def test_every_question_has_an_answer(quick: dict[str, Any]) -> None:
         assert 0 < pause[name]["median_of_runs_us"]["p50"] <= pause[name]["median_of_runs_us"]["max"]
     (back,) = quick["catch_up"]
     assert 0 < back["loaded_s"] <= back["again_s"] <= back["level_s"]
-    assert min(back["commands_per_s"].values()) > 0
+    assert back["commands_per_s"]["meanwhile"] > 0
     (restart,) = quick["restart"]
     assert 0 < restart["loaded_s"] <= restart["ready_s"] <= restart["answer_s"]
     assert min(restart["parts_s"].values()) >= 0 < restart["processor_s"]
