@@ -104,7 +104,7 @@ class CpuMeter:
         for owner, process in self._owners.items():
             threads |= {(f"{owner} {part}", thread): used for part, thread, used in read_threads(process)}
             if process != os.getpid():
-                for child in _children(process):
+                for child in children(process):
                     threads |= {(f"{owner} workers", thread): used for _, thread, used in read_threads(child)}
         return CpuSample(threads, time.monotonic(), _busy_ticks())
 
@@ -170,13 +170,25 @@ def _time(folder: Path, fields: list[str]) -> ThreadTime:
     return ThreadTime(running_ns, waiting_ns, int(fields[_USER_TICKS]), int(fields[_SYSTEM_TICKS]))
 
 
-def _children(process: int) -> list[int]:
+def children(process: int) -> list[int]:
     """Processes that any thread of this one has started."""
-    children: list[int] = []
+    found: list[int] = []
     for file in (_PROCESSES / str(process) / "task").glob("*/children"):
         with suppress(FileNotFoundError, ProcessLookupError):
-            children += [int(text) for text in file.read_text().split()]
-    return children
+            found += [int(text) for text in file.read_text().split()]
+    return found
+
+
+def processor_s(process: int) -> float:
+    """What a process, threads that have ended included, and its children that are there have used since their start."""
+    return sum(_process_ticks(one) for one in (process, *children(process))) / _TICKS_PER_S
+
+
+def _process_ticks(process: int) -> int:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        fields = (_PROCESSES / str(process) / "stat").read_text().rpartition(")")[2].split()
+        return int(fields[_USER_TICKS]) + int(fields[_SYSTEM_TICKS])
+    return 0
 
 
 def _busy_ticks() -> int:

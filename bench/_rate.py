@@ -15,6 +15,7 @@ import numpy as np
 from bench._cpu import CpuMeter, account
 from bench._open_loop import Account, Schedule, quantiles_us, run_open_loop
 from bench._records import PAYLOAD_BYTES, Messages
+from cdep import StateMachine
 from psmr.client.blocking import BlockingConnection, Pending, connect_blocking
 from psmr.client.commands import ServiceProxy
 from psmr.client.options import identity_of
@@ -53,11 +54,18 @@ class Rate:
 
 
 class ColumnLink:
-    """Commands of prepared columns through the generated client's own encoding, on a blocking connection."""
+    """One command's prepared columns through the generated client's own encoding, on a blocking connection."""
 
-    def __init__(self, address: str, ahead: int, columns: tuple[np.ndarray[Any, Any], ...]) -> None:
-        service: ServiceProxy = client_module(Messages).BlockingMessages.service
-        self._command = service["publish"]
+    def __init__(
+        self,
+        address: str,
+        ahead: int,
+        columns: tuple[np.ndarray[Any, Any], ...],
+        owner: type[StateMachine] = Messages,
+        command: str = "publish",
+    ) -> None:
+        service: ServiceProxy = getattr(client_module(owner), f"Blocking{owner.__name__}").service
+        self._command = service[command]
         self._columns = columns
         self._ahead = ahead
         self._flying: deque[tuple[int, int, Pending]] = deque()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +35,8 @@ class LocalCluster:
     `service` is a class that can be imported, or a text for `psmr.services`. Data, logs and the cluster's file lie in
     `folder`, which stays; without one in a temporary folder, which goes, even if this process is killed. Enter it in
     a thread that outlives it (the kernel kills the replicas when that thread ends); use it from one thread at a time.
-    `variables` are added to the environment of every replica.
+    `variables` are added to the environment of every replica. `seen_by` gives each a file of its own: the same cluster, with its
+    own source, for one.
 
         with LocalCluster("apps.kv:KV") as cluster:
             cluster.wait_ready()
@@ -55,6 +56,7 @@ class LocalCluster:
         tuning: Tuning | None = None,
         folder: Path | None = None,
         variables: Mapping[str, str] | None = None,
+        seen_by: Callable[[ClusterConfig, int], ClusterConfig] | None = None,
     ) -> None:
         self._service = service if isinstance(service, str) else service_text(service)
         self._name = name
@@ -64,6 +66,7 @@ class LocalCluster:
         self._tuning = tuning
         self._given_folder = folder
         self._variables = dict(variables or {})
+        self._seen_by = seen_by
         self._processes: dict[int, ReplicaProcess] = {}
         self._wanted: set[int] = set()
         self._departed: list[Path] = []
@@ -253,8 +256,15 @@ class LocalCluster:
     def _process_of(self, replica_id: int, *, joins: bool = False) -> ReplicaProcess:
         log = self.folder / f"replica-{replica_id}.log"
         return ReplicaProcess(
-            self.file, replica_id, log, lifeline=self._lifeline, variables=self._variables, joins=joins
+            self._file_of(replica_id), replica_id, log, lifeline=self._lifeline, variables=self._variables, joins=joins
         )
+
+    def _file_of(self, replica_id: int) -> Path:
+        if self._seen_by is None:
+            return self.file
+        own = self.file.with_name(f"cluster-{replica_id}.toml")
+        own.write_text(self._seen_by(self.config, replica_id).to_toml(), encoding="utf-8")
+        return own
 
     def _write_file(self) -> None:
         """At once: a replica that starts, or starts again by itself, reads the one or the other."""

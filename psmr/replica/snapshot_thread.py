@@ -49,7 +49,8 @@ class SnapshotFolder:
         self._was_read.clear()
         self._newest = snapshot
         gone = [each for each in replaced if each is not self._sent]
-        self._removal = Thread(target=self._remove, args=(gone, snapshot), name="snapshot-removal", daemon=True)
+        sent = None if self._sent is None else self._sent.path
+        self._removal = Thread(target=self._remove, args=(gone, snapshot, sent), name="snapshot-removal", daemon=True)
         self._removal.start()
 
     def settle(self) -> None:
@@ -60,12 +61,12 @@ class SnapshotFolder:
         if self._failure is not None:
             raise self._failure
 
-    def _remove(self, gone: list[SnapshotFile], newest: SnapshotFile) -> None:
+    def _remove(self, gone: list[SnapshotFile], newest: SnapshotFile, sent: Path | None) -> None:
         """In a thread, for a large file takes long to free, and the folder's sync as long as the disk is busy."""
         try:
+            remove_older(self.folder, self.files, newest.head.index, sent)
             for each in gone:
                 each.close()
-            remove_older(self.folder, self.files, newest.head.index)
         except DiskFailed as failure:
             self._failure = failure
 

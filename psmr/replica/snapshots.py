@@ -87,7 +87,9 @@ class SnapshotPlan:
 
     def begin(self, delivery: Delivery, engine: Engine, log: OrderedLog) -> None:
         """Capture what has been delivered; only while delivery is idle."""
-        self._due_bytes = delivery.log_bytes + self._every_bytes
+        # Counted from where it was due, not from here: replicas that all come late would else take theirs together ever after.
+        late_bytes = delivery.log_bytes - self._due_bytes
+        self._due_bytes += self._every_bytes * (1 + late_bytes // self._every_bytes)
         self._is_writing = True
         newest, remembered = delivery.sessions.remembered()
         follows = delivery.successor.fingerprint if delivery.successor is not None else None

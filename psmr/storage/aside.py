@@ -8,8 +8,12 @@ from pathlib import Path
 from psmr.storage.files import Files, disk_errors, write_fully
 from psmr.storage.record import Buffer
 
-SYNC_EVERY_BYTES = 16 << 20
-"""What a large sync holds up is the log's own syncs on the same disk: so much goes out at a time."""
+SYNC_EVERY_BYTES = 2 << 20
+"""What a large sync holds up is the log's own syncs on the same disk: so much goes out at a time.
+
+Measured on two busy processors, 24 KB appends synced while 200 MiB are written, medians of four runs: an append's sync takes 8.5 ms
+(one in ten 19 ms) with 16 MiB at a time, 5.9 (15) with 4, 1.6 (10) with 2, 1.8 (9) with 1; and 1.8 (7) with nothing else written.
+"""
 
 
 class AsideFile:

@@ -192,7 +192,7 @@ def test_one_that_is_removed_while_it_is_sent_can_be_read_to_its_end(tmp_path: P
     sent = take(tmp_path, 5)
     raw = sent.path.read_bytes()
     assert sent.read(0, 100) == raw[:100]
-    remove_older(tmp_path, FILES, 9)
+    remove_older(tmp_path, FILES, 9, sent.path)
     assert names(tmp_path) == []
     assert sent.read(100, len(raw)) == raw[100:]
     sent.close()

@@ -81,6 +81,7 @@ def test_one_that_nobody_reads_any_more_is_let_go(tmp_path: Path) -> None:
     kept, side, sent = side_with(tmp_path)
     data = kept.read(5, 0, 50)
     kept.keep(take(tmp_path, 6, BODY_BYTES))
+    kept.settle()
     assert kept.read(5, 0, 50) == data
     kept.keep(take(tmp_path, 7, BODY_BYTES))
     assert kept.size_of(6) is None
