@@ -97,6 +97,7 @@ class Idle:
 
     sessions: Any
     delivered = 0
+    successor = None
 
     def __getattr__(self, name: str) -> Any:
         answer = {"remembered": (0, []), "finished": Taken(1, failure="nothing is written")}.get(name)
@@ -127,7 +128,7 @@ def test_a_late_snapshot_does_not_delay_the_next(tmp_path: Path) -> None:
         delivered.log_bytes = log_bytes
         if plan.wants_quiet(cast(Delivery, delivered)):
             plan.begin(cast(Delivery, delivered), cast(Engine, idle), cast(OrderedLog, idle))
-            plan.settle(cast(Engine, idle), cast(OrderedLog, idle))
+            plan.settle(cast(Delivery, delivered), cast(Engine, idle), cast(OrderedLog, idle))
             taken.append(log_bytes)
     # Due at 130, 230, 330 (two of them missed), 530.
     assert taken == [135, 231, 470, 531]

@@ -35,8 +35,8 @@ MEMBER_FAULTS = (
     Fault(
         "members that came with entries not told to the core",
         _OPENING,
-        "    return records, tuple((index, membership_of(roster)) for index, roster in rosters)\n",
-        "    return records, ()\n",
+        "        return records, tuple(_memberships_in(records))\n",
+        "        return records, ()\n",
     ),
     Fault(
         "new member votes at once",
