@@ -184,11 +184,12 @@ def test_a_replay_goes_up_to_the_version_that_it_does_not_run(tmp_path: Path) ->
         replay = Replay(First.Book, compiled=False)
         try:
             answers = []
-            if last == 4:
-                with pytest.raises(ConfigurationError, match=r"Book version 2 .* takes over behind entry 3"):
-                    answers.extend(replay.run(tmp_path, 1, last))
-            else:
-                answers.extend(replay.run(tmp_path, 1, last))
-                assert len(answers) == 2
+            with LogStore(tmp_path, False, cluster_id=1) as store:
+                if last == 4:
+                    with pytest.raises(ConfigurationError, match=r"Book version 2 .* takes over behind entry 3"):
+                        answers.extend(replay.run(store, last))
+                else:
+                    answers.extend(replay.run(store, last))
+                    assert len(answers) == 2
         finally:
             replay.close()
