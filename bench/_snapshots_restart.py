@@ -32,6 +32,7 @@ from psmr.storage import LogStore
 
 _TIMES = ("loaded_s", "ready_s", "answer_s", "processor_s")
 _LOOK_S = 0.005
+_SNAPSHOT_PATIENCE_S = 120.0
 _MIB = 1 << 20
 _IMPORTS = "import psmr.__main__, psmr.replica.serve, apps.kv"
 
@@ -77,6 +78,7 @@ def measure(one: Restart, say: Say) -> dict[str, Any]:
         cluster.wait_ready()
         with connect(cluster.addresses, 8) as client:
             fill(client, one.keys)
+        _wait_for_snapshots(cluster)
         before = _states(cluster)
         runs = [_restart(cluster, one.keys) for _ in range(one.runs)]
         right = before == _states(cluster) and len(before) == 1 and all(run["right"] for run in runs)
@@ -97,6 +99,18 @@ def measure(one: Restart, say: Say) -> dict[str, Any]:
     }
     say(f"{one.keys:,} keys: a read is answered {row['answer_s']:.2f} s after all were started")
     return row
+
+
+def _wait_for_snapshots(cluster: LocalCluster) -> None:
+    """Until each replica has one: the last may still be on its way to the disk when the last answer is there."""
+    give_up_s = time.monotonic() + _SNAPSHOT_PATIENCE_S
+    while not all(status.get("snapshots") for status in cluster.statuses()):
+        cluster.check()
+        if time.monotonic() > give_up_s:
+            raise Violation(
+                f"expected a snapshot on each replica within {_SNAPSHOT_PATIENCE_S:g} s, found {cluster.statuses()}"
+            )
+        time.sleep(_LOOK_S)
 
 
 def _states(cluster: LocalCluster) -> set[str]:
