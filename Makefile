@@ -28,14 +28,14 @@ demo: ready-run
 	@$(HERE) .venv/bin/psmr demo kv
 
 test: ready-dev
-	@$(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder
+	@$(RUN) pytest -n auto --dist loadfile
 
 check: ready-dev
 	@$(RUN) ruff format --check
 	@$(RUN) ruff check
 	@$(RUN) mypy
 	@$(RUN) pytest tests/unit/test_layering.py tests/unit/test_purity.py tests/unit/test_tidy.py
-	@$(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder
+	@$(RUN) pytest -n auto --dist loadfile
 
 fix: ready-dev
 	@$(RUN) ruff format
