@@ -32,13 +32,14 @@ def status(
     ] = False,
     json: Json = False,
 ) -> int:
-    """Ask the replicas how they are: role, term, leader, position in the log, commands executed, memory.
+    """Ask the replicas how they are: role, term, leader, position in the log, commands executed, memory, members.
 
     Ends with 3 if fewer than a majority of a file's replicas answer (or the one address does not), and with 4 if
     replicas that delivered the same log have different digests.
 
     [b]psmr status cluster.toml[/]
     """
+    from psmr.cli.status_notes import status_notes
     from psmr.cli.status_table import status_table
     from psmr.cluster import ask, explained
 
@@ -52,7 +53,10 @@ def status(
             document["error"] = {"kind": code.name.lower(), "message": problem, "exit_code": int(code)}
         print_json(document)
     else:
-        console().print(status_table(statuses, digest=digest))
+        screen = console()
+        screen.print(status_table(statuses, digest=digest))
+        for line in status_notes(statuses):
+            screen.print(line, markup=False)
     if problem:
         say_error(problem)
     return code

@@ -7,6 +7,7 @@ from rich.console import Console
 from psmr.cli.exits import ExitCode
 from psmr.cli.output import bytes_text, rate_text
 from psmr.cli.status import judge
+from psmr.cli.status_notes import status_notes
 from psmr.cli.status_table import shares, status_table
 from psmr.cli.watching import exit_code_for
 from psmr.cluster import ReplicaStatus, majority
@@ -98,3 +99,30 @@ def test_numbers_for_people() -> None:
     assert shares([1, 3]) == "25 % 75 %"
     assert shares([0, 0]) == "-"
     assert shares(None) == "-"
+
+
+def test_what_the_table_has_no_room_for() -> None:
+    members = [{"id": 1, "votes": True, "match": 40}, {"id": 4, "votes": False, "match": 12}]
+    served = {"service": "kv", "version": 2, "members": members, "members_since": 7}
+    leads = status(1, **served, snapshot_index=30, snapshots=2, snapshot_bytes=3 << 20)
+    follows = status(4, **served, role="follower", fetching=[30, 1 << 20, 3 << 20], snapshot_failure="disk full")
+    assert status_notes([leads, follows, gone(3)]) == [
+        "service: kv, version 2",
+        "members since log index 7: 1 (up to 40), 4 (learner, up to 12)",
+        "replica 1: newest snapshot at log index 30, 3.0 MiB",
+        "replica 4: fetching the snapshot at log index 30, 1.0 MiB of 3.0 MiB",
+        "replica 4: its last snapshot failed: disk full",
+    ]
+
+
+def test_versions_that_differ_and_members_without_a_leader() -> None:
+    members = [{"id": 1, "votes": True, "match": 0}]
+    old = status(1, service="kv", version=1, role="follower", members=members)
+    new = status(2, service="kv", version=2, role="candidate", snapshot_index=30)
+    assert status_notes([old, new]) == [
+        "service: kv, version 1 on replica 1",
+        "service: kv, version 2 on replica 2",
+        "members: 1",
+        "replica 2: newest snapshot at log index 30",
+    ]
+    assert status_notes([gone(3)]) == []
