@@ -15,16 +15,12 @@ from collections import deque
 from collections.abc import Callable, Container, Sequence
 from typing import Any, cast
 
-from msgspec import Struct, structs
-
 from psmr.core.changes import Action, changed
 from psmr.core.control import is_control
 from psmr.core.fetching import PART_BYTES
 from psmr.core.raft import (
     Append,
-    AppendAccepted,
     AppendEntries,
-    AppendRejected,
     Commit,
     Compacted,
     ConfirmRead,
@@ -33,7 +29,6 @@ from psmr.core.raft import (
     Heard,
     MembershipChanged,
     MembershipRefused,
-    Message,
     Propose,
     ProposeMembership,
     Raft,
@@ -57,11 +52,12 @@ from psmr.core.roster import Roster, Seat, encode_roster
 from psmr.core.service_version import ServiceVersion, encode_version
 from psmr.errors import InvalidCall, Refused
 from psmr.log.catch_up import CatchUp, Snapshots
-from psmr.log.in_flight import InFlight
+from psmr.log.intake import Intake, Payloads
 from psmr.log.opening import entries_of, rosters_of, terms_of
 from psmr.log.port import Base, Entry, LogStatus, MemberStatus, News
 from psmr.log.questions import Questions
 from psmr.log.rosters import membership_of
+from psmr.log.sending import Sending
 from psmr.storage import HardState as HardStateFile
 from psmr.storage import LogStore, Record, decode_unchecked, encode
 from psmr.storage.record import MAX_PAYLOAD_BYTES
@@ -75,8 +71,6 @@ from psmr.transport.peers import (
     SnapshotPart,
 )
 
-ENTRY_BYTES = 1 << 18
-"""Payloads handed in between two steps share an entry up to this size."""
 UNCOMMITTED_BYTES_MAX = 64 << 20
 IN_FLIGHT_BYTES_MAX = 64 << 20
 """On the way to one follower."""
@@ -85,14 +79,6 @@ ORIGIN = Base(0, 0, 0, b"")
 _THERE_US = 30_000_000
 """A member that was heard of so lately is there, or starts again with a snapshot that it has fetched."""
 _MESSAGES_PER_STEP = 64
-_READ_BYTES = 4 << 20
-_ANSWERS = (AppendAccepted, AppendRejected)
-
-
-class _Payload(Struct, frozen=True, gc=False):
-    """Payloads that will share an entry, not yet encoded: the leader gives them index, term and time."""
-
-    parts: tuple[bytes, ...]
 
 
 class RaftLog:
@@ -137,13 +123,11 @@ class RaftLog:
         self._has_news = True
         self._me = me
         self._committed = base.index
-        self._waiting: list[bytes] = []
-        self._waiting_bytes = 0
-        self._forwarded_by: set[int] = set()
+        self._intake = Intake()
         self._to_confirm: list[tuple[int, int]] = []
         self._uncommitted: deque[tuple[int, int]] = deque()
         self._uncommitted_bytes = 0
-        self._in_flight = InFlight(IN_FLIGHT_BYTES_MAX)
+        self._sending = Sending(links, store, IN_FLIGHT_BYTES_MAX)
         # A clock that was set back while this member was down must not take the log's stamps back.
         is_empty = store.last_index == base.index
         self._last_time_us = base.time_us if is_empty else store.read(store.last_index, 1)[0].time_us
@@ -167,7 +151,7 @@ class RaftLog:
         if self._backlog_bytes > UNCOMMITTED_BYTES_MAX:
             raise Refused(f"{self._backlog_bytes} bytes wait to be committed; try again")
         if leader == self._me:
-            self._wait([payload])
+            self._intake.add([payload])
         elif not self._links.send(leader, None, [payload]):
             raise Refused(f"the leader, replica {leader}, cannot be reached from here; try again")
 
@@ -189,7 +173,7 @@ class RaftLog:
 
     @property
     def _backlog_bytes(self) -> int:
-        return self._uncommitted_bytes + self._waiting_bytes
+        return self._uncommitted_bytes + self._intake.size_bytes
 
     def read(self, first: int, max_bytes: int) -> Sequence[Entry]:
         """Committed entries, from memory or from disk."""
@@ -213,7 +197,7 @@ class RaftLog:
         more = (ready is None or self._links.inbox in ready) and self._take_messages()
         if self._store.has_synced:
             self._take_synced()
-        if self._waiting:
+        if self._intake:
             self._propose()
         while self._store.has_synced:
             self._take_synced()
@@ -256,7 +240,7 @@ class RaftLog:
         if isinstance(message.message, AppendEntries):
             self._take_entries(message.sender, message.message, message.payloads)
             return
-        self._note_answer(message.sender, message.message)
+        self._sending.note_answer(message.sender, message.message, self._raft.term)
         self._perform(self._raft.handle(Receive(message.sender, message.message)))
 
     def _take_entries(self, sender: int, message: AppendEntries, payloads: Sequence[bytes]) -> None:
@@ -280,45 +264,22 @@ class RaftLog:
         else:
             catch_up.take_part(message, payloads, self._now_us)
 
-    def _note_answer(self, sender: int, message: Message) -> None:
-        if isinstance(message, _ANSWERS) and message.term == self._raft.term:
-            durable_index = message.durable_index if isinstance(message, AppendAccepted) else 0
-            self._in_flight.answered(sender, message.round, durable_index)
-
     def _take_forwarded(self, sender: int, payloads: Sequence[bytes]) -> None:
         """A follower's payloads; dropped, as by a lossy network, where `append` would refuse them."""
         if any(len(payload) > MAX_PAYLOAD_BYTES or is_control(payload) for payload in payloads):
             self._links.malformed += 1
         elif self._raft.leader == self._me and self._backlog_bytes <= UNCOMMITTED_BYTES_MAX:
-            self._forwarded_by.add(sender)
-            self._wait(payloads)
-
-    def _wait(self, payloads: Sequence[bytes]) -> None:
-        self._waiting.extend(payloads)
-        self._waiting_bytes += sum(map(len, payloads))
+            self._intake.add(payloads, sender)
 
     def _propose(self) -> None:
-        entries: list[_Payload] = []
-        parts: list[bytes] = []
-        size_bytes = 0
-        for payload in self._waiting:
-            if parts and size_bytes + len(payload) > ENTRY_BYTES:
-                entries.append(_Payload(tuple(parts)))
-                parts, size_bytes = [], 0
-            parts.append(payload)
-            size_bytes += len(payload)
-        entries.append(_Payload(tuple(parts)))
-        self._waiting.clear()
-        self._waiting_bytes = 0
-        forwarded_by = tuple(sorted(self._forwarded_by))
-        self._forwarded_by.clear()
-        self._perform(self._raft.handle(Propose(tuple(entries), forwarded_by)))
+        self._perform(self._raft.handle(Propose(*self._intake.take())))
 
     def _perform(self, effects: list[Effect]) -> None:
         """Effects in order. A rejected proposal is dropped: its client hears nothing and sends it again."""
         for effect in effects:
             if isinstance(effect, SendEntries):
-                self._send_entries(effect)
+                if not self._sending.send(effect):
+                    self._perform(self._raft.handle(Unreachable(effect.to)))
             elif isinstance(effect, Send):
                 self._links.send(effect.to, effect.message)
             elif isinstance(effect, Append):
@@ -334,7 +295,7 @@ class RaftLog:
             elif isinstance(effect, ReadRejected):
                 self._answer(effect.token, effect.origin, None)
             elif isinstance(effect, RoleChanged):
-                self._in_flight.clear()
+                self._sending.clear()
                 self._has_news = True
                 self.role_changes.append(effect)
             elif isinstance(effect, SendSnapshot):
@@ -359,7 +320,7 @@ class RaftLog:
                 records.append(payload)
                 self._last_time_us = max(self._last_time_us, payload.time_us)
             else:
-                parts = payload.parts if isinstance(payload, _Payload) else (cast(bytes, payload),)
+                parts = payload.parts if isinstance(payload, Payloads) else (cast(bytes, payload),)
                 self._last_time_us = max(self._last_time_us, self._wall_clock_us())
                 raw = encode(effect.first_index + place, term, self._last_time_us, *parts)
                 records.append(decode_unchecked(raw))
@@ -374,34 +335,6 @@ class RaftLog:
         self._rosters.truncate(from_index)
         while self._uncommitted and self._uncommitted[-1][0] >= from_index:
             self._uncommitted_bytes -= self._uncommitted.pop()[1]
-
-    def _send_entries(self, effect: SendEntries) -> None:
-        """Send what there is room for; the core is told when that is not all, and sends the rest after an answer."""
-        message, peer = effect.message, effect.to
-        records = self._records(message, self._in_flight.room_bytes(peer))
-        is_whole = len(records) == len(message.entry_terms)
-        if not is_whole:
-            message = structs.replace(message, entry_terms=message.entry_terms[: len(records)])
-        is_sent = bool(records) and self._links.send(peer, message, [record.raw for record in records])
-        if is_sent:
-            size_bytes = sum(len(record.raw) for record in records)
-            self._in_flight.send(peer, message.round, message.last_index, size_bytes)
-        if not is_whole:
-            self._in_flight.hold(peer)
-        if not (is_whole and is_sent):
-            self._perform(self._raft.handle(Unreachable(peer)))
-
-    def _records(self, message: AppendEntries, room_bytes: int) -> list[Record]:
-        """The message's records from its first on, as many as there is room for; one at least, if there is any room."""
-        records: list[Record] = []
-        wanted = len(message.entry_terms)
-        while len(records) < wanted and room_bytes > 0:
-            for record in self._store.read(message.first_index + len(records), min(room_bytes, _READ_BYTES)):
-                room_bytes -= len(record.raw)
-                if len(records) == wanted or (room_bytes < 0 and records):
-                    return records
-                records.append(record)
-        return records
 
     def _meet(self) -> None:
         """Know the members of now, and where they are."""
@@ -427,7 +360,7 @@ class RaftLog:
         """Order, as the leader, that `version` executes what follows."""
         if self._raft.role is not Role.LEADER:
             raise Refused(f"only the leader does that: it is replica {self._raft.leader}")
-        self._perform(self._raft.handle(Propose((_Payload((encode_version(version),)),))))
+        self._perform(self._raft.handle(Propose((Payloads((encode_version(version),)),))))
 
     def base_at(self, index: int) -> Base:
         """Term, stamp and members of a place in the log, which is committed."""
