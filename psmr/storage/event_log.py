@@ -178,11 +178,10 @@ class EventLog:
         with disk_errors(self._disk, chosen.path, "reading events"):
             fd = self._disk.open_file(chosen.path)
             try:
-                if not chosen.is_walked and chosen.walked[0] <= position:
-                    self._walk(fd, chosen)
-                    if chosen.walked[0] <= position:
-                        return None
-                return self._read(fd, chosen, position, bytes_max)
+                if chosen.walked[0] <= position and not self._walk(fd, chosen):
+                    self._forget(which)
+                    return None
+                return self._read(fd, chosen, position, bytes_max) if position < chosen.walked[0] else None
             finally:
                 self._disk.close(fd)
 
@@ -201,8 +200,8 @@ class EventLog:
         start, end = whole_frames(data, position, bytes_max)
         return bytes(data[start:end])
 
-    def _walk(self, fd: int, chosen: EventFile) -> None:
-        """Look through some more of a file that this process has not written."""
+    def _walk(self, fd: int, chosen: EventFile) -> bool:
+        """Look through some more of a file that this process has not written; False where no frame follows."""
         position, offset = chosen.walked if chosen.walked[1] else (chosen.first, HEADER_BYTES)
         data = self._bytes(fd, offset, min(_WALK_BYTES, chosen.size_bytes - offset))
         place = 0
@@ -211,8 +210,14 @@ class EventLog:
                 break
             chosen.note(position, offset + place, head.end, offset + place + head.size_bytes)
             position, place = head.end, place + head.size_bytes
-        if place == 0:
-            raise LogDamaged(f"{chosen.path}: offset {offset}: expected a frame at position {position}, found none")
+        return place > 0
+
+    def _forget(self, which: int) -> None:
+        """Let go of a file that is not whole, and of those before it: what is kept has no gaps."""
+        self.notice = f"{self._files[which].path}: not whole; events are kept from {self._files[which + 1].first} on"
+        for each in self._files[: which + 1]:
+            self._disk.unlink(each.path)
+        del self._files[: which + 1]
 
     def _bytes(self, fd: int, offset: int, count: int) -> memoryview:
         data = memoryview(bytearray(count))
@@ -248,8 +253,9 @@ class EventLog:
             self._disk.close(fd)
 
     def _found(self) -> list[EventFile]:
-        """The files that are there, in order; those without a proper header are removed, with all behind them."""
+        """The files that are there, in order. One without a proper header is removed, and what lies before it if more follow."""
         found: list[EventFile] = []
+        gone: list[Path] = []
         for path in sorted(self._folder.glob("events-*.evt")):
             fd = self._disk.open_file(path)
             try:
@@ -258,9 +264,16 @@ class EventLog:
                 self._disk.close(fd)
             first = _HEADER.unpack_from(header)[3] if len(header) == HEADER_BYTES else 0
             if header != file_header(self._cluster_id, first) or path.name != file_name(first):
-                self._remove(path, "expected the header of an event file")
+                gone.append(path)
                 continue
+            if gone:
+                gone += [each.path for each in found]
+                found.clear()
             found.append(EventFile(path, first, size_bytes))
+        for path in gone:
+            self._disk.unlink(path)
+        if gone:
+            self.notice = f"{self._folder}: expected event files, found others in {len(gone)} places: removed"
         return found
 
     def _verified(self, start: int) -> tuple[tuple[int, int], int]:
@@ -327,10 +340,6 @@ class EventLog:
         finally:
             self._disk.close(fd)
         chosen.size_bytes = size_bytes
-
-    def _remove(self, path: Path, why: str) -> None:
-        self.notice = f"{path}: {why}; removed"
-        self._disk.unlink(path)
 
     def _roll(self, position: int) -> None:
         """Begin another file, and let the oldest go when there are too many bytes."""
