@@ -1,7 +1,7 @@
 """A service in stages that shows every mistake in their order: limits near exhaustion, and a history of every client and stock.
 
-An order reserves of its client's limit (early), then takes its stock over from whoever held it (main), whose reservation is released:
-a client known only there. So an order is granted or refused by what orders of other clients before it have released.
+An order reserves of its client's limit (early), then takes its stock over from whoever held it (main), whose reservation is
+released: a client known only there. So an order is granted or refused by what orders of other clients before it have released.
 """
 
 from __future__ import annotations
