@@ -21,6 +21,7 @@ _SUPPORT = (
     "FRAME_STRIDE",
     "FRAME_WORKER",
     "begin",
+    "begin_events",
     "blob_argument",
     "blob_fits",
     "byte_value_at",
@@ -57,6 +58,7 @@ _SUPPORT = (
 """What a server proxy may need of `psmr.execution.dispatch`; it imports what it uses."""
 _STAGED_SUPPORT = (
     "EXACT",
+    "begin_stage_events",
     "begin_staged",
     "carried_to",
     "carried_writer",
@@ -151,7 +153,7 @@ _RUN = '''
 
 @inlined
 def _execute(machine, frame, record, blob, row):
-    reply = open_reply(frame, row, REPLY_STRIDE)
+    reply = open_reply(frame, row, REPLY_STRIDE){emitting}
     op = load_u16(record)
 {cases}
     close_reply(frame)
@@ -195,7 +197,7 @@ def server_text(service: Service) -> str:
     if service.order == COMMUTATIVE:
         parts.append(_ARRANGE.format(cases="\n".join(_arrangement(service, command) for command in layout.commands)))
     if service.is_staged:
-        parts.append(staged_run(layout))
+        parts.append(staged_run(layout, emits=declares_events(service)))
     else:
         ahead = ahead_text(layout, _argument)
         parts += [ahead, _run(layout, looks_ahead=bool(ahead))]
@@ -205,10 +207,16 @@ def server_text(service: Service) -> str:
 
 def _run(layout: ServiceLayout, *, looks_ahead: bool) -> str:
     cases = "\n".join(_dispatch(command) for command in layout.commands)
+    emitting = "\n    begin_events(frame, row)" if declares_events(layout.service) else ""
     if not looks_ahead:
-        return _RUN.format(cases=cases, start="", look="")
+        return _RUN.format(cases=cases, emitting=emitting, start="", look="")
     start = "\n        touched = row if _touches(machine) else count"
-    return _RUN.format(cases=cases, start=start, look=LOOK.format(indent=" " * 16))
+    return _RUN.format(cases=cases, emitting=emitting, start=start, look=LOOK.format(indent=" " * 16))
+
+
+def declares_events(service: Service) -> bool:
+    """Whether a service's commands may emit events."""
+    return any(text.startswith("Event(") for _, text in service.state)
 
 
 def _header(service: Service, layout: ServiceLayout, body: str) -> str:
@@ -254,7 +262,7 @@ _reply_to_{name} = reply_writer(_layouts[{op}].command, _layouts[{op}].reply_off
 def _execute_{name}(machine, frame, record, blob, reply{carried}):
 {enclosed(4, f"value = _{name}", arguments, "")}
     _reply_to_{name}(frame, reply, value)
-{early_text(layout, command, _argument)}"""
+{early_text(layout, command, _argument, emits=declares_events(layout.service))}"""
 
 
 def _argument(field: Field) -> str:

@@ -58,16 +58,18 @@ _carried_to_{name} = carried_writer(_layouts[{op}].command)
 
 @handler
 def _begin_{name}(machine, frame, record, blob, row):
-    open_early(frame, row)
+    open_early(frame, row){emitting}
 {call}
     _carried_to_{name}(frame, row, value)
 """
+
+_EMITTING = "begin_stage_events(frame, row)"
 
 Argument = Callable[[Field], str]
 Group = Callable[[Service, Command, dict[str, Field], Dependency], str]
 
 
-def early_text(layout: ServiceLayout, command: CommandLayout, argument: Argument) -> str:
+def early_text(layout: ServiceLayout, command: CommandLayout, argument: Argument, *, emits: bool) -> str:
     """The functions for a command's early stage, or nothing."""
     stage = command.command.early
     if stage is None:
@@ -77,14 +79,19 @@ def early_text(layout: ServiceLayout, command: CommandLayout, argument: Argument
     arguments = ["machine", *(argument(fields[parameter]) for parameter in stage.parameters)]
     call = enclosed(4, f"value = _early_of_{name}", arguments, "")
     return _EARLY.format(
-        name=name, qualname=layout.service.qualname, method=stage.method, op=command.command.op, call=call
+        name=name,
+        qualname=layout.service.qualname,
+        method=stage.method,
+        op=command.command.op,
+        call=call,
+        emitting=f"\n    {_EMITTING}" if emits else "",
     )
 
 
-def staged_run(layout: ServiceLayout) -> str:
+def staged_run(layout: ServiceLayout, *, emits: bool) -> str:
     """The function `run`."""
-    early = [_early_case(command) for command in layout.commands]
-    main = [_main_case(command) for command in layout.commands]
+    early = [_early_case(command, emits=emits) for command in layout.commands]
+    main = [_main_case(command, emits=emits) for command in layout.commands]
     return RUN.format(early_cases=_cases(early), main_cases=_cases(main))
 
 
@@ -97,26 +104,27 @@ def _cases(bodies: list[list[str]]) -> str:
     return "\n".join(lines) or "        pass"
 
 
-def _early_case(command: CommandLayout) -> list[str]:
+def _early_case(command: CommandLayout, *, emits: bool) -> list[str]:
     name = command.command.name
     if command.command.early is not None:
         return [f"_begin_{name}(machine, frame, record, blob, row)"]
-    return _whole_command(command, "open_early_reply") if command.command.stage == "early" else []
+    return _whole_command(command, "open_early_reply", emits=emits) if command.command.stage == "early" else []
 
 
-def _main_case(command: CommandLayout) -> list[str]:
+def _main_case(command: CommandLayout, *, emits: bool) -> list[str]:
     if command.command.stage == "early":
         return []
-    lines = _whole_command(command, "open_main_reply")
+    lines = _whole_command(command, "open_main_reply", emits=emits)
     if command.command.early is None:
         return lines
     return ["if not has_ended(frame, row):", *(f"    {line}" for line in lines)]
 
 
-def _whole_command(command: CommandLayout, opening: str) -> list[str]:
+def _whole_command(command: CommandLayout, opening: str, *, emits: bool) -> list[str]:
     carried = ", carried_to(frame, row)" if command.command.early else ""
     return [
         f"reply = {opening}(frame, row, REPLY_STRIDE)",
+        *([_EMITTING] if emits else []),
         f"_execute_{command.command.name}(machine, frame, record, blob, reply{carried})",
         "close_reply(frame)",
     ]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from psmr.client.connecting import connect, connect_blocking
     from psmr.state.array import Array, Table
+    from psmr.state.event import Event
     from psmr.state.map import Map
     from psmr.state.scratch import Scratch
 
@@ -36,6 +37,7 @@ __all__ = [
     "Array",
     "Carried",
     "DeclarationError",
+    "Event",
     "Map",
     "Max",
     "Scratch",
@@ -61,6 +63,7 @@ __all__ = [
 
 _ELSEWHERE = {
     "Array": "psmr.state.array",
+    "Event": "psmr.state.event",
     "Map": "psmr.state.map",
     "Scratch": "psmr.state.scratch",
     "Table": "psmr.state.array",

@@ -13,6 +13,7 @@ from cdep.types import ValueType
 from proxies.layout import NONE, RAISED, RAISED_TEXT_LIMIT, CommandLayout, ServiceLayout
 from psmr.execution import layout as at
 from psmr.execution.dispatch import end_command_slowly, open_reply_slowly
+from psmr.execution.events import begin_events_slowly
 from psmr.execution.memory import Memory
 from psmr.execution.schedule import begin, seek
 from psmr.state.access import FORMATS, encoder
@@ -72,16 +73,22 @@ class InterpretedMachine:
         """Where in the memory the batch's blob begins."""
         return self._memory.get(self._frame + at.FRAME_BLOB) - self._origin
 
-    def prepare(self) -> None:
-        """Have `self.machine` as a command finds it at its start."""
+    def prepare(self, row: int) -> None:
+        """Have `self.machine` as a row's command finds it at its start."""
+        if self._memory.has_events:
+            self.begin_events(row)
         self.machine.now_us = self._memory.get(self._frame + NOW_US)
         for scratch in self._scratches:
             scratch.forget()
 
+    def begin_events(self, row: int) -> None:
+        """Have the row's command emit from here on."""
+        begin_events_slowly(self._frame, row)
+
     def reply_to(self, row: int, call: Callable[[], tuple[bytes, bytes | None]]) -> None:
         """Begin a command, call what encodes its reply, end it; undo it, and reply the error, if that raises."""
         reply = open_reply_slowly(self._frame, row)
-        self.prepare()
+        self.prepare(row)
         try:
             value, content = call()
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is part of the history, alike on every replica

@@ -15,6 +15,7 @@ from psmr.execution.interpreted import InterpretedMachine
 from psmr.execution.memory import Memory
 from psmr.execution.stage_index import index_stages
 from psmr.execution.staged_dispatch import (
+    begin_stage_events_slowly,
     carried_slowly,
     close_early_slowly,
     end_early_slowly,
@@ -52,6 +53,9 @@ class StagedMachine(InterpretedMachine):
         else:
             self.execute(row)
 
+    def begin_events(self, row: int) -> None:
+        begin_stage_events_slowly(self._frame, row)
+
     def _early(self, row: int) -> bool:
         """Run the early stage, or the command that is one; whether a main stage may follow."""
         record = self.record_of(row)
@@ -67,7 +71,7 @@ class StagedMachine(InterpretedMachine):
 
     def _reserve(self, row: int, method: str, arguments: list[Any]) -> bool:
         open_early_slowly(self._frame, row)
-        self.prepare()
+        self.prepare(row)
         try:
             value = int.from_bytes(_ENCODE(getattr(self.machine, method)(*arguments)), "little", signed=True)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is part of the history, alike on every replica
@@ -103,6 +107,8 @@ def warm_up(memory: Memory) -> None:
     index_stages(memory.ring, 0, memory.workers)
     memory.set(frame + at.FRAME_STAGE, WHOLE)
     open_early_slowly(frame, 0)
+    if memory.has_events:
+        begin_stage_events_slowly(frame, 0)
     close_early_slowly(frame, 0, int(WAIT))
     carried_slowly(frame, 0)
     has_ended_slowly(frame, 0)

@@ -11,7 +11,8 @@ from cdep.compiled import compiled, inlined, int64
 from cdep.staging import WAIT
 from cdep.types import i64, value_type
 from psmr.execution.dispatch import open_reply
-from psmr.execution.layout import FRAME_PART, FRAME_ROW
+from psmr.execution.events import MAIN_MARK, begin_events
+from psmr.execution.layout import FRAME_PART, FRAME_ROW, FRAME_STAGE
 from psmr.execution.noting import begin_noted
 from psmr.execution.stage_index import EXACT
 from psmr.execution.stages import (
@@ -28,7 +29,7 @@ from psmr.execution.stages import (
 )
 from psmr.execution.stages import seek_stage_at_once as seek_stage
 from psmr.state.compiled_containers import require
-from psmr.state.frame import NOTING, begin_command, end_command, undo
+from psmr.state.frame import EVENT_ROW, NOTING, begin_command, end_command, undo
 from psmr.state.words import load_i64, store_i64
 
 _WAIT = int(WAIT)
@@ -68,6 +69,20 @@ def open_main_reply(frame: int, row: int, stride: int) -> int:
     """Begin a main stage: the address of the command's reply record."""
     store_i64(frame + FRAME_PART, MAIN)
     return open_reply(frame, row, stride)
+
+
+@inlined
+def begin_stage_events(frame: int, row: int) -> None:
+    """`begin_events`, of either stage: the events of a main stage that is run apart from the early one are marked."""
+    begin_events(frame, row)
+    if load_i64(frame + FRAME_STAGE) == MAIN:
+        store_i64(frame + EVENT_ROW, row << 32 | MAIN_MARK << 16)
+
+
+@compiled
+def begin_stage_events_slowly(frame: int, row: int) -> None:
+    """`begin_stage_events`, for interpreted code."""
+    begin_stage_events(frame, row)
 
 
 def carried_writer(command: Command) -> Any:
@@ -120,6 +135,8 @@ def has_ended_slowly(frame: int, row: int) -> bool:
 
 __all__ = [
     "EXACT",
+    "begin_stage_events",
+    "begin_stage_events_slowly",
     "begin_staged",
     "carried_slowly",
     "carried_to",

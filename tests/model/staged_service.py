@@ -6,7 +6,20 @@ released: a client known only there. So an order is granted or refused by what o
 
 from __future__ import annotations
 
-from psmr import WAIT, Array, Carried, StateMachine, dependent, early, i64, independent, partially_dependent, u32, u64
+from psmr import (
+    WAIT,
+    Array,
+    Carried,
+    Event,
+    StateMachine,
+    dependent,
+    early,
+    i64,
+    independent,
+    partially_dependent,
+    u32,
+    u64,
+)
 
 CLIENTS = 64
 STOCKS = 64
@@ -14,8 +27,11 @@ FAILS_EARLY = 13
 FAILS_LATE = 17
 
 
-class Holdings(StateMachine):
-    """Who holds what, of how much credit."""
+class Orders(StateMachine):
+    """Who holds what, of how much credit: the least that shows it."""
+
+    taken = Event(stock=u32, client=u32, credit=i64)
+    reserving = Event(client=u32, history=u64)
 
     limits = Array(i64, capacity=CLIENTS)
     reserved = Array(i64, capacity=CLIENTS)
@@ -30,6 +46,7 @@ class Holdings(StateMachine):
         """Take a stock over for an amount of credit."""
         if carried == WAIT:
             return self._note_stock(stock, u64(amount))
+        self.taken.emit(stock, client, carried)
         history = self._take_over(stock, client, amount, u64(carried))
         if amount == FAILS_LATE:
             raise ValueError("fails after its main stage has written")
@@ -37,13 +54,65 @@ class Holdings(StateMachine):
 
     @early(order, "client")
     def _reserve(self, client: u32, amount: u32) -> i64:
-        self._note_client(client, u64(amount))
+        history = self._note_client(client, u64(amount))
+        self.reserving.emit(client, history)
         if amount > self._credit(client):
             return WAIT
         self.reserved[client] += amount
         if amount == FAILS_EARLY:
             raise ValueError("fails after its early stage has written")
-        return i64(self.client_history[client] >> u64(1))
+        return i64(history >> u64(1))
+
+    @partially_dependent("client", stage="early")
+    def deposit(self, client: u32, amount: u32) -> u64:
+        """Raise a limit."""
+        self.limits[client] += amount
+        if amount == FAILS_EARLY:
+            raise ValueError("fails after it has written")
+        return self._note_client(client, u64(amount))
+
+    @partially_dependent("client", access="read", stage="exact")
+    def credit(self, client: u32) -> i64:
+        """What is left of a client's limit."""
+        return self._credit(client)
+
+    @partially_dependent("stock")
+    def give_up(self, stock: u32) -> i64:
+        """Release whoever holds a stock."""
+        amount = self.held[stock]
+        self._release(stock)
+        self._note_stock(stock, u64(7))
+        return amount
+
+    def _credit(self, client: int) -> i64:
+        left = self.limits[client] - self.reserved[client]
+        for stock in range(STOCKS):
+            left += self.released[stock * CLIENTS + client]
+        return left
+
+    def _take_over(self, stock: int, client: int, amount: int, mark: u64) -> u64:
+        self._release(stock)
+        self.holder[stock] = client
+        self.held[stock] = amount
+        return self._note_stock(stock, mark)
+
+    def _release(self, stock: int) -> None:
+        self.released[stock * CLIENTS + self.holder[stock]] += self.held[stock]
+        self.held[stock] = 0
+
+    def _note_client(self, client: int, mark: u64) -> u64:
+        value = (self.client_history[client] ^ mark) * u64(6364136223846793005) + u64(1442695040888963407)
+        self.client_history[client] = value
+        return value
+
+    def _note_stock(self, stock: int, mark: u64) -> u64:
+        value = (self.stock_history[stock] ^ mark) * u64(6364136223846793005) + u64(1442695040888963407)
+        self.stock_history[stock] = value
+        return value
+
+
+class Holdings(Orders):
+    """And everything else that a command can be."""
 
     @partially_dependent("first", "second", domain="stock")
     def order_both(self, first: u32, second: u32, client: u32, amount: u32, carried: Carried) -> u64:
@@ -73,19 +142,6 @@ class Holdings(StateMachine):
         self.limits[client] -= amount
         return 0
 
-    @partially_dependent("client", stage="early")
-    def deposit(self, client: u32, amount: u32) -> u64:
-        """Raise a limit."""
-        self.limits[client] += amount
-        if amount == FAILS_EARLY:
-            raise ValueError("fails after it has written")
-        return self._note_client(client, u64(amount))
-
-    @partially_dependent("client", access="read", stage="exact")
-    def credit(self, client: u32) -> i64:
-        """What is left of a client's limit."""
-        return self._credit(client)
-
     @partially_dependent("giver", "taker", domain="client", stage="exact")
     def transfer(self, giver: u32, taker: u32, amount: u32) -> i64:
         """Move credit."""
@@ -95,14 +151,6 @@ class Holdings(StateMachine):
         self.limits[giver] -= amount
         self.limits[taker] += amount
         return left
-
-    @partially_dependent("stock")
-    def give_up(self, stock: u32) -> i64:
-        """Release whoever holds a stock."""
-        amount = self.held[stock]
-        self._release(stock)
-        self._note_stock(stock, u64(7))
-        return amount
 
     @partially_dependent("stock", access="read")
     def history(self, stock: u32) -> u64:
@@ -122,30 +170,4 @@ class Holdings(StateMachine):
             value = self._note_client(client, value ^ u64(self._credit(client)))
         for stock in range(STOCKS):
             value = self._note_stock(stock, value)
-        return value
-
-    def _credit(self, client: int) -> i64:
-        left = self.limits[client] - self.reserved[client]
-        for stock in range(STOCKS):
-            left += self.released[stock * CLIENTS + client]
-        return left
-
-    def _take_over(self, stock: int, client: int, amount: int, mark: u64) -> u64:
-        self._release(stock)
-        self.holder[stock] = client
-        self.held[stock] = amount
-        return self._note_stock(stock, mark)
-
-    def _release(self, stock: int) -> None:
-        self.released[stock * CLIENTS + self.holder[stock]] += self.held[stock]
-        self.held[stock] = 0
-
-    def _note_client(self, client: int, mark: u64) -> u64:
-        value = (self.client_history[client] ^ mark) * u64(6364136223846793005) + u64(1442695040888963407)
-        self.client_history[client] = value
-        return value
-
-    def _note_stock(self, stock: int, mark: u64) -> u64:
-        value = (self.stock_history[stock] ^ mark) * u64(6364136223846793005) + u64(1442695040888963407)
-        self.stock_history[stock] = value
         return value
