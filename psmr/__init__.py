@@ -4,11 +4,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cdep import (
+        WAIT,
+        Carried,
         DeclarationError,
         Max,
         Size,
         StateMachine,
         dependent,
+        early,
         f64,
         i8,
         i16,
@@ -30,7 +33,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "WAIT",
     "Array",
+    "Carried",
     "DeclarationError",
     "Event",
     "Map",
@@ -42,6 +47,7 @@ __all__ = [
     "connect",
     "connect_blocking",
     "dependent",
+    "early",
     "f64",
     "i8",
     "i16",
