@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from psmr.client.connecting import connect, connect_blocking
     from psmr.state.array import Array, Table
+    from psmr.state.bits import highest_bit, lowest_bit
     from psmr.state.map import Map
     from psmr.state.scratch import Scratch
 
@@ -41,11 +42,13 @@ __all__ = [
     "connect_blocking",
     "dependent",
     "f64",
+    "highest_bit",
     "i8",
     "i16",
     "i32",
     "i64",
     "independent",
+    "lowest_bit",
     "partially_dependent",
     "u8",
     "u16",
@@ -60,6 +63,8 @@ _ELSEWHERE = {
     "Table": "psmr.state.array",
     "connect": "psmr.client.connecting",
     "connect_blocking": "psmr.client.connecting",
+    "highest_bit": "psmr.state.bits",
+    "lowest_bit": "psmr.state.bits",
 }
 """Where a public name is defined; all others are of `cdep`."""
 
