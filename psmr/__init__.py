@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from psmr.client.connecting import connect, connect_blocking
     from psmr.state.array import Array, Table
     from psmr.state.bits import highest_bit, lowest_bit
+    from psmr.state.event import Event
     from psmr.state.map import Map
     from psmr.state.scratch import Scratch
 
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Array",
     "DeclarationError",
+    "Event",
     "Map",
     "Max",
     "Scratch",
@@ -58,6 +60,7 @@ __all__ = [
 
 _ELSEWHERE = {
     "Array": "psmr.state.array",
+    "Event": "psmr.state.event",
     "Map": "psmr.state.map",
     "Scratch": "psmr.state.scratch",
     "Table": "psmr.state.array",
