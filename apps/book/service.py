@@ -95,14 +95,18 @@ class Book(Matching, StateMachine):
         return i64(0)
 
     @dependent
-    def register(self, client: u32) -> i64:
-        """Make a client known. 0."""
-        if client >= CLIENTS:
-            return i64(self._reject(0, client, u64(0), _UNKNOWN_CLIENT))
-        if self.clients[client] != 0:
-            return i64(self._reject(0, client, u64(0), _ALREADY_REGISTERED))
-        self.clients[client] = 1
-        return i64(0)
+    def register(self, first: u32, count: u32) -> i64:
+        """Make the clients first … first + count − 1 known. How many of them are new."""
+        if first + count > CLIENTS or count == 0:
+            return i64(self._reject(0, first, u64(0), _UNKNOWN_CLIENT))
+        fresh = 0
+        for client in range(first, first + count):
+            if self.clients[client] == 0:
+                self.clients[client] = 1
+                fresh += 1
+        if fresh == 0:
+            return i64(self._reject(0, first, u64(0), _ALREADY_REGISTERED))
+        return i64(fresh)
 
     @partially_dependent("instrument")
     def halt(self, instrument: u32) -> i64:
