@@ -23,7 +23,7 @@ from psmr.demo.record import BatchRecord
 from psmr.execution.memory import Memory
 from psmr.replica.replay import Replay
 from psmr.services import find_application
-from psmr.state.array import Array, Column, Table
+from psmr.state.array import Array, Table
 from psmr.state.map import Map
 from psmr.storage import WholeLog
 from psmr.workload import Application, Model
@@ -198,15 +198,11 @@ def state_of(owner: type[StateMachine], memory: Memory) -> dict[str, Any]:
         if isinstance(container, Map):
             contents[name] = _items(container.bind(access, base))
         elif isinstance(container, Array):
-            contents[name] = _rows(container.bind(access, base))
+            contents[name] = container.bind(access, base).values()
         elif isinstance(container, Table):
             table = container.bind(access, base)
-            contents[name] = {field: _rows(getattr(table, field)) for field in container.fields}
+            contents[name] = {field: getattr(table, field).values() for field in container.fields}
     return contents
-
-
-def _rows(column: Array[Any] | Column[Any]) -> list[Any]:
-    return [_plain(column[row]) for row in range(len(column))]
 
 
 def _items(table: Map[Any, Any]) -> dict[Any, Any]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from cdep.compiled import inlined, int64
-from cdep.hashing import GROUPS, group_of_u64
+from cdep.hashing import GROUPS, group_of_u64, groups_of_u64
 from psmr.state.field import round_up
 from psmr.state.region import PAGE_BYTES
 
@@ -44,3 +44,11 @@ def row_address(base: int, index: int, capacity: int, row_bytes: int, bytes_of_g
     key = index >> bits
     row = ((key >> 6) << bits) + (index & ((1 << bits) - 1))
     return base + int64(group_of_u64(np.uint64(key))) * bytes_of_group + row * row_bytes
+
+
+def places(capacity: int, row_bytes: int, bytes_of_group: int, bits: int) -> np.ndarray:
+    """Where each row begins, from the first row of group 0 on: `row_address` of all of them."""
+    index = np.arange(capacity)
+    key = index >> bits
+    row = ((key >> 6) << bits) + (index & ((1 << bits) - 1))
+    return groups_of_u64(key.astype(np.uint64)).astype(np.int64) * bytes_of_group + row * row_bytes

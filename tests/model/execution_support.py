@@ -146,10 +146,9 @@ def state_of(engine: Engine) -> dict[str, Any]:
         if isinstance(container, Map):
             found[name] = dict(_entries(container))
         elif isinstance(container, Array):
-            found[name] = [plain(container[row]) for row in range(len(container))]
+            found[name] = container.values()
         elif isinstance(container, Table):
-            rows = range(len(container))
-            found[name] = {field: [plain(getattr(container, field)[row]) for row in rows] for field in container.fields}
+            found[name] = {field: getattr(container, field).values() for field in container.fields}
     return found
 
 
