@@ -150,7 +150,7 @@ def _reinstate(book: Book, one: int) -> Answer:
     return Answer.DONE
 
 
-def _available_between(book: Book, one: int, other: int) -> int | None:
+def _available_between(book: Book, one: int, other: int) -> Any:
     if _bad_parties(book, one, other):
         return None
     if book[one].suspended or book[other].suspended:

@@ -5,31 +5,33 @@ from __future__ import annotations
 from apps.credit.codes import AMOUNT_MAX, CLIENTS, SETTLED_MAX, Answer
 from psmr import Array, StateMachine, Table, dependent, i64, partially_dependent, u8, u16, u32, u64
 
-# Compiled handlers take these for constants.
-DONE = int(Answer.DONE)
-ZERO_AMOUNT = int(Answer.ZERO_AMOUNT)
-NEGATIVE_AMOUNT = int(Answer.NEGATIVE_AMOUNT)
-AMOUNT_TOO_LARGE = int(Answer.AMOUNT_TOO_LARGE)
-UNKNOWN_CLIENT = int(Answer.UNKNOWN_CLIENT)
-UNKNOWN_COUNTERPARTY = int(Answer.UNKNOWN_COUNTERPARTY)
-SAME_PARTY = int(Answer.SAME_PARTY)
-CLIENT_SUSPENDED = int(Answer.CLIENT_SUSPENDED)
-COUNTERPARTY_SUSPENDED = int(Answer.COUNTERPARTY_SUSPENDED)
-CLIENT_GROSS_EXCEEDED = int(Answer.CLIENT_GROSS_EXCEEDED)
-COUNTERPARTY_GROSS_EXCEEDED = int(Answer.COUNTERPARTY_GROSS_EXCEEDED)
-CLIENT_LINE_EXCEEDED = int(Answer.CLIENT_LINE_EXCEEDED)
-COUNTERPARTY_LINE_EXCEEDED = int(Answer.COUNTERPARTY_LINE_EXCEEDED)
-MORE_THAN_USED = int(Answer.MORE_THAN_USED)
-SETTLED_TOO_LARGE = int(Answer.SETTLED_TOO_LARGE)
-NEGATIVE_LIMIT = int(Answer.NEGATIVE_LIMIT)
-LIMIT_TOO_LARGE = int(Answer.LIMIT_TOO_LARGE)
-LIMIT_BELOW_USED = int(Answer.LIMIT_BELOW_USED)
-CLIENT_OUT_OF_RANGE = int(Answer.CLIENT_OUT_OF_RANGE)
-ALREADY_SUSPENDED = int(Answer.ALREADY_SUSPENDED)
-NOT_SUSPENDED = int(Answer.NOT_SUSPENDED)
+# Numbers of a reply's type, which compiled handlers take for constants.
+DONE = u16(Answer.DONE)
+ZERO_AMOUNT = u16(Answer.ZERO_AMOUNT)
+NEGATIVE_AMOUNT = u16(Answer.NEGATIVE_AMOUNT)
+AMOUNT_TOO_LARGE = u16(Answer.AMOUNT_TOO_LARGE)
+UNKNOWN_CLIENT = u16(Answer.UNKNOWN_CLIENT)
+UNKNOWN_COUNTERPARTY = u16(Answer.UNKNOWN_COUNTERPARTY)
+SAME_PARTY = u16(Answer.SAME_PARTY)
+CLIENT_SUSPENDED = u16(Answer.CLIENT_SUSPENDED)
+COUNTERPARTY_SUSPENDED = u16(Answer.COUNTERPARTY_SUSPENDED)
+CLIENT_GROSS_EXCEEDED = u16(Answer.CLIENT_GROSS_EXCEEDED)
+COUNTERPARTY_GROSS_EXCEEDED = u16(Answer.COUNTERPARTY_GROSS_EXCEEDED)
+CLIENT_LINE_EXCEEDED = u16(Answer.CLIENT_LINE_EXCEEDED)
+COUNTERPARTY_LINE_EXCEEDED = u16(Answer.COUNTERPARTY_LINE_EXCEEDED)
+MORE_THAN_USED = u16(Answer.MORE_THAN_USED)
+SETTLED_TOO_LARGE = u16(Answer.SETTLED_TOO_LARGE)
+NEGATIVE_LIMIT = u16(Answer.NEGATIVE_LIMIT)
+LIMIT_TOO_LARGE = u16(Answer.LIMIT_TOO_LARGE)
+LIMIT_BELOW_USED = u16(Answer.LIMIT_BELOW_USED)
+CLIENT_OUT_OF_RANGE = u16(Answer.CLIENT_OUT_OF_RANGE)
+ALREADY_SUSPENDED = u16(Answer.ALREADY_SUSPENDED)
+NOT_SUSPENDED = u16(Answer.NOT_SUSPENDED)
 
 UNKNOWN, ACTIVE, SUSPENDED = range(3)
 BOTH = ("client", "counterparty")
+Number = int | u32 | i64
+"""An argument, or a number made of arguments: handlers see all of them as whole numbers of 64 bits."""
 
 
 class Credit(StateMachine):
@@ -184,17 +186,17 @@ class Credit(StateMachine):
             total += u64(self.clients.used[client])
         return total
 
-    def _known(self, client: int) -> bool:
-        return client < CLIENTS and self.status[client] != UNKNOWN
+    def _known(self, client: Number) -> bool:
+        return bool(client < CLIENTS) and bool(self.status[client] != UNKNOWN)
 
-    def _unfit_parties(self, client: int, counterparty: int) -> int:
+    def _unfit_parties(self, client: Number, counterparty: Number) -> u16:
         if not self._known(client):
             return UNKNOWN_CLIENT
         if not self._known(counterparty):
             return UNKNOWN_COUNTERPARTY
         return SAME_PARTY if client == counterparty else DONE
 
-    def _unfit_pair(self, client: int, counterparty: int, amount: int) -> int:
+    def _unfit_pair(self, client: Number, counterparty: Number, amount: Number) -> u16:
         if amount == 0:
             return ZERO_AMOUNT
         if amount < 0:
@@ -203,12 +205,12 @@ class Credit(StateMachine):
             return AMOUNT_TOO_LARGE
         return self._unfit_parties(client, counterparty)
 
-    def _unfit_limit(self, limit: int) -> int:
+    def _unfit_limit(self, limit: Number) -> u16:
         if limit < 0:
             return NEGATIVE_LIMIT
         return LIMIT_TOO_LARGE if limit > AMOUNT_MAX else DONE
 
-    def _use(self, client: int, counterparty: int, amount: int) -> None:
+    def _use(self, client: Number, counterparty: Number, amount: Number) -> None:
         self.clients.used[client] += amount
         self.clients.used[counterparty] += amount
         self.lines.used[client * CLIENTS + counterparty] += amount

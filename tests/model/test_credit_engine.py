@@ -53,6 +53,8 @@ def test_replies_and_state_are_the_models_however_it_is_executed() -> None:
         assert made["compiled, 2 workers"].counters().synchronous_commands > 100, "two clients, two workers: they meet"
     counts = Counter(reply for replies in expected for reply in replies if isinstance(reply, Answer))
     assert len(counts) >= 17
-    rows = [(*call, reply) for batch, row in zip(log, expected, strict=True) for call, reply in zip(batch, row, strict=True)]
+    rows = [
+        (*call, reply) for batch, row in zip(log, expected, strict=True) for call, reply in zip(batch, row, strict=True)
+    ]
     history = [Operation("one", 2 * place, 2 * place + 1, *contents) for place, contents in enumerate(rows)]
     assert check(history, APPLICATION.checking).linearizable

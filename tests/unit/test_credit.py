@@ -162,9 +162,9 @@ def test_the_classes_of_the_commands_are_those_of_the_readme() -> None:
     both = [("client", "write"), ("counterparty", "write")]
     assert found == {
         **dict.fromkeys(("reserve", "release", "settle"), both),
-        **dict.fromkeys(("set_gross", "suspend", "reinstate"), [("client", "write")]),
+        **{name: [("client", "write")] for name in ("set_gross", "suspend", "reinstate")},
         "set_line": [("client", "write"), ("counterparty", "read")],
-        **dict.fromkeys(("available", "used", "settled"), [("client", "read")]),
+        **{name: [("client", "read")] for name in ("available", "used", "settled")},
         "available_between": [("client", "read"), ("counterparty", "read")],
         "total_used": "dependent",
     }
