@@ -20,6 +20,7 @@ _SUPPORT = (
     "FRAME_STRIDE",
     "FRAME_WORKER",
     "begin",
+    "begin_events",
     "blob_argument",
     "blob_fits",
     "byte_value_at",
@@ -130,7 +131,7 @@ _RUN = '''
 
 @inlined
 def _execute(machine, frame, record, blob, row):
-    reply = open_reply(frame, row, REPLY_STRIDE)
+    reply = open_reply(frame, row, REPLY_STRIDE){emitting}
     op = load_u16(record)
 {cases}
     close_reply(frame)
@@ -179,10 +180,16 @@ def server_text(service: Service) -> str:
 
 def _run(layout: ServiceLayout, *, looks_ahead: bool) -> str:
     cases = "\n".join(_dispatch(command) for command in layout.commands)
+    emitting = "\n    begin_events(frame, row)" if declares_events(layout.service) else ""
     if not looks_ahead:
-        return _RUN.format(cases=cases, start="", look="")
+        return _RUN.format(cases=cases, emitting=emitting, start="", look="")
     start = "\n        touched = row if _touches(machine) else count"
-    return _RUN.format(cases=cases, start=start, look=LOOK.format(indent=" " * 16))
+    return _RUN.format(cases=cases, emitting=emitting, start=start, look=LOOK.format(indent=" " * 16))
+
+
+def declares_events(service: Service) -> bool:
+    """Whether a service's commands may emit events."""
+    return any(text.startswith("Event(") for _, text in service.state)
 
 
 def _header(service: Service, layout: ServiceLayout, body: str) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from psmr.client.connecting import connect, connect_blocking
     from psmr.state.array import Array, Table
+    from psmr.state.event import Event
     from psmr.state.map import Map
     from psmr.state.scratch import Scratch
 
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Array",
     "DeclarationError",
+    "Event",
     "Map",
     "Max",
     "Scratch",
@@ -55,6 +57,7 @@ __all__ = [
 
 _ELSEWHERE = {
     "Array": "psmr.state.array",
+    "Event": "psmr.state.event",
     "Map": "psmr.state.map",
     "Scratch": "psmr.state.scratch",
     "Table": "psmr.state.array",

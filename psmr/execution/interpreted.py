@@ -13,6 +13,7 @@ from cdep.types import ValueType
 from proxies.layout import NONE, RAISED, RAISED_TEXT_LIMIT, CommandLayout, ServiceLayout
 from psmr.execution import layout as at
 from psmr.execution.dispatch import end_command_slowly, open_reply_slowly
+from psmr.execution.events import begin_events_slowly
 from psmr.execution.memory import Memory
 from psmr.state.access import FORMATS, encoder
 from psmr.state.frame import NOW_US, undo
@@ -46,6 +47,8 @@ class InterpretedMachine:
         forms do not raise at the same (0.0 / 0.0 raises in compiled code, and is a NaN here). This form decides, on every replica.
         """
         reply = open_reply_slowly(self._frame, row)
+        if self._memory.has_events:
+            begin_events_slowly(self._frame, row)
         word = self._memory.get
         record = word(self._frame + at.FRAME_RECORDS) + row * word(self._frame + at.FRAME_STRIDE) - self._origin
         blob = word(self._frame + at.FRAME_BLOB) - self._origin

@@ -1,6 +1,6 @@
 """The shared memory of one replica's execution: every offset, who writes it, and why a reader may trust it.
 
-    | control | slots | frames, one a worker | undo notes, arena, staging, replies of each worker | delivery ring | state |
+    | control | slots | frames, one a worker | undo notes, arena, staging, replies, events of each | delivery ring | state |
 
 **Control.** Each item is alone on its 128 bytes (`LINE_BYTES`), so writers never share a line.
 
@@ -35,10 +35,15 @@ say where a worker stands.
 **Notes.** Each worker has two places for what it notes: FRAME_UNDO, with room for the largest command, and, during a capture,
 FRAME_NOTES up to FRAME_NOTES_END, where the notes of one command follow those of the one before (`psmr.execution.noting`). The
 replica's copying thread reads them below the worker's KEPT, and gives their memory back.
+
+**Events.** A worker of a service that declares events has an area for them (`psmr.execution.events`), FRAME_EVENT_AREA, and for
+each slot, at FRAME_EVENT_PIECES, two words: where in the area the slot's events begin and end. They are the worker's until
+COMPLETED passes the slot, and the replica's until COLLECTED does.
 """
 
 from __future__ import annotations
 
+from psmr.core.event_format import COMMAND_BYTES
 from psmr.state.atomics import LINE_BYTES
 from psmr.state.frame import FRAME_BYTES
 
@@ -47,6 +52,14 @@ SLOTS = 1024
 REPLY_RING_BYTES = 256 << 20
 REPLY_RING_SOFT_BYTES = 2 << 20
 """Replies wrap to the start of their ring from here on, when there is room: a small ring stays in the cache."""
+EVENT_SOFT_BYTES = 2 << 20
+"""As REPLY_RING_SOFT_BYTES, for a worker's events."""
+EVENT_START_BYTES = 64 << 20
+"""A slot's events begin before here, and end behind it only where they are many: that memory is given back."""
+EVENT_ROWS_MAX = 65_536
+"""How many commands a batch of a service with events may have: what they may emit has room in a worker's area."""
+EVENT_AREA_BYTES = EVENT_START_BYTES + EVENT_ROWS_MAX * COMMAND_BYTES + (1 << 20)
+"""Only reserved: what is not used takes no memory."""
 
 PUBLISHED = 0
 STOPPING = 1 * LINE_BYTES
@@ -78,7 +91,8 @@ SLOT_REPLY_BYTES = 40
 SLOT_EXECUTOR = 48
 SLOT_AFTER = 56
 SLOT_STRIDE = 64
-SLOT_WORDS = 9
+SLOT_IS_READ = 72
+SLOT_WORDS = 10
 TOGETHER = -1
 """In place of an executor: all workers execute the slot, each the rows that it owns."""
 
@@ -117,6 +131,9 @@ FRAME_INDEX_MINE = FRAME_BYTES + 256
 FRAME_UNDO = FRAME_BYTES + 264
 FRAME_NOTES = FRAME_BYTES + 272
 FRAME_NOTES_END = FRAME_BYTES + 280
+FRAME_EVENT_AREA = FRAME_BYTES + 288
+FRAME_EVENT_PIECES = FRAME_BYTES + 296
+FRAME_EVENT_WALL = FRAME_BYTES + 304
 FRAME_TOTAL_BYTES = 4096
 
 REPLIES_COUNT = 0

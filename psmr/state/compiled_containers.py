@@ -68,7 +68,7 @@ class ScratchType(ContainerType):
 @register_model(ColumnType)
 @register_model(TableType)
 @register_model(ScratchType)
-class _ContainerModel(models.StructModel):
+class ContainerModel(models.StructModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, [("base", types.int64), ("frame", types.int64)])
 

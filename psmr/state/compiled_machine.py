@@ -88,7 +88,7 @@ def containers_of(owner: type[StateMachine]) -> dict[str, Container]:
     for name, field in fields_of(owner).items():
         if not isinstance(field, Container):
             raise TypeError(
-                f"{owner.__name__}.{name}: expected a Map, Array, Table or Scratch, found {type(field).__name__}"
+                f"{owner.__name__}.{name}: expected a Map, Array, Table, Scratch or Event, found {type(field).__name__}"
             )
         containers[name] = field
     return containers

@@ -12,6 +12,7 @@ from cdep import StateMachine, ValueType, service_of
 from psmr.state.access import seen_as
 from psmr.state.array import Array, Table
 from psmr.state.compiled_machine import containers_of
+from psmr.state.event import Event
 from psmr.state.map import Map
 from psmr.state.scratch import Scratch
 
@@ -98,6 +99,13 @@ class PlainScratch:
         return bytes(self.built or b"")
 
 
+class PlainEvent:
+    """Takes what is emitted, and forgets it."""
+
+    def emit(self, *values: Any) -> None:
+        """Nothing."""
+
+
 def stored(value: ValueType, data: Any) -> Any:
     """What is read back after `data` was written as a value of this type."""
     if value.kind in ("bytes", "fixed"):
@@ -148,7 +156,7 @@ class PlainService:
                 found[name] = container.entries
             elif isinstance(container, PlainColumn):
                 found[name] = container.rows
-            elif not isinstance(container, PlainScratch):
+            elif not isinstance(container, PlainScratch | PlainEvent):
                 found[name] = {field: column.rows for field, column in vars(container).items()}
         return found
 
@@ -164,6 +172,8 @@ def _plain(container: Any) -> Any:
         return PlainColumn(container.value, container.capacity)
     if isinstance(container, Scratch):
         return PlainScratch(container.limit)
+    if isinstance(container, Event):
+        return PlainEvent()
     assert isinstance(container, Table)
     table = _PlainTable()
     for name, value in container.fields.items():
