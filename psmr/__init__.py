@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from psmr.client.connecting import connect, connect_blocking
     from psmr.state.array import Array, Table
     from psmr.state.event import Event
+    from psmr.state.hint import Hint
+    from psmr.state.key_groups import group_of_key
     from psmr.state.map import Map
     from psmr.state.scratch import Scratch
 
@@ -33,6 +35,7 @@ __all__ = [
     "Array",
     "DeclarationError",
     "Event",
+    "Hint",
     "Map",
     "Max",
     "Scratch",
@@ -43,6 +46,7 @@ __all__ = [
     "connect_blocking",
     "dependent",
     "f64",
+    "group_of_key",
     "i8",
     "i16",
     "i32",
@@ -58,11 +62,13 @@ __all__ = [
 _ELSEWHERE = {
     "Array": "psmr.state.array",
     "Event": "psmr.state.event",
+    "Hint": "psmr.state.hint",
     "Map": "psmr.state.map",
     "Scratch": "psmr.state.scratch",
     "Table": "psmr.state.array",
     "connect": "psmr.client.connecting",
     "connect_blocking": "psmr.client.connecting",
+    "group_of_key": "psmr.state.key_groups",
 }
 """Where a public name is defined; all others are of `cdep`."""
 

@@ -23,12 +23,14 @@ from psmr.demo.record import BatchRecord
 from psmr.execution.memory import Memory
 from psmr.replica.replay import Replay
 from psmr.services import find_application
-from psmr.state.array import Array, Table
+from psmr.state.array import Array, Column, Table
 from psmr.state.map import Map
 from psmr.storage import WholeLog
 from psmr.workload import Application, Model
 
 CHECK_TIMEOUT_S = 60.0
+LISTED_MAX = 1 << 20
+"""Rows of the longest array that is compared as a list; of a longer one, only the rows that are not 0 are, as a dict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,18 +193,25 @@ def _shown(content: Any) -> str:
 
 
 def state_of(owner: type[StateMachine], memory: Memory) -> dict[str, Any]:
-    """The content of an engine's state in plain Python, by field: a dict for a Map, lists for an Array or a Table."""
+    """The content of an engine's state in plain Python, by field: a dict for a Map, lists for an Array or a Table.
+
+    Of an array or table of more than `LISTED_MAX` rows, a dict of the rows that are not 0.
+    """
     access = memory.access(0)
     contents: dict[str, Any] = {}
     for (name, container), base in zip(memory.containers.items(), memory.bases, strict=True):
         if isinstance(container, Map):
             contents[name] = _items(container.bind(access, base))
         elif isinstance(container, Array):
-            contents[name] = container.bind(access, base).values()
+            contents[name] = _rows(container.bind(access, base))
         elif isinstance(container, Table):
             table = container.bind(access, base)
-            contents[name] = {field: getattr(table, field).values() for field in container.fields}
+            contents[name] = {field: _rows(getattr(table, field)) for field in container.fields}
     return contents
+
+
+def _rows(column: Array[Any] | Column[Any]) -> list[Any] | dict[int, Any]:
+    return column.values() if len(column) <= LISTED_MAX else column.written()
 
 
 def _items(table: Map[Any, Any]) -> dict[Any, Any]:

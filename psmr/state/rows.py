@@ -46,9 +46,9 @@ def row_address(base: int, index: int, capacity: int, row_bytes: int, bytes_of_g
     return base + int64(group_of_u64(np.uint64(key))) * bytes_of_group + row * row_bytes
 
 
-def places(capacity: int, row_bytes: int, bytes_of_group: int, bits: int) -> np.ndarray:
-    """Where each row begins, from the first row of group 0 on: `row_address` of all of them."""
-    index = np.arange(capacity)
-    key = index >> bits
-    row = ((key >> 6) << bits) + (index & ((1 << bits) - 1))
-    return groups_of_u64(key.astype(np.uint64)).astype(np.int64) * bytes_of_group + row * row_bytes
+def indexes(group: int, row: np.ndarray, bits: int) -> np.ndarray:
+    """The indexes of a group's rows, given by their places in the group: `row_address` turned round."""
+    above = (row >> bits).astype(np.uint64) << np.uint64(6)
+    # Of 64 keys one has this group: the one whose lower bits make up for what the upper ones give.
+    key = above | (groups_of_u64(above) ^ np.uint8(group)).astype(np.uint64)
+    return (key.astype(np.int64) << bits) | (row & ((1 << bits) - 1))

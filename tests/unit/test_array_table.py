@@ -152,6 +152,7 @@ def test_rows_in_blocks_are_the_same_list(container: Any) -> None:
     for row in (0, 1, 255, 256, 511, 767, 768, 1023):
         column[row] = expected[row] = row + 7
     assert [plain(column[row]) for row in range(1024)] == column.values() == expected
+    assert column.written() == {row: value for row, value in enumerate(expected) if value}
     for row in (-1, 1024):
         with pytest.raises(IndexError, match="row out of range"):
             column[row] = 1
