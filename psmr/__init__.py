@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from psmr.client.connecting import connect, connect_blocking
     from psmr.state.array import Array, Table
+    from psmr.state.bits import highest_bit, lowest_bit
     from psmr.state.event import Event
     from psmr.state.hint import Hint
     from psmr.state.key_groups import group_of_key
@@ -47,11 +48,13 @@ __all__ = [
     "dependent",
     "f64",
     "group_of_key",
+    "highest_bit",
     "i8",
     "i16",
     "i32",
     "i64",
     "independent",
+    "lowest_bit",
     "partially_dependent",
     "u8",
     "u16",
@@ -69,6 +72,8 @@ _ELSEWHERE = {
     "connect": "psmr.client.connecting",
     "connect_blocking": "psmr.client.connecting",
     "group_of_key": "psmr.state.key_groups",
+    "highest_bit": "psmr.state.bits",
+    "lowest_bit": "psmr.state.bits",
 }
 """Where a public name is defined; all others are of `cdep`."""
 

@@ -24,7 +24,7 @@ from numba.extending import (
 
 from cdep.compiled import types
 from cdep.service import StateMachine, fields_of
-from psmr.state.compiled_containers import WITHOUT_WRAPPERS, ContainerType, TableType
+from psmr.state.compiled_containers import ContainerType, TableType
 from psmr.state.field import Container
 from psmr.state.frame import NOW_US
 
@@ -119,7 +119,7 @@ def _type_of(owner: type[StateMachine]) -> type[MachineType]:
         # Only the method that the class has in the end: of two registered under one name Numba takes the first.
         method = inspect.getattr_static(owner, name)
         if name.startswith("_") and not name.startswith("__") and inspect.isfunction(method):
-            overload_method(kind, name, jit_options=WITHOUT_WRAPPERS)(_chooser(method))
+            overload_method(kind, name)(_chooser(method))
     return kind
 
 
