@@ -176,15 +176,20 @@ def _apply(model: Model, layout: ServiceLayout, calls: list[CommandCall], reply:
 
 def _difference(expected: dict[str, Any], found: dict[str, Any]) -> str:
     for name, content in expected.items():
-        if found.get(name) == content:
-            continue
         other = found.get(name)
         if isinstance(content, dict) and isinstance(other, dict):
-            for key in sorted(content.keys() | other.keys(), key=repr):
+            # Of a table only the fields that the model knows of; those of a map are its keys, and all of them count.
+            is_table = bool(content) and all(isinstance(key, str) for key in content)
+            for key in content if is_table else sorted(content.keys() | other.keys(), key=repr):
                 if content.get(key) != other.get(key):
-                    return f"{name}[{key!r}]: expected {content.get(key)!r} from the model, found {other.get(key)!r}"
-        return f"{name}: expected {_shown(content)} from the model, found {_shown(other)}"
+                    return f"{name}[{key!r}]: {_unlike(content.get(key), other.get(key))}"
+        elif other != content:
+            return f"{name}: {_unlike(content, other)}"
     return ""
+
+
+def _unlike(expected: Any, found: Any) -> str:
+    return f"expected {_shown(expected)} from the model, found {_shown(found)}"
 
 
 def _shown(content: Any) -> str:
