@@ -4,11 +4,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cdep import (
+        WAIT,
+        Carried,
         DeclarationError,
         Max,
         Size,
         StateMachine,
         dependent,
+        early,
         f64,
         i8,
         i16,
@@ -33,7 +36,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "WAIT",
     "Array",
+    "Carried",
     "DeclarationError",
     "Event",
     "Hint",
@@ -46,6 +51,7 @@ __all__ = [
     "connect",
     "connect_blocking",
     "dependent",
+    "early",
     "f64",
     "group_of_key",
     "highest_bit",
