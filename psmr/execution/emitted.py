@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from cdep.compiled import compiled, int64
+from cdep.compiled import compiled, inlined, int64
 from psmr.execution import layout as at
-from psmr.execution.events import begin_events_slowly
+from psmr.execution.events import MAIN_MARK, begin_events_slowly
 from psmr.execution.memory import Memory
 from psmr.execution.progress import EXECUTOR
 from psmr.state.frame import EVENT_END, EVENT_NEXT, take_event_slowly
-from psmr.state.words import copy_bytes, load_u16, load_u32, store_u32
+from psmr.state.words import copy_bytes, load_u16, load_u32, store_u16, store_u32
 
 _LENGTH = 2
 _ROW = 4
@@ -29,37 +29,47 @@ def count_events(place: int, end: int) -> int:
     return count
 
 
+@inlined
+def _length_of(event: int) -> int:
+    return int64(load_u16(event + _LENGTH)) & ~MAIN_MARK
+
+
+@inlined
+def _place_of(event: int, places: Any) -> int:
+    """Where an event belongs: its row, and behind the early stage's what the main stage has emitted."""
+    row = int64(load_u32(event + _ROW))
+    if len(places) > 0:
+        row = int64(places[row])
+    return 2 * row + (int64(load_u16(event + _LENGTH)) & MAIN_MARK)
+
+
 @compiled
 def merge_events(starts: Any, ends: Any, places: Any, target: int, offset_of: Any) -> int:
     """Write the workers' events to `target` in the order of their rows; how many there are.
 
-    `places`: the row of the batch that each executed row is, empty where it is the same. `offset_of`: zeros, one more than rows.
+    `places`: the row of the batch that each executed row is, empty where the same. `offset_of`: zeros, two a row and one more.
     """
-    arranged = len(places) > 0
     count = 0
     for worker in range(len(starts)):
-        place = starts[worker]
-        while place < ends[worker]:
-            row = int64(load_u32(place + _ROW))
-            if arranged:
-                row = int64(places[row])
-            length = int64(load_u16(place + _LENGTH))
-            offset_of[row + 1] += length
-            place += length
+        event = starts[worker]
+        while event < ends[worker]:
+            length = _length_of(event)
+            offset_of[_place_of(event, places) + 1] += length
+            event += length
             count += 1
-    for row in range(1, len(offset_of)):
-        offset_of[row] += offset_of[row - 1]
+    for place in range(1, len(offset_of)):
+        offset_of[place] += offset_of[place - 1]
     for worker in range(len(starts)):
-        place = starts[worker]
-        while place < ends[worker]:
-            row = int64(load_u32(place + _ROW))
-            if arranged:
-                row = int64(places[row])
-            length = int64(load_u16(place + _LENGTH))
-            copy_bytes(target + offset_of[row], place, length)
-            store_u32(target + offset_of[row] + _ROW, row)
-            offset_of[row] += length
-            place += length
+        event = starts[worker]
+        while event < ends[worker]:
+            length = _length_of(event)
+            place = _place_of(event, places)
+            merged = target + offset_of[place]
+            copy_bytes(merged, event, length)
+            store_u16(merged + _LENGTH, length)
+            store_u32(merged + _ROW, place >> 1)
+            offset_of[place] += length
+            event += length
     return count
 
 
@@ -79,7 +89,7 @@ def collect_events(memory: Memory, slot: int, workers: int, count: int, places: 
         merged = np.empty(total, np.uint8)
         starts, ends = (np.array(bounds, np.int64) for bounds in zip(*pieces, strict=True))
         arranged = _AS_THEY_ARE if places is None else places
-        found = merge_events(starts, ends, arranged, merged.ctypes.data, np.zeros(count + 1, np.int64))
+        found = merge_events(starts, ends, arranged, merged.ctypes.data, np.zeros(2 * count + 1, np.int64))
         events = merged.tobytes()
     for worker, (_, end) in enumerate(pieces):
         kept = memory.event_areas[worker] + at.EVENT_START_BYTES

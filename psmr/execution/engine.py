@@ -25,7 +25,7 @@ from psmr.core.batch import MalformedBatch
 from psmr.core.reply import REPLY_HEADER, BatchStatus
 from psmr.core.width import Width
 from psmr.execution import capture as captures
-from psmr.execution import emitted, replies
+from psmr.execution import emitted, replies, staged
 from psmr.execution import layout as at
 from psmr.execution.capture import Capture, Captures
 from psmr.execution.dispatch import end_command_slowly
@@ -38,6 +38,8 @@ from psmr.execution.refusals import refusing_what_does_not_compile
 from psmr.execution.restoring import FieldContent, restore
 from psmr.execution.ring import Ring
 from psmr.execution.row_index import index_bytes, index_rows
+from psmr.execution.stage_index import index_stages, stage_index_bytes
+from psmr.execution.staged import StagedMachine
 from psmr.execution.waiting import rouse, rouse_for_room
 from psmr.execution.worker import work
 from psmr.state.synchronised import fence_now, load, store
@@ -75,6 +77,9 @@ class Engine:
         self._captures = Captures(self.memory)
         self.workers = workers
         self._commutative = self.service.order == COMMUTATIVE
+        self._is_staged = self.service.is_staged
+        self._index_bytes = stage_index_bytes if self._is_staged else index_bytes
+        self._index_rows = index_stages if self._is_staged else index_rows
         self._owner = owner
         self._compiled = compiled
         self._ring = Ring(ring_bytes, RING_SOFT_BYTES)
@@ -108,7 +113,8 @@ class Engine:
         run = self._warm_up()
         context = multiprocessing.get_context("fork")
         for worker in range(self.workers):
-            machine = InterpretedMachine(self._owner, self.layout, self.memory, worker)
+            kind = StagedMachine if self._is_staged else InterpretedMachine
+            machine = kind(self._owner, self.layout, self.memory, worker)
             arguments = (os.getpid(), self.memory, worker, run, machine)
             process = context.Process(target=work, args=arguments, name=f"psmr-worker-{worker}", daemon=True)
             process.start()
@@ -127,6 +133,8 @@ class Engine:
             rouse(memory.control, 0)
             rouse_for_room(memory.control, 0)
             index_rows(memory.ring, 0, self.workers)
+            if self._is_staged:
+                staged.warm_up(memory)
             headers = np.zeros(0, np.int64)
             completed(memory.control, memory.slots, self.workers, 0)
             replies.blob_bytes(headers)
@@ -212,12 +220,13 @@ class Engine:
             self._rouse_all()
             return False
         self._lacks_slots = False
-        if self.memory.has_events and count > at.EVENT_ROWS_MAX:
-            raise MalformedBatch(f"at most {at.EVENT_ROWS_MAX} commands of a service with events", f"{count}")
+        most = at.EVENT_ROWS_MAX // 2 if self._is_staged else at.EVENT_ROWS_MAX  # each stage may emit
+        if self.memory.has_events and count > most:
+            raise MalformedBatch(f"at most {most} commands of a service with events", f"{count}")
         records_bytes, blob_bytes = count * stride, len(blob)
         blob_place = records_bytes
         owners_place = (blob_place + blob_bytes + 7) & ~7
-        place = self._ring.take(owners_place + index_bytes(count, self.workers))
+        place = self._ring.take(owners_place + self._index_bytes(count, self.workers))
         if place is None:
             return False
         start = self.memory.ring + place
@@ -235,7 +244,7 @@ class Engine:
         self._synchronous += synchronous
         alone = self.workers > 1 and self._choose(synchronous, count) == 1
         if self._table and not alone:
-            index_rows(owners, count, self.workers)
+            self._index_rows(owners, count, self.workers)
         self._write_slot(start, stride, start + blob_place, count, owners, now_us, reply_bytes, alone, is_read)
         self._slots.append(Slot(session, sequence, count, synchronous, alone, is_read, places))
         self._published += 1
@@ -414,6 +423,8 @@ class Engine:
             tuple(load(line + at.RUN_ON) for line in lines),
             self._synchronous,
             self._width.choices,
+            tuple(load(line + at.ROUNDS) for line in lines),
+            tuple(load(line + at.WAITED) for line in lines),
         )
 
     def digest(self) -> int:

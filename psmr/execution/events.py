@@ -29,6 +29,9 @@ from psmr.state.atomics import load_acquire
 from psmr.state.frame import EVENT_END, EVENT_NEXT, EVENT_ROW, EVENT_START
 from psmr.state.words import load_i64, store_i64
 
+MAIN_MARK = 1
+"""Set in the length of an event, a multiple of 8, that a main stage has emitted apart from the early stage of its row, until events
+are merged."""
 _LINE = 64
 
 

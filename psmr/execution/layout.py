@@ -20,6 +20,12 @@
       ALARM           who wakes it    the word that futex(2) sleeps on; several may, so they add to it atomically
       NOTES           the worker      two words of `psmr.state.frame`: how far its notes are. The replica sets
                                       the second as a capture begins, when nothing executes
+      ROUND           the worker      rounds of staged slots that it has met in; a release, after FRONTIER and all early
+                                      stages before that
+      FRONTIER        the worker      two words, for even and odd rounds: the first row that it has not decided. The next round but
+                                      one overwrites it, and nobody gets there before everybody has read this one
+      THROUGH         the worker      2 × a round: its main stages before the round's bound are done; one more: the row at the bound
+                                      is decided. A release, after all their effects
 
 A *position* is `slot << 32 | row + 1`; positions only grow, so "at least" is all that anyone waits for.
 
@@ -73,12 +79,17 @@ COMPLETED = 0
 EXECUTED = 8
 SYNCHRONOUS = 16
 RUN_ON = 24
+ROUNDS = 64
+WAITED = 72
 REACHED = 1 * LINE_BYTES
 RESUME = 2 * LINE_BYTES
 ASLEEP = 3 * LINE_BYTES
 ALARM = 4 * LINE_BYTES
 NOTES = 5 * LINE_BYTES
-WORKER_BYTES = 6 * LINE_BYTES
+ROUND = 6 * LINE_BYTES
+FRONTIER = ROUND + 8
+THROUGH = ROUND + 24
+WORKER_BYTES = 7 * LINE_BYTES
 CONTROL_BYTES = WORKERS + WORKERS_MAX * WORKER_BYTES
 
 SLOT_BYTES = LINE_BYTES
@@ -134,6 +145,18 @@ FRAME_NOTES_END = FRAME_BYTES + 280
 FRAME_EVENT_AREA = FRAME_BYTES + 288
 FRAME_EVENT_PIECES = FRAME_BYTES + 296
 FRAME_EVENT_WALL = FRAME_BYTES + 304
+FRAME_STAGE = FRAME_BYTES + 312
+FRAME_PART = FRAME_BYTES + 320
+FRAME_CARRIED = FRAME_BYTES + 328
+FRAME_IS_BLOCKED = FRAME_BYTES + 336
+FRAME_FRONTIER = FRAME_BYTES + 344
+FRAME_BOUND = FRAME_BYTES + 352
+FRAME_MAINS = FRAME_BYTES + 360
+FRAME_ROUND = FRAME_BYTES + 368
+FRAME_EARLY_LIST = FRAME_BYTES + 376
+FRAME_MAIN_LIST = FRAME_BYTES + 384
+FRAME_ENDED = FRAME_BYTES + 392
+FRAME_CARRIED_WORDS = FRAME_BYTES + 400
 FRAME_TOTAL_BYTES = 4096
 
 REPLIES_COUNT = 0

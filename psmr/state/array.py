@@ -12,7 +12,7 @@ from cdep.compiled import compiled
 from cdep.hashing import GROUPS
 from cdep.types import Max, Size, ValueType
 from psmr.state import rows
-from psmr.state.access import Access, as_integer
+from psmr.state.access import FORMATS, Access, as_integer
 from psmr.state.field import SECTION_BYTES, Body, Container, Restored, Section, checked_capacity, declared, round_up
 from psmr.state.kinds import stored_bytes
 from psmr.state.region import PAGE_BYTES, Region
@@ -34,6 +34,10 @@ def _place_pages(base: int, numbered: int, count: int) -> None:
         copy_bytes(base + load_i64(place) * PAGE_BYTES, place + 8, PAGE_BYTES)
 
 
+def _stored(value: ValueType) -> np.dtype[Any]:
+    return np.dtype(FORMATS.get(value.name, "?"))
+
+
 @compiled
 def _row_address(base: int, index: int, capacity: int, row_bytes: int, group_bytes: int, bits: int) -> int:
     return rows.row_address(base, index, capacity, row_bytes, group_bytes, bits)
@@ -52,6 +56,7 @@ class Column(Generic[V]):
 
     def attach(self, access: Access, base: int) -> None:
         """Bind to the rows at `base`."""
+        self._access = access
         self._base = base
         self._read = access.reader(self.value)
         self._write = access.writer(self.value)
@@ -72,6 +77,31 @@ class Column(Generic[V]):
 
     def __len__(self) -> int:
         return self.capacity
+
+    def values(self) -> list[Any]:
+        """Every row's value in order, as plain Python has it; for looking at a state in which nothing executes."""
+        if self.value.kind in ("bytes", "fixed"):
+            return [self[row] for row in range(self.capacity)]
+        values = [np.zeros(1, _stored(self.value)).item()] * self.capacity
+        for row, value in self.written().items():
+            values[row] = value
+        return values
+
+    def written(self) -> dict[int, Any]:
+        """The rows of a column of numbers that are not 0, with their values, in no order that means anything.
+
+        Only what was ever written is looked at: a column of a billion rows takes no longer than that.
+        """
+        stored = _stored(self.value)
+        written: dict[int, Any] = {}
+        for page, content in self._access.region.written_pages(self._base, GROUPS * self.group_bytes):
+            group, place = divmod(page * PAGE_BYTES, self.group_bytes)
+            first, end = (-(-(at - self.offset) // self.row_bytes) for at in (place, place + PAGE_BYTES))
+            row = np.arange(max(first, 0), min(end, self.group_bytes // self.row_bytes))
+            values = np.frombuffer(content, stored)[(row * self.row_bytes + self.offset - place) // stored.itemsize]
+            row, values = row[values != 0], values[values != 0]
+            written.update(zip(rows.indexes(group, row, self.block_bits).tolist(), values.tolist(), strict=True))
+        return written
 
 
 class _Rows(Container):
@@ -168,6 +198,14 @@ class Array(_Rows, Generic[V]):
 
     def __len__(self) -> int:
         return self.capacity
+
+    def values(self) -> list[Any]:
+        """As `Column.values`."""
+        return self._column.values()
+
+    def written(self) -> dict[int, Any]:
+        """As `Column.written`."""
+        return self._column.written()
 
 
 class Table(_Rows):

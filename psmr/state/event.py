@@ -69,5 +69,6 @@ class Event(Container):
         content = self._pack(values)
         region, frame = self._access.region, self._access.frame
         place = frames.take_event_slowly(frame, HEAD.size + len(content))
-        head = HEAD.pack(self._kind, HEAD.size + len(content), region.word(frame + frames.EVENT_ROW) >> 32)
+        row, mark = divmod(region.word(frame + frames.EVENT_ROW) >> 16, 1 << 16)
+        head = HEAD.pack(self._kind, HEAD.size + len(content) | mark, row)
         region.at(place, HEAD.size + len(content))[:] = head + content

@@ -17,7 +17,7 @@
     224     event_next                by `emit`: where the next event goes
     232     event_start               at the start of a command that may emit: event_next
     240     event_end                 at the start of a command that may emit: how far its events may go; 0: it may not emit
-    248     event_row                 at the start of a command that may emit: its row, << 32
+    248     event_row                 at the start of a command that may emit: its row, << 32; what is added to lengths, << 16
     256     -                         (the scheduler's words follow: `psmr.execution.layout`)
 
 A handler that raises must leave no change. Each write of state first notes the old content of the words it covers;

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from cdep.compiled import inlined, int64
-from cdep.hashing import GROUPS, group_of_u64
+from cdep.hashing import GROUPS, group_of_u64, groups_of_u64
 from psmr.state.field import round_up
 from psmr.state.region import PAGE_BYTES
 
@@ -44,3 +44,11 @@ def row_address(base: int, index: int, capacity: int, row_bytes: int, bytes_of_g
     key = index >> bits
     row = ((key >> 6) << bits) + (index & ((1 << bits) - 1))
     return base + int64(group_of_u64(np.uint64(key))) * bytes_of_group + row * row_bytes
+
+
+def indexes(group: int, row: np.ndarray, bits: int) -> np.ndarray:
+    """The indexes of a group's rows, given by their places in the group: `row_address` turned round."""
+    above = (row >> bits).astype(np.uint64) << np.uint64(6)
+    # Of 64 keys one has this group: the one whose lower bits make up for what the upper ones give.
+    key = above | (groups_of_u64(above) ^ np.uint8(group)).astype(np.uint64)
+    return (key.astype(np.int64) << bits) | (row & ((1 << bits) - 1))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cdep import StateMachine, ValueType, service_of
+from cdep import WAIT, StateMachine, ValueType, service_of
 from psmr.state.access import seen_as
 from psmr.state.array import Array, Table
 from psmr.state.compiled_machine import containers_of
@@ -132,16 +132,29 @@ class PlainService:
         for container in vars(self._machine).values():
             if isinstance(container, PlainScratch):
                 container.built = None
+        found = self._service.command(command)
+        seen = [seen_as(parameter.type)(value) for parameter, value in zip(found.parameters, arguments, strict=True)]
+        if found.early is not None:
+            names = [parameter.name for parameter in found.parameters]
+            seen.append(self._call(found.early.method, [seen[names.index(name)] for name in found.early.parameters]))
+        return self._call(command, seen)
+
+    def _call(self, method: str, seen: list[Any]) -> Any:
+        """Call one stage of a command; what raises changes nothing, nor what has to wait."""
         before = {name: copy.deepcopy(getattr(self._machine, name)) for name in self._names}
-        parameters = self._service.command(command).parameters
-        seen = [seen_as(parameter.type)(value) for parameter, value in zip(parameters, arguments, strict=True)]
         try:
             with np.errstate(over="ignore", divide="raise", invalid="ignore"):
-                return getattr(self._machine, command)(*seen)
+                answer = getattr(self._machine, method)(*seen)
+            if method.startswith("_") and answer == WAIT:
+                self._go_back_to(before)
+            return answer
         except Exception:
-            for name, container in before.items():
-                setattr(self._machine, name, container)
+            self._go_back_to(before)
             raise
+
+    def _go_back_to(self, before: dict[str, Any]) -> None:
+        for name, container in before.items():
+            setattr(self._machine, name, container)
 
     def stamp(self, now_us: int) -> None:
         """Set the time that handlers see."""

@@ -79,6 +79,8 @@ def test_an_array_is_a_list(name: str, data: st.DataObject) -> None:
             model = changed
     state.begin()
     assert [plain(array[row]) for row in range(CAPACITY)] == model
+    state.begin()
+    assert array.values() == model
 
 
 def test_the_fields_of_a_table_keep_apart() -> None:
@@ -94,6 +96,10 @@ def test_the_fields_of_a_table_keep_apart() -> None:
             expected[name, row] = stored(name, value)
     state.begin()
     assert {(name, row): plain(getattr(table, f"field_{name}")[row]) for name, row in expected} == expected
+    for name in TYPES:
+        values = getattr(table, f"field_{name}").values()
+        assert len(values) == CAPACITY
+        assert {(name, row): values[row] for other, row in expected if other == name}.items() <= expected.items()
 
 
 @pytest.mark.parametrize(
@@ -145,7 +151,8 @@ def test_rows_in_blocks_are_the_same_list(container: Any) -> None:
     expected = [0] * 1024
     for row in (0, 1, 255, 256, 511, 767, 768, 1023):
         column[row] = expected[row] = row + 7
-    assert [plain(column[row]) for row in range(1024)] == expected
+    assert [plain(column[row]) for row in range(1024)] == column.values() == expected
+    assert column.written() == {row: value for row, value in enumerate(expected) if value}
     for row in (-1, 1024):
         with pytest.raises(IndexError, match="row out of range"):
             column[row] = 1
