@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     )
     from psmr.client.connecting import connect, connect_blocking
     from psmr.state.array import Array, Table
+    from psmr.state.bits import highest_bit, lowest_bit
     from psmr.state.event import Event
+    from psmr.state.hint import Hint
+    from psmr.state.key_groups import group_of_key
     from psmr.state.map import Map
     from psmr.state.scratch import Scratch
 
@@ -38,6 +41,7 @@ __all__ = [
     "Carried",
     "DeclarationError",
     "Event",
+    "Hint",
     "Map",
     "Max",
     "Scratch",
@@ -49,11 +53,14 @@ __all__ = [
     "dependent",
     "early",
     "f64",
+    "group_of_key",
+    "highest_bit",
     "i8",
     "i16",
     "i32",
     "i64",
     "independent",
+    "lowest_bit",
     "partially_dependent",
     "u8",
     "u16",
@@ -64,11 +71,15 @@ __all__ = [
 _ELSEWHERE = {
     "Array": "psmr.state.array",
     "Event": "psmr.state.event",
+    "Hint": "psmr.state.hint",
     "Map": "psmr.state.map",
     "Scratch": "psmr.state.scratch",
     "Table": "psmr.state.array",
     "connect": "psmr.client.connecting",
     "connect_blocking": "psmr.client.connecting",
+    "group_of_key": "psmr.state.key_groups",
+    "highest_bit": "psmr.state.bits",
+    "lowest_bit": "psmr.state.bits",
 }
 """Where a public name is defined; all others are of `cdep`."""
 
