@@ -60,6 +60,8 @@ class Calls(Unit):
             base, callee = self.attribute(node.func)
         else:
             callee = self.evaluate(node.func)
+        if self.place.is_constant:
+            self.judge_called(node.func, callee)
         special = builtin_calls.reader_of(callee)
         if special is not None:
             return special(self, node)

@@ -90,6 +90,10 @@ class Expressions(Calls):
         """Whether a `global` statement of this function names it."""
         return False
 
+    def is_imported(self, name: str) -> bool:
+        """Whether an import inside this function bound it."""
+        return False
+
     def store_attribute(self, node: ast.AST, base: Value, name: str, value: Value) -> None:
         """`base.name = value`."""
         if base.kind == "known" and isinstance(base.of, type):
@@ -112,7 +116,9 @@ class Expressions(Calls):
         self.changed(target, base, "assignment to an item of")
 
     def _name(self, node: ast.Name) -> Value:
-        return self.judge(node, self.lookup(node))
+        value = self.lookup(node)
+        # What a name of the function's own was bound to was reported there.
+        return value if node.id in self.variables and not self.is_imported(node.id) else self.judge(node, value)
 
     def _attribute(self, node: ast.Attribute) -> Value:
         return self.attribute(node)[1]

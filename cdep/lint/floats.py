@@ -55,9 +55,18 @@ def check_comparison(unit: Unit, node: ast.Compare, values: list[Value]) -> None
 def check_order(unit: Unit, node: ast.AST, what: str, nodes: list[ast.expr], values: list[Value]) -> None:
     """min, max and sorting of floats: several arguments, or the elements of one."""
     if len(values) == 1:
-        values = [values[0].inner or values[0]] if values[0].kind in {"list", "set", "iterator"} else []
+        inner = values[0].inner if values[0].kind in {"list", "set", "iterator"} else None
+        nodes = _element_nodes(nodes[0])
+        values = [inner] * len(nodes) if inner else []
     if any(may_be_nan(unit, *each) for each in zip(nodes, values, strict=False)):
         unit.found(node, "nan", f"{what} of floats")
+
+
+def _element_nodes(node: ast.expr) -> list[ast.expr]:
+    """The expressions that elements come from, where they are written out."""
+    if isinstance(node, ast.List | ast.Tuple | ast.Set):
+        return node.elts
+    return [node.elt] if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp) else [node]
 
 
 def check_key(unit: Unit, node: ast.expr, value: Value) -> None:
@@ -78,4 +87,5 @@ def check_method(unit: Unit, node: ast.Call, name: str, base: Value, values: lis
 
 
 def _is_guarded(unit: Unit, node: ast.expr) -> bool:
-    return bool(unit.place.guarded) and ast.unparse(node) in unit.place.guarded
+    function = unit.place.function
+    return function is not None and ast.unparse(node) in unit.program.guarded(function)

@@ -10,7 +10,7 @@ from typing import Any
 
 from cdep.lint.annotated import annotated_value
 from cdep.lint.names import KEEP_DRAWING
-from cdep.lint.naming import usual
+from cdep.lint.naming import code_of, usual
 from cdep.lint.unit import (
     CLASS_ATTRIBUTE,
     SELF,
@@ -23,7 +23,6 @@ from cdep.lint.unit import (
 from cdep.lint.values import KEYS, NUMBER, SET, UNKNOWN, Value
 from cdep.service import StateField, StateMachine
 
-_PLAIN = (str, bytes, int, float, bool, tuple, type(None))
 _MAKES_SETS = {"union", "intersection", "difference", "symmetric_difference", "copy"}
 
 
@@ -87,6 +86,11 @@ def class_member(unit: Unit, node: ast.AST, owner: type, name: str, receiver: Va
     return known(found, f"{CLASS_ATTRIBUTE} {owner.__name__}.{name}")
 
 
+def is_watched(dotted: Value, found: Any) -> bool:
+    """Whether a library's variable is known by its name alone: the object itself, as `sys.platform`, could be anyone's."""
+    return not callable(found) and not isinstance(found, ModuleType) and bool(code_of(dotted.of))
+
+
 def _undeclared(owner: type, name: str, receiver: Value | None) -> Value:
     """An attribute that no class body gives a value: of the instance alone."""
     if name == "now_us" and issubclass(owner, StateMachine):
@@ -94,10 +98,8 @@ def _undeclared(owner: type, name: str, receiver: Value | None) -> Value:
     hint = next((vars(base).get("__annotations__", {}).get(name) for base in owner.__mro__), None)
     names = vars(sys.modules[owner.__module__]) if owner.__module__ in sys.modules else {}
     value = annotated_value(_parsed(hint), names) if isinstance(hint, str) else UNKNOWN
-    if receiver is not None and receiver.shared:
-        own = f"{SELF}.{name}" if receiver.shared == SELF else receiver.shared
-        return value.kept_by(own)
-    return value
+    # What a handler keeps on self is reported where it is set.
+    return value.kept_by(receiver.shared) if receiver is not None and receiver.shared != SELF else value
 
 
 def _parsed(hint: str) -> ast.expr | None:
@@ -121,7 +123,7 @@ def _of_module(unit: Unit, node: ast.Attribute, module: ModuleType, name: str) -
     found = vars(module).get(name)
     if found is None and f"{module.__name__}.{name}" in sys.modules:
         found = sys.modules[f"{module.__name__}.{name}"]
-    return dotted if isinstance(found, _PLAIN) else known(found)
+    return dotted if is_watched(dotted, found) else known(found)
 
 
 def _of_foreign_class(unit: Unit, home: type, name: str, receiver: Value | None) -> Value:

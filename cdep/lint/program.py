@@ -12,8 +12,8 @@ import numpy as np
 
 from cdep.lint.annotated import annotated_value
 from cdep.lint.floats import guarded_in
-from cdep.lint.members import member
-from cdep.lint.naming import Naming
+from cdep.lint.members import is_watched, member
+from cdep.lint.naming import Naming, usual
 from cdep.lint.report import CannotLint, Finding
 from cdep.lint.scope import Scope
 from cdep.lint.source import FunctionNode, Read, SourceFile, bindings_of
@@ -25,7 +25,6 @@ DEPTH_MAX = 12
 """So deep in calls, what is called is read later; only what it returns is then unknown."""
 VARIANTS_MAX = 6
 _MUTABLE = (list, dict, set, bytearray, deque, np.ndarray)
-_PLAIN = (str, bytes, int, float, bool, tuple, type(None))
 _TELLING = {"set", "float", "known", "method", "choice", "closure", "instance", "iterator", "list", "dict"}
 
 
@@ -46,6 +45,7 @@ class Program:
         self._reads: list[tuple[Place, ast.AST, str, str]] = []
         self._later: deque[tuple[Any, ...]] = deque()
         self._held: list[object] = []
+        self._guarded: dict[ast.AST, frozenset[str]] = {}
 
     def finish(self) -> None:
         """Read what was put off, and report what only all of it together shows."""
@@ -97,6 +97,12 @@ class Program:
             self._results[key] = self._run(*work)
         return self._results[key]
 
+    def guarded(self, function: ast.AST) -> frozenset[str]:
+        """The expressions that a function makes sure are no NaN."""
+        if function not in self._guarded:
+            self._guarded[function] = guarded_in(function)
+        return self._guarded[function]
+
     def module_variable(self, unit: Unit, node: ast.AST, names: dict[str, Any], name: str) -> Value:
         """What a module's variable means, having read where its value comes from."""
         found = names[name]
@@ -108,8 +114,9 @@ class Program:
             if isinstance(statement, ast.ImportFrom):
                 return self._imported(unit, node, names, statement, name)
             self._constant(unit, names, statement, name)
-        if file and name in file.changed:
-            what = f"module variable {name}, which line {file.changed[name]} of its module changes"
+        line = file.changes(name, found) if file else 0
+        if line:
+            what = f"module variable {name}, which line {line} of its module changes"
             self._reads.append((unit.place, node, name, what))
         return known(found, f"{MODULE_VARIABLE} {name}")
 
@@ -124,7 +131,7 @@ class Program:
 
     def member_of(self, unit: Unit, node: ast.Attribute, module: ModuleType) -> Value:
         """What `from module import name` gives inside a function."""
-        return unit.judge(node, member(unit, node, known(module)))
+        return member(unit, node, known(module))
 
     def module_name(self, names: dict[str, Any], node: ast.ImportFrom) -> str:
         """The full name of the module that an import names."""
@@ -156,7 +163,8 @@ class Program:
         module = sys.modules.get(home)
         if module is not None and self.scope.has(home) and theirs in vars(module):
             return self.module_variable(unit, node, vars(module), theirs)
-        return Value("name", of=f"{home}.{theirs}") if isinstance(names[name], _PLAIN) else known(names[name])
+        dotted = Value("name", of=f"{usual(home)}.{theirs}")
+        return dotted if is_watched(dotted, names[name]) else known(names[name])
 
     def _constant(self, unit: Unit, names: dict[str, Any], statement: Any, name: str) -> None:
         """Read the expression that gave a variable its value when its module was imported."""
@@ -166,7 +174,7 @@ class Program:
             return
         self._constants.add(id(statement))
         self._held.append(statement)
-        Statements(self, Place(file, names, (*unit.place.chain, name))).evaluate(value)
+        Statements(self, Place(file, names, (*unit.place.chain, name), is_constant=True)).evaluate(value)
 
     def _run(
         self,
@@ -187,7 +195,7 @@ class Program:
             own=frozenset({*code.co_varnames, *code.co_cellvars}),
             receiver=receiver,
             defined_in=_class_around(function),
-            guarded=guarded_in(node),
+            function=node,
         )
         reader = Statements(self, place, _bound(function, node, receiver, values, keywords))
         self._check_defaults(function, node, place)

@@ -18,6 +18,20 @@ Read = Callable[[str, dict[str, Any]], str]
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Scope = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+_PLAIN = (str, bytes, int, float, bool, tuple, frozenset, type(None))
+_BLOCKS = (
+    ast.If,
+    ast.For,
+    ast.AsyncFor,
+    ast.While,
+    ast.With,
+    ast.AsyncWith,
+    ast.Try,
+    ast.TryStar,
+    ast.ExceptHandler,
+    ast.Match,
+    ast.match_case,
+)
 _ALLOW = re.compile(r"#\s*psmr:\s*allow\b(?P<rest>.*)$")
 
 
@@ -46,11 +60,8 @@ class SourceFile:
 
     def function(self, line: int, name: str, arguments: tuple[str, ...]) -> FunctionNode | None:
         """The function whose code says that it begins at `line`; None if the file is not what was loaded."""
-        for node in self._functions.get(line, ()):
-            found = "<lambda>" if isinstance(node, ast.Lambda) else node.name
-            if found == name and parameters(node) == arguments:
-                return node
-        return None
+        known = self._functions if name != "<lambda>" else self._lambdas
+        return next((node for node in known.get(line, ()) if _fits(node, name, arguments)), None)
 
     def class_body(self, qualname: str) -> list[ast.stmt]:
         """The statements of a class; none if it is not written out here."""
@@ -67,9 +78,14 @@ class SourceFile:
         """What gives each name of the module its value: assignments and imports outside functions and classes."""
         return bindings_of(self.tree.body)
 
+    def changes(self, name: str, value: Any) -> int:
+        """The first line on which a function of this module changes a module variable; 0 if none does."""
+        if isinstance(value, _PLAIN) and "global " not in self._text:
+            return 0  # bound once, and nothing to change in place
+        return self._changed.get(name, 0)
+
     @cached_property
-    def changed(self) -> dict[str, int]:
-        """Module variables that functions of this module change, each with the line of the first change."""
+    def _changed(self) -> dict[str, int]:
         found: dict[str, int] = {}
         for functions in self._functions.values():
             for node in functions:
@@ -95,13 +111,25 @@ class SourceFile:
     @cached_property
     def _functions(self) -> dict[int, list[FunctionNode]]:
         found: dict[int, list[FunctionNode]] = {}
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        left: list[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef] = list(_scopes(self.tree.body))
+        for node in left:  # grows
+            left += _scopes(node.body)
+            if not isinstance(node, ast.ClassDef):
                 line = min([node.lineno, *(each.lineno for each in node.decorator_list)])
                 found.setdefault(line, []).append(node)
-            elif isinstance(node, ast.Lambda):
+        return found
+
+    @cached_property
+    def _lambdas(self) -> dict[int, list[FunctionNode]]:
+        found: dict[int, list[FunctionNode]] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Lambda):
                 found.setdefault(node.lineno, []).append(node)
         return found
+
+
+def _fits(node: FunctionNode, name: str, arguments: tuple[str, ...]) -> bool:
+    return getattr(node, "name", "<lambda>") == name and parameters(node) == arguments
 
 
 def parameters(node: FunctionNode) -> tuple[str, ...]:
@@ -143,12 +171,13 @@ def _plain(body: list[ast.stmt]) -> Iterator[ast.stmt]:
                     yield from _plain(node.body)
 
 
-def _scopes(body: list[ast.stmt]) -> Iterator[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
+def _scopes(body: list[Any]) -> Iterator[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
     for statement in body:
         if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield statement
-        else:
-            yield from _scopes([node for node in ast.iter_child_nodes(statement) if isinstance(node, ast.stmt)])
+        elif isinstance(statement, _BLOCKS):
+            for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+                yield from _scopes(getattr(statement, name, []))
 
 
 def _changes(function: FunctionNode) -> Iterator[tuple[str, int]]:

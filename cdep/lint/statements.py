@@ -21,6 +21,7 @@ class Statements(Expressions):
         super().__init__(*arguments)
         self.returned: Value | None = None
         self._globals: set[str] = set()
+        self._imported: set[str] = set()
 
     def body(self, statements: list[ast.stmt]) -> None:
         """Read statements one after another."""
@@ -30,6 +31,9 @@ class Statements(Expressions):
                 read(self, each)
             else:
                 self.inside(each)
+
+    def is_imported(self, name: str) -> bool:
+        return name in self._imported
 
     def is_global(self, name: str) -> bool:
         return name in self._globals
@@ -207,6 +211,7 @@ class Statements(Expressions):
             else:
                 value = known(inner) if inner is not None else Value("name", of=f"{home}.{alias.name}")
             self.bind(alias.asname or alias.name, value)
+            self._imported.add(alias.asname or alias.name)
 
     def _check_import(self, node: ast.AST, name: str) -> None:
         if name not in sys.modules and name.partition(".")[0] not in sys.stdlib_module_names:

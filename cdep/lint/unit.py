@@ -52,8 +52,10 @@ class Place:
     """Names that are local, whether or not anything was bound to them so far."""
     receiver: Value | None = None
     defined_in: type | None = None
-    guarded: frozenset[str] = frozenset()
-    """Expressions that the function compares with themselves or asks `isnan` of."""
+    is_constant: bool = False
+    """Whether this gave a variable its value: what is named there matters where it is used, what is called there at once."""
+    function: ast.AST | None = None
+    """The function that is read, if it is one."""
 
 
 class Unit(ABC):
@@ -87,6 +89,12 @@ class Unit(ABC):
 
     def judge(self, node: ast.AST, value: Value) -> Value:
         """Report a value that no handler should touch."""
+        if self.place.is_constant and value.kind in {"known", "choice"}:
+            return value
+        return self.judge_called(node, value)
+
+    def judge_called(self, node: ast.AST, value: Value) -> Value:
+        """Report a value that no handler should call."""
         for each in value.of if value.kind == "choice" else (value,):
             name = self.dotted(each)
             code = code_of(name) if name else HARMLESS
