@@ -102,6 +102,8 @@ class Expressions(Calls):
             self.found(node, "global", f"assignment to module variable {base.of.__name__}.{name}")
         elif base.shared == SELF and value.kind in _GO_ON:
             self.found(node, "kept", f"{'a closure' if value.kind == 'closure' else 'an iterator'} kept as self.{name}")
+        elif base.kind == "instance" and not base.shared:
+            self.program.remember(base.of, name, value)
         elif base.shared and base.kind != "field":
             what = f"assignment to {base.shared}" + (f".{name}" if name else "")
             self.found(node, code_of_keeper(base.shared), what)

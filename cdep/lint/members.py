@@ -66,7 +66,7 @@ def class_member(unit: Unit, node: ast.AST, owner: type, name: str, receiver: Va
         return Value("known", of=owner)
     home = next((base for base in owner.__mro__ if name in vars(base)), None)
     if home is None:
-        return _undeclared(owner, name, receiver)
+        return _undeclared(unit, owner, name, receiver)
     if not unit.program.scope.has(home.__module__):
         return _of_foreign_class(unit, home, name, receiver)
     found = vars(home)[name]
@@ -91,10 +91,12 @@ def is_watched(dotted: Value, found: Any) -> bool:
     return not callable(found) and not isinstance(found, ModuleType) and bool(code_of(dotted.of))
 
 
-def _undeclared(owner: type, name: str, receiver: Value | None) -> Value:
+def _undeclared(unit: Unit, owner: type, name: str, receiver: Value | None) -> Value:
     """An attribute that no class body gives a value: of the instance alone."""
     if name == "now_us" and issubclass(owner, StateMachine):
         return NUMBER
+    if receiver is not None and not receiver.shared and (owner, name) in unit.program.attributes:
+        return unit.program.attributes[owner, name]
     hint = next((vars(base).get("__annotations__", {}).get(name) for base in owner.__mro__), None)
     names = vars(sys.modules[owner.__module__]) if owner.__module__ in sys.modules else {}
     value = annotated_value(_parsed(hint), names) if isinstance(hint, str) else UNKNOWN

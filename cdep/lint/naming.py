@@ -32,7 +32,7 @@ class Naming:
         owner = getattr(value, "__self__", None)
         name = getattr(value, "__name__", None)
         if owner is not None and isinstance(name, str):
-            return f"{self.name_of(owner)}.{name}"
+            return _of_a_module(value, owner, name) or f"{self.name_of(owner)}.{name}"
         module = getattr(value, "__module__", None)
         qualname = getattr(value, "__qualname__", None)
         if isinstance(module, str) and isinstance(qualname, str):
@@ -67,6 +67,13 @@ def usual(module: str) -> str:
         module, _, last = module.rpartition(".")
         rest.insert(0, last)
     return ".".join(rest)
+
+
+def _of_a_module(value: Any, owner: Any, name: str) -> str:
+    """`random.randint`, which is a method of a generator that its module keeps."""
+    module = usual(type(owner).__module__)
+    at_top = vars(sys.modules[module]).get(name) if module in sys.modules else None
+    return f"{module}.{name}" if at_top is not None and at_top == value else ""
 
 
 def _loaded(name: str) -> Any:

@@ -19,7 +19,7 @@ from cdep.lint.scope import Scope
 from cdep.lint.source import FunctionNode, Read, SourceFile, bindings_of
 from cdep.lint.statements import Statements
 from cdep.lint.unit import CLOSURE_VARIABLE, MODULE_VARIABLE, Place, Unit, argument_names, known, python_function
-from cdep.lint.values import UNKNOWN, Value
+from cdep.lint.values import UNKNOWN, Value, joined
 
 DEPTH_MAX = 12
 """So deep in calls, what is called is read later; only what it returns is then unknown."""
@@ -38,6 +38,7 @@ class Program:
         self.last_lines: dict[tuple[str, int, int, str], int] = {}
         self.files: dict[str, SourceFile] = {}
         self.codes: set[Any] = set()
+        self.attributes: dict[tuple[type, str], Value] = {}
         self._read = read
         self._results: dict[tuple[object, ...], Value] = {}
         self._variants: dict[Any, int] = {}
@@ -96,6 +97,11 @@ class Program:
         else:
             self._results[key] = self._run(*work)
         return self._results[key]
+
+    def remember(self, owner: type, name: str, value: Value) -> None:
+        """What instances of a class that a command makes for itself have as an attribute."""
+        known_before = self.attributes.get((owner, name), value)
+        self.attributes[owner, name] = joined(known_before, value)
 
     def guarded(self, function: ast.AST) -> frozenset[str]:
         """The expressions that a function makes sure are no NaN."""

@@ -215,4 +215,5 @@ def _root(node: ast.expr) -> str:
 
 def _allowance(line: int, column: int, rest: str) -> Allowance:
     codes, _, reason = f"{rest} ".partition(" - ")
-    return Allowance(line, column, tuple(codes.replace(",", " ").split()), reason.strip())
+    named = codes.partition("#")[0].replace(",", " ").split()
+    return Allowance(line, column, tuple(named), reason.strip())

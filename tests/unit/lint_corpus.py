@@ -779,3 +779,90 @@ class KeepsFromAnEarlyLoop(StateMachine):
                 total = total * 3 + part
             parts = set(word[place:])
         return u64(total)
+
+
+class SetInAnObject(StateMachine):
+    @dependent
+    def make(self, word: Word) -> u64:
+        return u64(_first(_Holder(word)))
+
+
+class _Holder:
+    def __init__(self, word: bytes) -> None:
+        self.parts = set(word)
+
+
+def _first(holder) -> int:
+    for part in holder.parts:  # fault SetInAnObject: set-order
+        return int(part)
+    return 0
+
+
+class PathByAnotherName(StateMachine):
+    @dependent
+    def make(self, key: u64) -> bool:
+        return os.path.exists("table.txt")  # fault PathByAnotherName: file
+
+
+class Joined(StateMachine):
+    @dependent
+    def make(self, word: Word) -> Word:
+        return b"/".join({word[:1], word[1:]})  # fault Joined: set-order
+
+
+class TextOfASet(StateMachine):
+    @dependent
+    def make(self, word: Word) -> Word:
+        return str({word[:1], word[1:]}).encode()[:16]  # fault TextOfASet: set-order
+
+
+class MatrixProduct(StateMachine):
+    @dependent
+    def make(self, a: f64, b: f64) -> f64:
+        left = np.array([a, b])
+        return f64(left @ left)  # fault MatrixProduct: float-order
+
+
+class Sleeps(StateMachine):
+    @dependent
+    def make(self, key: u64) -> None:
+        t.sleep(0.1)  # fault Sleeps: clock
+
+
+class InsideAProperty(StateMachine):
+    @property
+    def _today(self) -> int:
+        return int(now())  # fault InsideAProperty: clock
+
+    @dependent
+    def make(self, key: u64) -> u64:
+        return u64(self._today)
+
+
+class InsideAStaticMethod(StateMachine):
+    @dependent
+    def make(self, key: u64) -> u64:
+        return u64(self._drawn() + InsideAStaticMethod._kept(int(key)))
+
+    @staticmethod
+    def _drawn() -> int:
+        return random.getrandbits(3)  # fault InsideAStaticMethod: random
+
+    @classmethod
+    def _kept(cls, key: int) -> int:
+        cls.latest = key  # fault InsideAStaticMethod: class-attribute
+        return key
+
+
+class InsideALambda(StateMachine):
+    @dependent
+    def make(self, word: Word) -> u64:
+        return u64(sorted(word, key=lambda byte: byte ^ id(word))[0])  # fault InsideALambda: id
+
+
+class IterationOverAKeptIterator(StateMachine):
+    @dependent
+    def make(self, key: u64) -> u64:
+        for number in NUMBERS:  # fault IterationOverAKeptIterator: global
+            return u64(number)
+        return key

@@ -58,25 +58,6 @@ class OptimisedAway(StateMachine):
         return key
 
 
-class HiddenInAnObject(StateMachine):
-    """A set in an attribute of an argument's type that nothing declares."""
-
-    @dependent
-    def make(self, word: Word) -> u64:
-        return u64(_first(_Holder(word)))
-
-
-class _Holder:
-    def __init__(self, word: bytes) -> None:
-        self.parts = set(word)
-
-
-def _first(holder: Any) -> int:
-    for part in holder.parts:
-        return int(part)
-    return 0
-
-
 class NotANumberFromAfar(StateMachine):
     """Nothing says that these are floats."""
 

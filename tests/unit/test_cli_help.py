@@ -20,6 +20,7 @@ COMMANDS = [
     "members",
     "upgrade",
     "cdep show",
+    "cdep lint",
     "proxies write",
     "check",
     "sim",
