@@ -866,3 +866,15 @@ class IterationOverAKeptIterator(StateMachine):
         for number in NUMBERS:  # fault IterationOverAKeptIterator: global
             return u64(number)
         return key
+
+
+class Many(StateMachine):
+    @dependent
+    def make(self, key: u64) -> u64:
+        value = id(key)  # fault Many: id
+        value += int(now())  # fault Many: clock
+        value += random.getrandbits(3)  # fault Many: random
+        value += hash(b"x")  # fault Many: hash
+        value += len(os.environ)  # fault Many: environment
+        value += int(math.sin(1.0))  # fault Many: float-math
+        return u64(value)
