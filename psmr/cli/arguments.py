@@ -58,4 +58,11 @@ Service = Annotated[
         show_default=False,
     ),
 ]
+AllowNondeterminism = Annotated[
+    bool,
+    typer.Option(
+        "--allow-nondeterminism",
+        help="Run a service in which [b]psmr cdep lint[/] finds something: replicas may differ, and it is said.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of tables.")]

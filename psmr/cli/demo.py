@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from psmr.cli.arguments import Json, complete_service, prose
+from psmr.cli.arguments import AllowNondeterminism, Json, complete_service, prose
 from psmr.cli.interrupts import leaving_at_once
 
 
@@ -33,6 +33,7 @@ def demo(
     ] = 25_000,
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Commands in a batch.")] = 64,
     seed: Annotated[int, typer.Option(help="Of the generated commands.")] = 1,
+    allow_nondeterminism: AllowNondeterminism = False,
     json: Json = False,
 ) -> int:
     """Run an application on a cluster of this machine, drive it, and show what ran in parallel.
@@ -47,11 +48,13 @@ def demo(
         raise ConfigurationError(f"--input {input_file}: expected a file or folder, found none: give the path of one")
 
     with leaving_at_once():
+        from psmr.cli.output import say
         from psmr.demo.command import run_demo
         from psmr.demo.options import DemoOptions
+        from psmr.lint import refuse_nondeterminism
         from psmr.services import find_application
 
-        find_application(application)
+        refuse_nondeterminism(find_application(application).service, allowed=allow_nondeterminism, say=say)
 
     return run_demo(
         DemoOptions(
@@ -62,6 +65,7 @@ def demo(
             clients=clients,
             input=input_file,
             json=json,
+            lint="off" if allow_nondeterminism else "on",
             rate=rate,
             batch=batch,
             seed=seed,

@@ -1,4 +1,4 @@
-"""`psmr cdep show`: a service's relation and groups as tables, and the relation as a picture."""
+"""`psmr cdep` and its `show`: a service's relation and groups as tables, and the relation as a picture."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from psmr.cli.arguments import Json, Service, prose
+from psmr.cli.lint import lint
 from psmr.cli.output import console, print_json
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ group = typer.Typer(help="Look at what a service's annotations say.", no_args_is
 
 @group.callback()
 def _group() -> None:
-    """Keeps `show` a command of its own name while it is the only one."""
+    """Has no options of its own."""
 
 
 def show(
@@ -104,4 +105,5 @@ def _groups_document(row: GroupsRow) -> dict[str, str]:
 def register(program: typer.Typer) -> None:
     """Add the group of commands."""
     group.command(help=prose(show))(show)
+    group.command(help=prose(lint))(lint)
     program.add_typer(group, name="cdep", rich_help_panel="Services")

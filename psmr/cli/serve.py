@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from psmr.cli.arguments import ClusterFile, prose
+from psmr.cli.arguments import AllowNondeterminism, ClusterFile, prose
 
 
 def serve(
@@ -24,11 +24,13 @@ def serve(
         bool,
         typer.Option("--join", help="Wait to be added to a cluster that runs already; see [b]psmr members[/]."),
     ] = False,
+    allow_nondeterminism: AllowNondeterminism = False,
 ) -> int:
     """Run one replica of a cluster until Ctrl-C or SIGTERM.
 
     Run it once for each replica of the file, in three terminals or on three hosts: that is a cluster. Every host needs
-    the same file, the service's source, and a data folder of its own.
+    the same file, the service's source, and a data folder of its own. A service in which [b]psmr cdep lint[/] finds what makes
+    replicas differ is refused.
 
     [b]psmr serve cluster.toml --id 1[/]
     """
@@ -40,6 +42,11 @@ def serve(
     from psmr.services import find_service
 
     owner = find_service(config.service)
+
+    from psmr.cli.output import say
+    from psmr.lint import refuse_nondeterminism
+
+    refuse_nondeterminism(owner, allowed=allow_nondeterminism or config.lint == "off", say=say)
 
     from psmr.replica.serve import serve as run_replica
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from psmr.cli.arguments import ClusterFile, Json, prose
+from psmr.cli.arguments import AllowNondeterminism, ClusterFile, Json, prose
 from psmr.cli.interrupts import leaving_at_once
 
 
-def up(file: ClusterFile, json: Json = False) -> int:
+def up(file: ClusterFile, allow_nondeterminism: AllowNondeterminism = False, json: Json = False) -> int:
     """Run every replica of a file on this machine, and show how they are until Ctrl-C.
 
     Says who died, and restarts nothing by itself. A replica's output goes to [b]replica-N.log[/] in the file's data
@@ -17,15 +17,18 @@ def up(file: ClusterFile, json: Json = False) -> int:
     [b]psmr up cluster.toml[/]
     """
     with leaving_at_once():
+        from psmr.cli.output import say
         from psmr.cli.up_display import display_for
         from psmr.cli.watching import Watch
         from psmr.config import load
+        from psmr.lint import refuse_nondeterminism
         from psmr.services import find_service
 
         config = load(file)
         # Each replica would find out by itself; found here, a mistake in the service is one line and not one a replica.
-        find_service(config.service)
-    return Watch(file, config, display_for(json)).run()
+        owner = find_service(config.service)
+        refuse_nondeterminism(owner, allowed=allow_nondeterminism or config.lint == "off", say=say)
+    return Watch(file, config, display_for(json), allow_nondeterminism=allow_nondeterminism).run()
 
 
 def register(program: typer.Typer) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from psmr.cli.arguments import ClusterFile, Json, prose
+from psmr.cli.arguments import AllowNondeterminism, ClusterFile, Json, prose
 from psmr.cli.output import console, print_json, say
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def upgrade(
     file: ClusterFile,
     timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Give up after so long.")] = 300.0,
+    allow_nondeterminism: AllowNondeterminism = False,
     json: Json = False,
 ) -> int:
     """Have the service's source, as it is now, take over from the version that a cluster runs.
@@ -27,7 +28,8 @@ def upgrade(
     is gone is dropped. Nothing is executed twice or by both: a client of the old version gets the replies to what was
     executed, and is told of the rest.
 
-    It is compiled here first, so that one that cannot be is not ordered, and replicas on this machine start at once.
+    It is compiled here first, so that one that cannot be is not ordered, and replicas on this machine start at once. For the same
+    reason it is looked at as by [b]psmr cdep lint[/]: replicas refuse what that finds, unless they, too, were told to allow it.
 
     Ends with 1 if the cluster refuses: that version runs already, or a field has another declaration under its old name.
     Ends with 3 if no leader answers, or not all replicas run it in time: one that finds another source says so and ends.
@@ -37,10 +39,12 @@ def upgrade(
     from cdep import service_of
     from psmr.cluster.upgrade import Upgrade
     from psmr.config import load
+    from psmr.lint import refuse_nondeterminism
     from psmr.services import find_service
 
     config = load(file)
     owner = find_service(config.service)
+    refuse_nondeterminism(owner, allowed=allow_nondeterminism or config.lint == "off", say=say)
     service = service_of(owner)
     if config.execution == "compiled":
         _compile(owner)

@@ -20,10 +20,15 @@ STOP_GRACE_S = 10.0
 class Watch:
     """The replicas of one cluster as children of this process, and what is known of them."""
 
-    def __init__(self, file: Path, config: ClusterConfig, display: Display) -> None:
+    def __init__(
+        self, file: Path, config: ClusterConfig, display: Display, *, allow_nondeterminism: bool = False
+    ) -> None:
         self._addresses = {replica.id: replica.clients for replica in config.replicas}
         self._processes = {
-            number: ReplicaProcess(file, number, config.data / f"replica-{number}.log") for number in self._addresses
+            number: ReplicaProcess(
+                file, number, config.data / f"replica-{number}.log", allow_nondeterminism=allow_nondeterminism
+            )
+            for number in self._addresses
         }
         self._display = display
         self._ended: dict[int, int] = {}

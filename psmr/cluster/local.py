@@ -19,6 +19,7 @@ from psmr.cluster.upgrade import UPGRADE_TIMEOUT_S, Upgrade
 from psmr.config import ClusterConfig, Tuning, local_cluster, with_replica
 from psmr.core.roster import Seat
 from psmr.errors import ClusterUnavailable, ConfigurationError, PsmrError, Violation
+from psmr.lint import refuse_nondeterminism
 from psmr.services import service_text
 
 _MEANT_BY: dict[int, type[PsmrError]] = {2: ConfigurationError, 4: Violation}
@@ -36,7 +37,7 @@ class LocalCluster:
     `folder`, which stays; without one in a temporary folder, which goes, even if this process is killed. Enter it in
     a thread that outlives it (the kernel kills the replicas when that thread ends); use it from one thread at a time.
     `variables` are added to the environment of every replica. `seen_by` gives each a file of its own: the same cluster, with its
-    own source, for one.
+    own source, for one. A service in which `psmr cdep lint` finds what makes replicas differ is refused, unless `lint` is "off".
 
         with LocalCluster("apps.kv:KV") as cluster:
             cluster.wait_ready()
@@ -53,6 +54,7 @@ class LocalCluster:
         workers: int = 2,
         durability: str = "disk",
         execution: str = "compiled",
+        lint: str = "on",
         tuning: Tuning | None = None,
         folder: Path | None = None,
         variables: Mapping[str, str] | None = None,
@@ -63,6 +65,8 @@ class LocalCluster:
         self._sizes = (replicas, workers)
         self._durability = durability
         self._execution = execution
+        self._lint = lint
+        self._owner = None if isinstance(service, str) else service
         self._tuning = tuning
         self._given_folder = folder
         self._variables = dict(variables or {})
@@ -75,6 +79,9 @@ class LocalCluster:
         self._lifeline: int | None = None
 
     def __enter__(self) -> LocalCluster:
+        if self._owner is not None and self._lint == "on":
+            # Each replica would find out by itself; found here, nothing is started for it.
+            refuse_nondeterminism(self._owner)
         with ExitStack() as stack:
             folder, lifeline = self._given_folder, None
             if folder is None:
@@ -250,6 +257,7 @@ class LocalCluster:
             workers=workers,
             durability=self._durability,
             execution=self._execution,
+            lint=self._lint,
             tuning=self._tuning,
         )
 

@@ -34,9 +34,13 @@ class ReplicaProcess:
         lifeline: int | None = None,
         variables: Mapping[str, str] | None = None,
         joins: bool = False,
+        allow_nondeterminism: bool = False,
     ) -> None:
         self.id = replica_id
-        self._options = ["--join"] if joins else []
+        self._options = [
+            *(["--join"] if joins else []),
+            *(["--allow-nondeterminism"] if allow_nondeterminism else []),
+        ]
         self.log = log
         self._file = file
         self._lifeline = lifeline

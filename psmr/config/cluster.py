@@ -6,6 +6,7 @@
     durability = "disk"               # or "memory"
     data = "./data"                   # relative to this file; one sub-folder a replica
     execution = "compiled"            # or "interpreted"
+    lint = "on"                       # or "off": run handlers that may make replicas differ
 
     [[replica]]
     id = 1
@@ -98,6 +99,8 @@ class ClusterConfig:
     replicas: tuple[ReplicaConfig, ...]
     durability: str = "disk"
     execution: str = "compiled"
+    lint: str = "on"
+    """"off": a service in which `psmr cdep lint` finds something is started all the same."""
     tuning: Tuning = field(default_factory=Tuning)
 
     def replica(self, replica_id: int) -> ReplicaConfig:
@@ -129,6 +132,7 @@ CLUSTER: dict[str, Kind] = {
     "durability": Choice(("disk", "memory"), default="disk"),
     "data": Text(Pattern(r"[^\0]+", 'a folder, such as "./data"'), default="./data"),
     "execution": Choice(("compiled", "interpreted"), default="compiled"),
+    "lint": Choice(("on", "off"), default="on"),
 }
 REPLICA: dict[str, Kind] = {
     "id": Integer(1, 255),
@@ -197,6 +201,7 @@ def local_cluster(
     workers: int = 2,
     durability: str = "disk",
     execution: str = "compiled",
+    lint: str = "on",
     tuning: Tuning | None = None,
 ) -> ClusterConfig:
     """A cluster on this machine, its data in `folder`, at abstract addresses: no ports to choose, no files to remove.
@@ -214,6 +219,7 @@ def local_cluster(
         ),
         durability=durability,
         execution=execution,
+        lint=lint,
         tuning=tuning or Tuning(),
     )
     return parse(config.to_toml(), folder, source="local cluster")

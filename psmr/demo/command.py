@@ -31,7 +31,14 @@ def run_demo(options: DemoOptions) -> int:
         service = service_text(application.service)
         # The log is executed again in the end, so that none of it may go.
         kept = Tuning(archive=True)
-        cluster = LocalCluster(service, name="demo", replicas=options.replicas, workers=options.workers, tuning=kept)
+        cluster = LocalCluster(
+            service,
+            name="demo",
+            replicas=options.replicas,
+            workers=options.workers,
+            lint=options.lint,
+            tuning=kept,
+        )
         faults = LeaderDies(cluster, display, options.seconds)
         scenario = Scenario(options, application, cluster, display, faults)
         findings = run_and_verify(scenario, cluster, display)

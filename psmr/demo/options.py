@@ -18,6 +18,8 @@ class DemoOptions:
     clients: int = 4
     input: Path | None = None
     json: bool = False
+    lint: str = "on"
+    """"off": a service that may make replicas differ is started all the same."""
     rate: int = 25_000
     batch: int = 64
     seed: int = 1

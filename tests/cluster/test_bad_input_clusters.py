@@ -77,8 +77,7 @@ def test_a_handler_that_cannot_be_compiled(tmp_path: Path) -> None:
         "class Listing(StateMachine):\n"
         "    @dependent\n"
         "    def count(self) -> u64:\n"
-        "        with open('list') as file:\n"
-        "            return u64(len(file.read()))\n"
+        "        return u64(len({1: 'one', 'two': 2}))\n"
     )
     (tmp_path / "cluster.toml").write_text(
         '[cluster]\nname = "bad"\nservice = "psmr_uncompilable"\n[[replica]]\nid = 1\n'

@@ -58,7 +58,7 @@ def test_a_replica_whose_worker_dies_starts_again_from_its_log(cluster: LocalClu
 
 
 def test_a_command_that_kills_its_worker_each_time_stops_the_replica() -> None:
-    with LocalCluster(Fatal, replicas=1, durability="memory", execution="interpreted") as cluster:
+    with LocalCluster(Fatal, replicas=1, durability="memory", execution="interpreted", lint="off") as cluster:
         cluster.wait_ready(PATIENCE_S)
         with connect_blocking(Fatal, cluster.addresses, **PATIENT) as fatal:
             assert fatal.put(7, 1)

@@ -21,6 +21,7 @@ COMMANDS = [
     "members",
     "upgrade",
     "cdep show",
+    "cdep lint",
     "proxies write",
     "check",
     "sim",

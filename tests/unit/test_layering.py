@@ -23,7 +23,7 @@ PURE = {"errors", "core"}
 DEVICES = PURE | {"storage", "state", "transport"}
 PORTS = DEVICES | {"proxy_files", "log", "execution"}
 ENDS = PORTS | {"config", "replica", "client"}
-AROUND = {"workload", "services", "cluster", "simulation", "checking"}
+AROUND = {"workload", "services", "lint", "cluster", "simulation", "checking"}
 
 LAYERS = {
     "errors": set[str](),
@@ -41,7 +41,8 @@ LAYERS = {
     "checking": PURE,
     "workload": PURE,
     "services": {"errors", "workload"},
-    "cluster": DEVICES | {"config", "services"},
+    "lint": {"errors"},
+    "cluster": DEVICES | {"config", "services", "lint"},
     "": ENDS | {"workload"},
     "testing": ENDS | AROUND,
     "demo": ENDS | AROUND,

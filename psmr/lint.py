@@ -1,0 +1,60 @@
+"""Whether a service may run: the static check of `cdep.lint` on its source, and the refusal where it finds something."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Callable
+from typing import Any
+
+from cdep import StateMachine
+from cdep.lint import CannotLint, Finding, Report, lint
+from psmr.errors import ConfigurationError
+
+SHOWN_MAX = 5
+HOW_TO_ALLOW = 'or run it all the same: --allow-nondeterminism, or lint = "off" in the cluster\'s file'
+
+
+def look_at(owner: type[StateMachine]) -> Report:
+    """What the check finds in a service that is loaded. Raises ConfigurationError where there is no source to look at."""
+    try:
+        return lint(owner, _source)
+    except CannotLint as error:
+        raise ConfigurationError(str(error)) from None
+
+
+def refuse_nondeterminism(
+    owner: type[StateMachine], *, allowed: bool = False, say: Callable[[str], None] = lambda text: None
+) -> None:
+    """Raise ConfigurationError, with the findings, if replicas of this service could differ or it cannot be looked at.
+
+    `allowed`: only `say` it, in one line that nobody overlooks; a service in which nothing is found runs without a word.
+    """
+    complaint = _complaint(owner)
+    if complaint and allowed:
+        say(f"WARNING: it runs all the same, and replicas may differ: {complaint}")
+    elif complaint:
+        raise ConfigurationError(f"{complaint}: correct them (psmr cdep lint says how), {HOW_TO_ALLOW}")
+
+
+def place_of(finding: Finding) -> str:
+    """Where a finding is: file:line:column."""
+    return f"{finding.file}:{finding.line}:{finding.column}"
+
+
+def _complaint(owner: type[StateMachine]) -> str:
+    name = f"{owner.__module__}:{owner.__qualname__}"
+    try:
+        findings = look_at(owner).findings
+    except ConfigurationError as error:
+        return f"{name}: expected handlers that can be checked, found: {error}"
+    if not findings:
+        return ""
+    shown = "; ".join(f"{place_of(each)} {each.code} ({each.what}): {each.why}" for each in findings[:SHOWN_MAX])
+    more = f"; and {len(findings) - SHOWN_MAX} more" if len(findings) > SHOWN_MAX else ""
+    places = "1 place" if len(findings) == 1 else f"{len(findings)} places"
+    return f"{name}: expected handlers that do the same on every replica, found {places} that may not: {shown}{more}"
+
+
+def _source(path: str, names: dict[str, Any]) -> str:
+    linecache.checkcache(path)
+    return "".join(linecache.getlines(path, names))
