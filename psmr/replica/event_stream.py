@@ -45,7 +45,8 @@ class EventStream:
         """The events of a batch. Raises LogDamaged where the log once gave others."""
         if executed.event_count == 0:
             return
-        for events, count in parts(executed.events, PART_BYTES):
+        whole = [(executed.events, executed.event_count)]
+        for events, count in whole if len(executed.events) <= PART_BYTES else parts(executed.events, PART_BYTES):
             head = FrameHead(
                 count,
                 len(events),
