@@ -97,9 +97,7 @@ class BookModel:
         _check_order(*rest)
         return book.limit(client, order, *rest)
 
-    def _market_order(
-        self, instrument: int, client: int, order: int, side: int, prevention: int, quantity: int
-    ) -> int:
+    def _market_order(self, instrument: int, client: int, order: int, side: int, prevention: int, quantity: int) -> int:
         book = self._trading(instrument, client)
         _check_order(side, Kind.IMMEDIATE, prevention, 1, quantity)
         if not book.sides[Side.SELL if side == Side.BUY else Side.BUY]:
