@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from apps.distributions import Distribution, Generator, Uniform, Weighted
 from apps.book.rules import Kind, Prevention, Side
+from apps.distributions import Distribution, Generator, Uniform, Weighted
 
 BLOCK = 4_096
 MILLION = 1_000_000

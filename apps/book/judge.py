@@ -39,7 +39,7 @@ class ExecutionJudge:
         self._met[arguments[2] - TAKING_ORDERS] = met
 
     def judgement(self) -> Judgement:
-        """Holds when as many as SAME_SHARE_MIN are the same, and none differs that the file's own account does not explain."""
+        """Holds when the file's own account explains each that differs and, at its end, SAME_SHARE_MIN are the same."""
         last = max(self._met, default=0)
         compared = {line: execution for line, execution in self._executions.items() if line <= last}
         mismatches: Counter[str] = Counter()
@@ -49,7 +49,8 @@ class ExecutionJudge:
                 mismatches[difference] += 1
         same = len(compared) - mismatches.total()
         explained = set(mismatches) <= {"unknown_order", "out_of_priority"}
-        holds = explained and same >= SAME_SHARE_MIN * len(compared)
+        is_whole = len(compared) == len(self._executions)
+        holds = explained and (same >= SAME_SHARE_MIN * len(compared) or not is_whole)
         classes = ", ".join(f"{count} {name} ({MEANINGS[name]})" for name, count in sorted(mismatches.items()))
         return Judgement(
             holds,

@@ -44,10 +44,13 @@ class Content(NamedTuple):
     asks: tuple[Resting, ...] = ()
 
 
+EMPTY = Content()
+
+
 class OneBook:
     """A book that changes. What its commands tell is appended to `events`; they raise Rejected before anything changes."""
 
-    def __init__(self, instrument: int, events: list[Event], content: Content = Content()) -> None:
+    def __init__(self, instrument: int, events: list[Event], content: Content = EMPTY) -> None:
         self.instrument = instrument
         self.status = content.status
         self.sides: dict[int, list[Resting]] = {Side.BUY: list(content.bids), Side.SELL: list(content.asks)}

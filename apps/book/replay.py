@@ -1,15 +1,15 @@
 """A LOBSTER file as calls of a book, and what a correct engine must make of them.
 
-Submissions are day orders of one client under the file's own numbers, deletions cancels, partial cancels replaces by what is left. A
-visible execution becomes an immediate order of another client, at its price and size, for the other side: which resting order it
-meets is the engine's to find, and the file says which it was. Messages about orders that the file did not submit, and trades of
-no order in the book, call nothing.
+Submissions are day orders of one client under the file's own numbers, deletions cancels, partial cancels replaces by what is
+left. A visible execution becomes an immediate order of another client, at its price and size, for the other side: which resting
+order it meets is the engine's to find, and the file says which it was. Messages about orders that the file did not submit, and
+trades of no order in the book, call nothing.
 
 A few executions of a real file leave price-time priority: by its own account an earlier order of that price, or one at a better
-price, rests. No engine with strict priority can meet the file's order there. Such an execution is counted as different and not sent;
-the lots are taken from the file's order by a replace or a cancel, so that the book goes on as the file's and each later execution is
-judged for itself. With `departures="sent"` it is sent like the others, and what it takes from the wrong orders makes later ones
-differ too.
+price, rests. No engine with strict priority can meet the file's order there. Such an execution is counted as different and not
+sent; the lots are taken from the file's order by a replace or a cancel, so that the book goes on as the file's and each later
+execution is judged for itself. With `departures=sent` it is sent like the others, and what it takes from the wrong orders makes
+later ones differ too.
 """
 
 from __future__ import annotations

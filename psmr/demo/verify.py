@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class Evidence:
     last_index: int
     records: Sequence[BatchRecord]
     departed: Sequence[Path] = ()
-    options: WorkloadOptions = WorkloadOptions()
+    options: WorkloadOptions = field(default_factory=WorkloadOptions)
 
 
 @dataclass(frozen=True, slots=True)
