@@ -878,3 +878,14 @@ class Many(StateMachine):
         value += len(os.environ)  # fault Many: environment
         value += int(math.sin(1.0))  # fault Many: float-math
         return u64(value)
+
+
+class Addressed:
+    def __repr__(self) -> str:
+        return f"<{id(self)}>"  # fault TextThatHoldsAnAddress: id
+
+
+class TextThatHoldsAnAddress(StateMachine):
+    @dependent
+    def make(self, key: u64) -> Word:
+        return str(Addressed()).encode()[:16]

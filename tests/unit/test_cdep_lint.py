@@ -16,7 +16,9 @@ import pytest
 
 from cdep import StateMachine, annotation_of
 from cdep.lint import Report, lint
+from cdep.lint.source import SourceFile
 
+FILES: dict[str, SourceFile] = {}
 MARK = re.compile(r"# fault (\w+): ([\w, -]+)$")
 
 
@@ -25,7 +27,7 @@ def read(path: str, names: dict[str, Any]) -> str:
 
 
 def looked_at(owner: type[StateMachine]) -> Report:
-    return lint(owner, read)
+    return lint(owner, read, FILES)
 
 
 def services_in(module: Any) -> dict[str, type[StateMachine]]:
