@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import builtins
+import enum
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from cdep.lint.values import FLOAT, KEYS, NUMBER, TEXT, UNKNOWN, Value
+from cdep.lint.values import FLOAT, KEYS, NUMBER, SINGLE, TEXT, UNKNOWN, Value
 
 _SETS = {"set", "frozenset", "Set", "FrozenSet", "AbstractSet", "MutableSet"}
 _LISTS = {"list", "List", "tuple", "Tuple", "Sequence", "Iterable", "Collection"}
@@ -56,7 +57,9 @@ def _plain(node: ast.Name | ast.Attribute, names: Mapping[str, Any]) -> Value:
         return _of_alias(found)
     if issubclass(found, float | np.floating):
         return FLOAT
-    if issubclass(found, int | np.integer | np.bool_):
+    if issubclass(found, bool | np.bool_ | enum.Enum):
+        return SINGLE
+    if issubclass(found, int | np.integer):
         return NUMBER
     if issubclass(found, str | bytes):
         return TEXT

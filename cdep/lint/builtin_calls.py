@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cdep.lint import floats
+from cdep.lint.members import class_member
 from cdep.lint.names import BROAD_EXCEPTIONS
 from cdep.lint.unit import python_function
-from cdep.lint.values import NUMBER, TEXT, UNKNOWN, Value, element, listed
+from cdep.lint.values import DICT, NUMBER, TEXT, UNKNOWN, Value, element, listed
 
 if TYPE_CHECKING:
     from cdep.lint.calls import Calls
@@ -53,6 +54,9 @@ def textual(unit: Calls, node: ast.AST, value: Value) -> None:
         unit.found(node, "set-order", "the text of a set")
     elif value.kind in {"closure", "iterator", "method"} or _has_no_text(value):
         unit.found(node, "address", "the text of an object without one of its own")
+    elif value.kind == "instance" and isinstance(value.of, type):
+        for name in ("__str__", "__repr__"):
+            unit.invoke(node, class_member(unit, node, value.of, name, value), [], {})
 
 
 def check_format(unit: Calls, node: ast.Call, name: str, values: list[Value]) -> None:
@@ -131,7 +135,8 @@ def _sum(unit: Calls, node: ast.Call) -> Value:
 
 def _hash(unit: Calls, node: ast.Call) -> Value:
     values, _ = unit.arguments(node)
-    if not values or values[0].kind not in {"number", "float"}:
+    plain = values and (values[0].inner if values[0].kind == "list" else values[0])
+    if not plain or plain.kind not in {"number", "float"}:
         unit.found(node, "hash", "hash()")
     return NUMBER
 
@@ -173,6 +178,11 @@ def _constant(node: ast.Call, place: int) -> str:
     return found.value if isinstance(found, ast.Constant) and isinstance(found.value, str) else ""
 
 
+def _variables(unit: Calls, node: ast.Call) -> Value:
+    values, _ = unit.arguments(node)
+    return DICT.kept_by(values[0].shared) if values else UNKNOWN
+
+
 def _absolute(unit: Calls, node: ast.Call) -> Value:
     values, _ = unit.arguments(node)
     return values[0] if values and values[0].kind in {"number", "float"} else UNKNOWN
@@ -203,6 +213,7 @@ _BY_READER: list[tuple[Reader, tuple[Any, ...]]] = [
     (_set_attribute, (setattr, delattr)),
     (_get_attribute, (getattr,)),
     (_absolute, (abs,)),
+    (_variables, (vars,)),
     (_suppress, (contextlib.suppress,)),
 ]
 _READERS: dict[int, Reader] = {id(function): reader for reader, functions in _BY_READER for function in functions}

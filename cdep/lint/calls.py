@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import enum
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,12 @@ from cdep.lint import builtin_calls, floats
 from cdep.lint.members import after, class_member, member
 from cdep.lint.names import MUTATORS
 from cdep.lint.unit import Unit, python_function
-from cdep.lint.values import DICT, FLOAT, ITERATOR, KEYS, NUMBER, TEXT, UNKNOWN, Value, element, listed
+from cdep.lint.values import DICT, FLOAT, ITERATOR, KEYS, NUMBER, SINGLE, TEXT, UNKNOWN, Value, element, listed
 
 _IN_ORDER = {"extend", "extendleft", "writelines", "fromkeys", "join", "fromiter", "array", "asarray", "deque"}
 _CONSTRUCTED = ("__new__", "__init__", "__post_init__")
 _PROTOCOL = (
     "__eq__",
-    "__hash__",
     "__lt__",
     "__le__",
     "__gt__",
@@ -34,10 +34,8 @@ _PROTOCOL = (
     "__add__",
     "__sub__",
     "__mul__",
-    "__repr__",
-    "__str__",
 )
-"""What Python calls of an instance without its name being written."""
+"""What Python calls of an instance without its name being written; `__hash__` shows only in what is found elsewhere."""
 
 
 class Calls(Unit):
@@ -121,7 +119,7 @@ class Calls(Unit):
         return function is not None and self.program.scope.has(function.__module__)
 
     def _construct(self, node: ast.AST, owner: type, values: list[Value], keywords: dict[str, Value]) -> Value:
-        made = Value("instance", of=owner)
+        made = SINGLE if issubclass(owner, enum.Enum) else Value("instance", of=owner)
         if not self.program.scope.has(owner.__module__):
             self._foreign(node, Value("known", of=owner), values, keywords)
             return plain_instance(owner, values)
@@ -169,7 +167,7 @@ class Calls(Unit):
         return None
 
     def _looked_up(self, node: ast.Call, base: Value) -> Value:
-        return self.judge(node, element(base))
+        return self.judge(node, element(base)) if base.shared else element(base)
 
 
 _GIVES_ITERATOR = {
@@ -189,8 +187,8 @@ def plain_instance(owner: type, values: list[Value]) -> Value:
         return Value("set", inner=element(first))
     if issubclass(owner, float | np.floating):
         return NUMBER if first.kind == "number" else FLOAT
-    if issubclass(owner, int | np.integer | np.bool_):
-        return NUMBER
+    if issubclass(owner, bool | int | np.integer | np.bool_ | enum.Enum):
+        return SINGLE if issubclass(owner, bool | np.bool_ | enum.Enum) else NUMBER
     if issubclass(owner, str | bytes | bytearray):
         return TEXT
     if issubclass(owner, dict):

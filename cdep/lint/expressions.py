@@ -9,7 +9,7 @@ from typing import Any
 from cdep.lint import builtin_calls, floats
 from cdep.lint.calls import Calls
 from cdep.lint.unit import CLASS_ATTRIBUTE, SELF, code_of_keeper, known
-from cdep.lint.values import NUMBER, SET, TEXT, UNKNOWN, Value, element, joined, listed
+from cdep.lint.values import CONSTANT, FLOAT, SET, SINGLE, TEXT, UNKNOWN, Value, element, joined, listed
 
 _OF_SETS = (ast.BitOr, ast.BitAnd, ast.Sub, ast.BitXor)
 _SINGULAR = (type(None), bool, type(...))
@@ -163,7 +163,7 @@ class Expressions(Calls):
         if isinstance(node.slice, ast.Slice):
             return base
         if base.kind in {"list", "dict"}:
-            return self.judge(node, element(base))
+            return self.judge(node, element(base)) if base.shared else element(base)
         return Value("name", of=base.of) if base.kind == "name" else UNKNOWN.kept_by(base.shared)
 
     def _binary(self, node: ast.BinOp) -> Value:
@@ -181,7 +181,8 @@ class Expressions(Calls):
                 builtin_calls.textual(self, node, value)
             return TEXT
         if "float" in kinds:
-            return Value("float")
+            is_constant = all(each.kind == "number" or each.of is CONSTANT.of for each in (left, right))
+            return CONSTANT if is_constant else FLOAT
         if isinstance(node.op, ast.Div):
             return UNKNOWN
         return left if left.kind == right.kind and left.kind in {"number", "text"} else UNKNOWN
@@ -189,7 +190,7 @@ class Expressions(Calls):
     def _unary(self, node: ast.UnaryOp) -> Value:
         value = self.evaluate(node.operand)
         if isinstance(node.op, ast.Not):
-            return NUMBER
+            return SINGLE
         return value if value.kind in {"number", "float"} else UNKNOWN
 
     def _compare(self, node: ast.Compare) -> Value:
@@ -199,10 +200,11 @@ class Expressions(Calls):
         for place, operator in enumerate(node.ops):
             if isinstance(operator, ast.Is | ast.IsNot):
                 self._check_is(node, nodes[place : place + 2], values[place : place + 2])
-        return NUMBER
+        return SINGLE
 
     def _check_is(self, node: ast.Compare, nodes: list[ast.expr], values: list[Value]) -> None:
         singular = any(isinstance(each, ast.Constant) and isinstance(each.value, _SINGULAR) for each in nodes)
+        singular = singular or any(value.of is SINGLE.of for value in values)
         if not singular and any(value.kind in {"number", "float", "text"} for value in values):
             self.found(node, "is", "`is` on numbers or text")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from cdep.lint.values import Value
+from cdep.lint.values import CONSTANT, Value
 
 if TYPE_CHECKING:
     from cdep.lint.unit import Unit
@@ -33,7 +33,7 @@ def same(left: ast.expr, right: ast.expr) -> bool:
 
 def may_be_nan(unit: Unit, node: ast.expr, value: Value) -> bool:
     """Whether a value is a float that the function did not look at first."""
-    return value.kind == "float" and not isinstance(node, ast.Constant) and not _is_guarded(unit, node)
+    return value.kind == "float" and value.of is not CONSTANT.of and not _is_guarded(unit, node)
 
 
 def check_comparison(unit: Unit, node: ast.Compare, values: list[Value]) -> None:
@@ -44,10 +44,7 @@ def check_comparison(unit: Unit, node: ast.Compare, values: list[Value]) -> None
             continue
         pair = values[place : place + 2]
         doubtful = [may_be_nan(unit, *each) for each in zip(nodes[place:], pair, strict=False)]
-        plain = [
-            value.kind == "number" or isinstance(each, ast.Constant)
-            for each, value in zip(nodes[place:], pair, strict=False)
-        ]
+        plain = [value.kind == "number" or value.of is CONSTANT.of for value in pair]
         if any(doubtful) and not any(plain):
             unit.found(node, "nan", "floats compared for equality")
 

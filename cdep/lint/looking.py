@@ -6,22 +6,23 @@ from cdep.lint.program import Program
 from cdep.lint.report import Allowed, CannotLint, Finding, Report
 from cdep.lint.rules import RULES
 from cdep.lint.scope import Scope
-from cdep.lint.source import Allowance, Read
+from cdep.lint.source import Allowance, Read, SourceFile
 from cdep.lint.unit import SELF
 from cdep.lint.values import Value
 from cdep.service import StateMachine, service_of
 
 
-def lint(owner: type[StateMachine], read: Read) -> Report:
+def lint(owner: type[StateMachine], read: Read, files: dict[str, SourceFile] | None = None) -> Report:
     """What in the service could make replicas differ; imports nothing and runs nothing.
 
     Follows calls through private and inherited methods, functions of its module and of others that are not installed
     packages, and the expressions that gave module variables and class attributes their values. `read` gives the text of
-    a source file. Raises CannotLint where there is no source, and DeclarationError for a class without commands.
+    a source file; `files` keeps what was parsed, for the next service of the same files. Raises CannotLint where there is
+    no source, and DeclarationError for a class without commands.
     """
     service = service_of(owner)
     lineage = tuple(base for base in owner.__mro__ if base not in (object, StateMachine))
-    program = Program(Scope(lineage), read)
+    program = Program(Scope(lineage), read, {} if files is None else files)
     receiver = Value("instance", of=owner, shared=SELF)
     for command in service.commands:
         program.call(getattr(owner, command.name), receiver, [], {}, ())

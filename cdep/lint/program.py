@@ -31,12 +31,12 @@ _TELLING = {"set", "float", "known", "method", "choice", "closure", "instance", 
 class Program:
     """What was read so far and what was found in it."""
 
-    def __init__(self, scope: Scope, read: Read) -> None:
+    def __init__(self, scope: Scope, read: Read, files: dict[str, SourceFile]) -> None:
         self.scope = scope
         self.naming = Naming()
         self.findings: dict[tuple[str, int, int, str], Finding] = {}
         self.last_lines: dict[tuple[str, int, int, str], int] = {}
-        self.files: dict[str, SourceFile] = {}
+        self.files = files
         self.codes: set[Any] = set()
         self.attributes: dict[tuple[type, str], Value] = {}
         self._read = read

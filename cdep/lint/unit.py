@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
+import enum
+import functools
 import inspect
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ import numpy as np
 from cdep.lint.names import HARMLESS
 from cdep.lint.naming import code_of, code_of_call
 from cdep.lint.source import SourceFile
-from cdep.lint.values import FLOAT, ITERATOR, NUMBER, SET, TEXT, UNKNOWN, Value, joined
+from cdep.lint.values import CONSTANT, FLOAT, ITERATOR, NUMBER, SET, SINGLE, TEXT, UNKNOWN, Value, joined
 from cdep.service import StateField
 
 if TYPE_CHECKING:
@@ -115,10 +117,11 @@ class Unit(ABC):
             return "" if self.program.scope.has(str(value.of).partition(".")[0]) else str(value.of)
         if value.kind != "known" or isinstance(value.of, ModuleType):
             return ""
-        home = getattr(value.of, "__module__", None)
+        inner = value.of.func if isinstance(value.of, functools.partial) else value.of
+        home = getattr(inner, "__module__", None)
         if isinstance(home, str) and self.program.scope.has(home):
             return ""
-        return self.program.naming.name_of(value.of)
+        return self.program.naming.name_of(inner)
 
     def lookup(self, node: ast.Name) -> Value:
         """What a name means here."""
@@ -153,10 +156,12 @@ def code_of_keeper(shared: str) -> str:
 
 def known(value: Any, shared: str = "") -> Value:
     """The value that is known of an object that is there already; `shared` says what keeps it."""
-    if isinstance(value, bool | int | np.integer | np.bool_):
+    if isinstance(value, bool | np.bool_ | enum.Enum):
+        return SINGLE
+    if isinstance(value, int | np.integer):
         return NUMBER
     if isinstance(value, float | np.floating):
-        return FLOAT if value != value else NUMBER  # a constant that is a number makes no comparison doubtful
+        return FLOAT if value != value else CONSTANT
     if isinstance(value, str | bytes):
         return TEXT
     if isinstance(value, StateField):

@@ -40,7 +40,11 @@ class Value:
 
 UNKNOWN = Value("unknown")
 NUMBER = Value("number")
+SINGLE = Value("number", of="one object")
+"""A number of which there is one object for each value: a bool, a member of an enumeration."""
 FLOAT = Value("float")
+CONSTANT = Value("float", of="a number")
+"""A float that is no NaN."""
 TEXT = Value("text")
 SET = Value("set", inner=UNKNOWN)
 LIST = Value("list", inner=UNKNOWN)

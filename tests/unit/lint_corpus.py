@@ -878,3 +878,100 @@ class Many(StateMachine):
         value += len(os.environ)  # fault Many: environment
         value += int(math.sin(1.0))  # fault Many: float-math
         return u64(value)
+
+
+class Addressed:
+    def __repr__(self) -> str:
+        return f"<{id(self)}>"  # fault TextThatHoldsAnAddress: id
+
+
+class TextThatHoldsAnAddress(StateMachine):
+    @dependent
+    def make(self, key: u64) -> Word:
+        return str(Addressed()).encode()[:16]
+
+
+def _step_20(value: int) -> int:
+    return value + int(time.time())  # fault LongChain: clock
+
+
+def _step_19(value: int) -> int:
+    return _step_20(value)
+
+
+def _step_18(value: int) -> int:
+    return _step_19(value)
+
+
+def _step_17(value: int) -> int:
+    return _step_18(value)
+
+
+def _step_16(value: int) -> int:
+    return _step_17(value)
+
+
+def _step_15(value: int) -> int:
+    return _step_16(value)
+
+
+def _step_14(value: int) -> int:
+    return _step_15(value)
+
+
+def _step_13(value: int) -> int:
+    return _step_14(value)
+
+
+def _step_12(value: int) -> int:
+    return _step_13(value)
+
+
+def _step_11(value: int) -> int:
+    return _step_12(value)
+
+
+def _step_10(value: int) -> int:
+    return _step_11(value)
+
+
+def _step_9(value: int) -> int:
+    return _step_10(value)
+
+
+def _step_8(value: int) -> int:
+    return _step_9(value)
+
+
+def _step_7(value: int) -> int:
+    return _step_8(value)
+
+
+def _step_6(value: int) -> int:
+    return _step_7(value)
+
+
+def _step_5(value: int) -> int:
+    return _step_6(value)
+
+
+def _step_4(value: int) -> int:
+    return _step_5(value)
+
+
+def _step_3(value: int) -> int:
+    return _step_4(value)
+
+
+def _step_2(value: int) -> int:
+    return _step_3(value)
+
+
+def _step_1(value: int) -> int:
+    return _step_2(value)
+
+
+class LongChain(StateMachine):
+    @dependent
+    def make(self, key: u64) -> u64:
+        return u64(_step_1(int(key)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import linecache
 import re
+import sys
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,13 @@ import lint_plain_services
 import lint_unseen
 import pytest
 
-from cdep import StateMachine, annotation_of
-from cdep.lint import Report, lint
+from cdep import StateMachine, annotation_of, dependent, u64
+from cdep.lint import RULES, Report, lint
+from cdep.lint.document import BEGIN, tables
+from cdep.lint.names import CODE_OF, HARMLESS, SEEDED
+from cdep.lint.source import SourceFile
 
+FILES: dict[str, SourceFile] = {}
 MARK = re.compile(r"# fault (\w+): ([\w, -]+)$")
 
 
@@ -25,7 +31,7 @@ def read(path: str, names: dict[str, Any]) -> str:
 
 
 def looked_at(owner: type[StateMachine]) -> Report:
-    return lint(owner, read)
+    return lint(owner, read, FILES)
 
 
 def services_in(module: Any) -> dict[str, type[StateMachine]]:
@@ -84,3 +90,73 @@ def test_what_no_look_at_the_text_can_see(name: str) -> None:
 
 def test_there_are_enough_plain_services() -> None:
     assert len(PLAIN) >= 20
+
+
+def test_the_document_says_what_the_rules_say() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "LINT.md").read_text()
+    assert text[text.index(BEGIN) :] == tables(), (
+        "put what cdep.lint.document.tables() gives at the end of docs/LINT.md"
+    )
+
+
+def test_every_code_is_found_in_the_corpus() -> None:
+    assert {code for faults in EXPECTED.values() for _, _, code in faults} == set(RULES)
+
+
+def test_names_belong_to_a_code_that_there_is() -> None:
+    assert {*CODE_OF.values()} - {HARMLESS} <= RULES.keys()
+    assert {code for code, _ in SEEDED.values()} <= RULES.keys()
+
+
+def test_nothing_is_imported_and_nothing_is_run() -> None:
+    before = set(sys.modules)
+    for owner in [*FAULTY.values(), *PLAIN.values()]:
+        looked_at(owner)
+    assert set(sys.modules) == before
+    assert lint_corpus.CALLS == {"count": 0}
+
+
+def test_the_chain_leads_from_the_command_to_the_line() -> None:
+    (found,) = looked_at(lint_corpus.Inheriting).findings
+    assert found.called_by == ("put", "_stamp")
+    (found,) = looked_at(lint_corpus.ConstantOfAnotherModule).findings
+    assert found.called_by == ("put", "REGION")
+
+
+def test_a_long_chain_is_followed_to_its_end() -> None:
+    (found,) = looked_at(lint_corpus.LongChain).findings
+    assert (found.code, found.called_by[-1]) == ("clock", "_step_20")
+
+
+def test_a_class_local_to_a_function_and_its_variables() -> None:
+    clock = time.time
+
+    class Local(StateMachine):
+        @dependent
+        def make(self, key: u64) -> u64:
+            return u64(clock())
+
+    (found,) = looked_at(Local).findings
+    assert (found.code, found.what) == ("clock", "time.time")
+
+
+def test_a_comment_allows_its_own_code_only() -> None:
+    class Local(StateMachine):
+        @dependent
+        def make(self, key: u64) -> u64:
+            return u64(time.time() + id(key))  # psmr: allow clock - to see it allowed
+
+    report = looked_at(Local)
+    assert [each.code for each in report.findings] == ["id"]
+    assert [(each.finding.code, each.reason) for each in report.allowed] == [("clock", "to see it allowed")]
+
+
+def test_a_comment_in_a_text_allows_nothing() -> None:
+    class Local(StateMachine):
+        @dependent
+        def make(self, key: u64) -> u64:
+            return u64(time.time() + len("# psmr: allow clock - no comment"))
+
+    report = looked_at(Local)
+    assert [each.code for each in report.findings] == ["clock"]
+    assert report.allowed == ()
