@@ -1,0 +1,106 @@
+"""What meeting costs on this machine: two workers over commands that do nothing, or little, each of which needs both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from statistics import median, quantiles
+from typing import Any
+
+import numpy as np
+
+from cdep.compiled import compiled
+from cdep.schedule_model import BarrierCosts
+from cdep.service import service_of
+from proxies.layout import layout_of
+from psmr.advice.batches import Commands
+from psmr.advice.probe import CELLS, Probe
+from psmr.advice.running import Runner
+from psmr.state.atomics import load_acquire, relax
+
+_SPIN = 2000
+"""The engine's own: looks at a word before it sleeps."""
+_ROWS = 1024
+_FEW = 64
+_SLOTS = 24
+_TIMES = 3
+_LONG = 8.0
+"""Commands that take so many times as long as a worker spins: whoever waits for them is asleep."""
+TURN, MEET = 0, 1
+
+
+def measure_barriers() -> BarrierCosts:
+    """Measure, for a second or two; the engine's own code is compiled first if it never was here."""
+    one = Runner(Probe, 1, spin=_SPIN)
+    two = Runner(Probe, 2, spin=_SPIN, look_ahead=0, choose=lambda synchronous, count: 2)
+    try:
+        one.start()
+        two.start()
+        for runner in (one, two):
+            runner.run([_batch(TURN, _ROWS, 0), _batch(MEET, _ROWS, 0)] * _SLOTS)
+        return _middle([_measure(one, two) for _ in range(_TIMES)])
+    finally:
+        one.close()
+        two.close()
+
+
+def _middle(found: Sequence[BarrierCosts]) -> BarrierCosts:
+    """Of each cost the median."""
+    return BarrierCosts(**{name: median(getattr(each, name) for each in found) for name in BarrierCosts.__slots__})
+
+
+def _measure(one: Runner, two: Runner) -> BarrierCosts:
+    command_ns = _busy_ns(one, _batch(TURN, _ROWS, 0)) / _ROWS
+    small_ns, large_ns = (_busy_ns(two, _batch(TURN, rows, 0)) for rows in (_FEW, _ROWS))
+    parallel_ns = (large_ns - small_ns) / ((_ROWS - _FEW) / 2)
+    batch_ns = max(0.0, small_ns - parallel_ns * _FEW / 2)
+    row_ns = max(0.0, parallel_ns - command_ns)
+    meeting_ns = max(0.0, _busy_ns(two, _batch(MEET, _ROWS, 0)) / _ROWS - command_ns - row_ns)
+    spin_ns = _spin_ns()
+    wake_ns = _wake_ns(one, two, spin_ns, meeting_ns)
+    # Only their sum can be seen from here: an executor's next meeting follows at once.
+    return BarrierCosts(row_ns, batch_ns, meeting_ns / 2, meeting_ns / 2, spin_ns, wake_ns, 0.0)
+
+
+def _wake_ns(one: Runner, two: Runner, spin_ns: float, meeting_ns: float) -> float:
+    """How much longer a meeting takes with one who sleeps."""
+    thousand_ns = (_busy_ns(one, _batch(TURN, _FEW, 1000)) - _busy_ns(one, _batch(TURN, _FEW, 0))) / _FEW
+    rounds = max(1, round(1000 * _LONG * spin_ns / max(thousand_ns, 1.0)))
+    alone_ns = _busy_ns(one, _batch(TURN, _FEW, rounds), slots=3) / _FEW
+    return max(0.0, _busy_ns(two, _batch(MEET, _FEW, rounds), slots=3) / _FEW - alone_ns - meeting_ns)
+
+
+def _busy_ns(runner: Runner, batch: Commands, slots: int = _SLOTS) -> float:
+    """What a batch keeps its workers busy for: the lower quartile, for what is disturbed only takes longer."""
+    busy = [float(np.mean(workers)) for workers in runner.run([batch] * slots).busy_ns]
+    return quantiles(busy, n=4)[0]
+
+
+def _batch(op: int, rows: int, rounds: int) -> Commands:
+    """Commands on cells next to each other: of each worker as many as of any other."""
+    layout = layout_of(service_of(Probe))
+    records = np.zeros(rows, layout.commands[op].dtype(layout.stride))
+    records["op"] = op
+    records["cell"] = np.arange(rows) % CELLS
+    records["rounds"] = rounds
+    return Commands(records.tobytes(), rows, b"")
+
+
+def _spin_ns() -> float:
+    """How long a worker looks at a word before it sleeps."""
+    word = np.zeros(2, np.int64)
+    found: list[float] = []
+    for _ in range(9):
+        started = time.perf_counter_ns()
+        _spin(word.ctypes.data, _SPIN)
+        found.append(float(time.perf_counter_ns() - started))
+    return quantiles(found, n=4)[0]
+
+
+@compiled
+def _spin(word: Any, times: int) -> int:
+    for _ in range(times):
+        if load_acquire(word) > 0:
+            return 1
+        relax()
+    return 0
