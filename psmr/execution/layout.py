@@ -35,6 +35,9 @@ say where a worker stands.
 **Notes.** Each worker has two places for what it notes: FRAME_UNDO, with room for the largest command, and, during a capture,
 FRAME_NOTES up to FRAME_NOTES_END, where the notes of one command follow those of the one before (`psmr.execution.noting`). The
 replica's copying thread reads them below the worker's KEPT, and gives their memory back.
+
+**Waits.** Where FRAME_WAITS is not 0, the worker writes down every wait that it cannot pass at once: a head of `WAITS_…`, then
+entries of `WAIT_…`. Whoever has put the memory there reads it while nothing executes (`psmr.execution.waits`).
 """
 
 from __future__ import annotations
@@ -117,7 +120,18 @@ FRAME_INDEX_MINE = FRAME_BYTES + 256
 FRAME_UNDO = FRAME_BYTES + 264
 FRAME_NOTES = FRAME_BYTES + 272
 FRAME_NOTES_END = FRAME_BYTES + 280
+FRAME_WAITS = FRAME_BYTES + 768
 FRAME_TOTAL_BYTES = 4096
+
+WAITS_COUNT = 0
+WAITS_ROOM = 8
+WAITS_NS = 16
+WAITS_HEAD_BYTES = 64
+WAIT_WORD = 0
+WAIT_LEAST = 8
+WAIT_SLOT = 16
+WAIT_NS = 24
+WAIT_BYTES = 32
 
 REPLIES_COUNT = 0
 REPLIES_BLOB_BYTES = 8
