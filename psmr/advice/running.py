@@ -45,6 +45,11 @@ class Runner:
         self.engine.start()
         self._processes = [process.pid for process in set(active_children()) - self._before if process.pid]
 
+    @property
+    def next_slot(self) -> int:
+        """The number of the slot that the next batch gets."""
+        return self._slots
+
     def run(self, batches: Sequence[Commands], take: Callable[[Executed], object] = lambda executed: None) -> Ran:
         """Execute batches, as many at once as there is room for; `take` gets each reply, in order."""
         total = Ran(0.0, 0.0, [])
