@@ -12,6 +12,7 @@ Every reply and the state in the end must be those of the one thread.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -25,12 +26,12 @@ from cdep import service_of
 from cdep.prediction import WORKERS, Costs
 from cdep.program import Program, masks_of, order_of, rules_of
 from cdep.serial import shares_of_commands, shares_of_keys_at
-from psmr.advice.barriers import measure_barriers
-from psmr.advice.batches import Commands, commands_of, preload_of, program_of
+from psmr.advice.barriers import MeasuredBarriers
+from psmr.advice.batches import Commands, commands_of, in_parts, preload_of, program_of
 from psmr.advice.costs import ServiceCosts
 from psmr.advice.predicting import with_costs
 from psmr.advice.report import TOP, Asked, document_of, named
-from psmr.advice.running import Runner
+from psmr.advice.running import Ran, Runner
 from psmr.execution.waits import Waited, Waits
 from psmr.services import find_application
 from psmr.workload import WorkloadOptions
@@ -38,6 +39,7 @@ from psmr.workload import WorkloadOptions
 BATCH = 1024
 CLIENTS = 4
 WARM_UPS = 3
+ENGINES = ("smr", "paper", "psmr", "watched")
 ALLOWED = 0.15
 """How far a prediction may be from what was measured."""
 
@@ -47,8 +49,9 @@ class Effort:
     """How much to measure."""
 
     workers: tuple[int, ...]
-    commands: int = 200_000
-    rounds: int = 7
+    commands: int = 100_000
+    """Of a round; every round executes others, for a state that they have changed before would answer otherwise."""
+    rounds: int = 8
 
 
 @dataclass(slots=True)
@@ -56,8 +59,10 @@ class _Watched:
     """What was waited for, over all measured rounds; `at_rows` by command of the program, in ns."""
 
     at_rows: Any
+    batches: int = 0
     seconds: float = 0.0
-    share_ns: dict[int, dict[str, float]] = field(default_factory=dict)
+    by_worker: dict[int, tuple[float, float]] = field(default_factory=dict)
+    """(ns waited at commands, ns in batches), waits included."""
 
 
 def measure(scene: Scene, effort: Effort) -> list[dict[str, Any]]:
@@ -66,40 +71,36 @@ def measure(scene: Scene, effort: Effort) -> list[dict[str, Any]]:
     service = service_of(application.service)
     workload = application.workload(WorkloadOptions(1, CLIENTS, BATCH, None, scene.parameters))
     preload = preload_of(service, workload)
-    batches = commands_of(service, workload, CLIENTS, effort.commands)
-    program = program_of(service, batches)
-    return [_measure_at(scene, effort, workers, preload, batches, program) for workers in effort.workers]
+    rounds = WARM_UPS + effort.rounds
+    parts = in_parts(commands_of(service, workload, CLIENTS, effort.commands * rounds), rounds)
+    return [_measure_at(scene, effort, workers, preload, parts) for workers in effort.workers]
 
 
 def _measure_at(
-    scene: Scene,
-    effort: Effort,
-    workers: int,
-    preload: Sequence[Commands],
-    batches: Sequence[Commands],
-    program: Program,
+    scene: Scene, effort: Effort, workers: int, preload: Sequence[Commands], parts: Sequence[Sequence[Commands]]
 ) -> dict[str, Any]:
     owner = find_application(scene.app).service
-    barrier = measure_barriers()
-    costs = ServiceCosts(owner, preload, batches)
-    engines = _Engines(owner, workers, preload)
+    program = program_of(service_of(owner), [batch for part in parts[WARM_UPS:] for batch in part])
     watched = _Watched(np.zeros(program.count))
-    rates: dict[str, list[float]] = {name: [] for name in engines.runners}
-    try:
-        for number in range(WARM_UPS + effort.rounds):
+    rates: dict[str, list[float]] = {name: [] for name in ENGINES}
+    with (
+        closing(MeasuredBarriers()) as barriers,
+        closing(ServiceCosts(owner, preload)) as costs,
+        closing(_Engines(owner, workers, preload)) as engines,
+    ):
+        for number, part in enumerate(parts):
             if number == WARM_UPS:
                 costs.forget()
-            costs.round()
-            for name, rate in engines.race(batches, program, watched if number >= WARM_UPS else None).items():
+            costs.round(part)
+            barriers.round()
+            found = engines.race(part, program, watched if number >= WARM_UPS else None)
+            for name, rate in found.items():
                 rates[name].append(rate)
         engines.compare_states()
         costed = with_costs(program, costs.costs_ns)
-        found = Costs(barrier, costs.slowdown)
-    finally:
-        costs.close()
-        engines.close()
+        machine = Costs(barriers.costs, costs.slowdown)
     curve = tuple(sorted({*WORKERS, workers}))
-    document = document_of(Asked(scene.app, scene.label, BATCH), costed, found, curve)
+    document = document_of(Asked(scene.app, scene.label, BATCH), costed, machine, curve)
     spreads = {name: Spread(tuple(each[WARM_UPS:])) for name, each in rates.items()}
     return _row(scene, workers, spreads, document, _waiting(costed, watched, workers))
 
@@ -132,9 +133,13 @@ class _Engines:
             digest = xxhash.xxh3_64()
             first = runner.next_slot
             ran = runner.run(batches, lambda executed, digest=digest: digest.update(executed.reply))  # type: ignore[misc]
-            rates[name], answers[name] = program.count / ran.seconds, digest.intdigest()
+            rates[name] = sum(batch.count for batch in batches) / ran.seconds
+            answers[name] = digest.intdigest()
             if name == "watched":
-                _add(self._waits.take(), first, program, ran.seconds, watched)
+                waited = self._waits.take()
+                if watched is not None:
+                    _add(waited, first, program, ran, watched)
+                    watched.batches += len(batches)
         if len(set(answers.values())) != 1:
             raise AssertionError(f"collapse: expected the replies of one thread from all, found {answers}")
         return rates
@@ -146,40 +151,42 @@ class _Engines:
             raise AssertionError(f"collapse: expected the state of one thread in all, found {digests}")
 
     def close(self) -> None:
+        """End the workers of all."""
         for runner in self.runners.values():
             runner.close()
 
 
-def _add(waited: Sequence[Waited], first: int, program: Program, seconds: float, watched: _Watched | None) -> None:
+def _add(waited: Sequence[Waited], first: int, program: Program, ran: Ran, watched: _Watched) -> None:
     """Enter a round's waits by command; rows of a slot are in the order of execution."""
-    if watched is None:
-        return
     rules = rules_of(program.service)
     order = order_of(program, masks_of(program, rules), rules)
-    watched.seconds += seconds
+    watched.seconds += ran.seconds
     for worker, found in enumerate(waited):
         slots, rows, ns = found.at_rows.T
-        np.add.at(watched.at_rows, order[program.batches[slots - first] + rows], ns)
-        shares = watched.share_ns.setdefault(worker, {"at_commands": 0.0, "elsewhere": 0.0})
-        shares["at_commands"] += float(ns.sum())
-        shares["elsewhere"] += float(found.elsewhere_ns + found.unknown_ns)
+        np.add.at(watched.at_rows, order[program.batches[watched.batches + slots - first] + rows], ns)
+        waits_ns, busy_ns = watched.by_worker.setdefault(worker, (0.0, 0.0))
+        waits_ns += float(ns.sum() + found.unknown_ns)
+        watched.by_worker[worker] = waits_ns, busy_ns + sum(busy[worker] for busy in ran.busy_ns)
 
 
 def _waiting(program: Program, watched: _Watched, workers: int) -> dict[str, Any]:
-    """The share of its time that each worker waited, and where."""
+    """The share of its time that each worker waited, at which commands and keys, and that it had nothing left to do."""
     total_ns = watched.seconds * 1e9 or 1.0
     rules = rules_of(program.service)
     rows = np.flatnonzero(watched.at_rows)
     weights = watched.at_rows[rows]
-    commands = shares_of_commands(program, rows, weights)
-    keys = shares_of_keys_at(program, rules, rows, weights, TOP)
+    shares = {
+        "by_command": shares_of_commands(program, rows, weights),
+        "by_key": shares_of_keys_at(program, rules, rows, weights, TOP),
+    }
+    by_worker = [watched.by_worker[worker] for worker in range(workers)]
     return {
-        "at_commands": [watched.share_ns[worker]["at_commands"] / total_ns for worker in range(workers)],
-        "elsewhere": [watched.share_ns[worker]["elsewhere"] / total_ns for worker in range(workers)],
-        "by_command": [
-            {"what": named(share), "share": share.share, "of_commands": share.of_commands} for share in commands
-        ],
-        "by_key": [{"what": named(share), "share": share.share, "of_commands": share.of_commands} for share in keys],
+        "at_commands": [waits_ns / total_ns for waits_ns, _ in by_worker],
+        "nothing_left": [max(0.0, 1 - busy_ns / total_ns) for _, busy_ns in by_worker],
+        **{
+            name: [{"what": named(each), "share": each.share, "of_commands": each.of_commands} for each in found]
+            for name, found in shares.items()
+        },
     }
 
 

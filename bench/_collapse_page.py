@@ -14,9 +14,9 @@ those at the same time whose order does not matter. What matters is declared at 
 it reads or writes. Commands are dealt out to workers by their keys; a command that belongs to several workers makes them meet, and
 while they meet only one of them works. If that happens often, or if most of the work has one key, several workers are no faster
 than one: the service has become one thread.</p>
-<p>Each section has: the throughput of one thread, of P-SMR as published (a meeting for each such command), and of this engine, which
-combines meetings that are near each other, and leaves a batch to one worker where that has been cheaper; how much of its time each
-worker waits, and at which commands and keys (measured, with all workers in every batch); and what was predicted from the
+<p>Each section has: the throughput of one thread, of P-SMR as published (a meeting for each such command), and of this engine,
+which combines meetings that are near each other and leaves a batch to one worker where that has been cheaper; how much of its time
+each worker waits, and at which commands and keys (measured, with all workers in every batch); and what was predicted from the
 annotations and from what each command costs alone.</p>
 """
 
@@ -51,7 +51,7 @@ def _section(row: dict[str, Any]) -> str:
         (
             f"worker {worker}",
             share,
-            f"{share:.0%} of its time at commands, {waiting['elsewhere'][worker]:.0%} for batches and the end",
+            f"{share:.0%} of its time at commands, {waiting['nothing_left'][worker]:.0%} with nothing left to do",
         )
         for worker, share in enumerate(waiting["at_commands"])
     ]

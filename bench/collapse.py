@@ -24,7 +24,7 @@ def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """Every scene with every number of workers."""
     cores = len(os.sched_getaffinity(0))
     workers = tuple(count for count in (2, 4, 8, 16) if count <= cores) or (2,)
-    effort = Effort(workers[:1], 6_000, 1) if quick else Effort(workers)
+    effort = Effort(workers[:1], 4_000, 2) if quick else Effort(workers)
     rows: list[dict[str, Any]] = []
     for scene in scenes(quick):
         say(f"{scene.title} …")
@@ -106,7 +106,7 @@ def more_tables(result: dict[str, Any]) -> dict[str, list[tuple[str, ...]]]:
             _compared(row, name, workers)
             for name, workers in (("smr", 1), ("psmr", row["workers"]), ("paper", row["workers"]))
         ]
-    verdicts = [
+    verdicts: list[tuple[str, ...]] = [
         ("application", "workload", "what the prediction says"),
         *((r["app"], r["label"], r["advice"]["verdict"]) for r in result["rows"]),
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from statistics import median, quantiles
 from typing import Any
 
@@ -23,30 +22,36 @@ _SPIN = 2000
 _ROWS = 1024
 _FEW = 64
 _SLOTS = 24
-_TIMES = 3
 _LONG = 8.0
 """Commands that take so many times as long as a worker spins: whoever waits for them is asleep."""
 TURN, MEET = 0, 1
 
 
-def measure_barriers() -> BarrierCosts:
-    """Measure, for a second or two; the engine's own code is compiled first if it never was here."""
-    one = Runner(Probe, 1, spin=_SPIN)
-    two = Runner(Probe, 2, spin=_SPIN, look_ahead=0, choose=lambda synchronous, count: 2)
-    try:
-        one.start()
-        two.start()
-        for runner in (one, two):
+class MeasuredBarriers:
+    """Measures again and again, each `round` a quarter of a second; the engine's own code is compiled first if it never was."""
+
+    def __init__(self) -> None:
+        self._one = Runner(Probe, 1, spin=_SPIN)
+        self._two = Runner(Probe, 2, spin=_SPIN, look_ahead=0, choose=lambda synchronous, count: 2)
+        self._found: list[BarrierCosts] = []
+        for runner in (self._one, self._two):
+            runner.start()
             runner.run([_batch(TURN, _ROWS, 0), _batch(MEET, _ROWS, 0)] * _SLOTS)
-        return _middle([_measure(one, two) for _ in range(_TIMES)])
-    finally:
-        one.close()
-        two.close()
 
+    def round(self) -> None:
+        """Measure once more."""
+        self._found.append(_measure(self._one, self._two))
 
-def _middle(found: Sequence[BarrierCosts]) -> BarrierCosts:
-    """Of each cost the median."""
-    return BarrierCosts(**{name: median(getattr(each, name) for each in found) for name in BarrierCosts.__slots__})
+    @property
+    def costs(self) -> BarrierCosts:
+        """Of each cost the median of the rounds."""
+        names = BarrierCosts.__slots__
+        return BarrierCosts(**{name: median(getattr(each, name) for each in self._found) for name in names})
+
+    def close(self) -> None:
+        """End the workers."""
+        self._one.close()
+        self._two.close()
 
 
 def _measure(one: Runner, two: Runner) -> BarrierCosts:

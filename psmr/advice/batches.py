@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,13 @@ def first(batches: Sequence[Commands], count: int) -> list[Commands]:
     """The batches that hold the first `count` commands, or all."""
     places = np.cumsum([batch.count for batch in batches])
     return list(islice(batches, int(np.searchsorted(places, count)) + 1))
+
+
+def in_parts(batches: Sequence[Commands], count: int) -> list[Sequence[Commands]]:
+    """The batches in `count` parts of about as many each, in order; fewer where there are not so many batches."""
+    count = max(1, min(count, len(batches)))
+    ends = [len(batches) * number // count for number in range(count + 1)]
+    return [batches[begin:end] for begin, end in pairwise(ends)]
 
 
 def program_of(service: Service, batches: Sequence[Commands]) -> Program:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from itertools import cycle
-from statistics import median
+from statistics import quantiles
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,53 +14,59 @@ from cdep import StateMachine, service_of
 from cdep.program import Program
 from psmr.advice.batches import Commands, cut, program_of
 from psmr.advice.fitting import fitted
-from psmr.advice.running import Runner
+from psmr.advice.running import Runner, parts_of
 
-_SIZES = (16, 96, 32, 160, 64, 256, 48)
+_SIZES = (64, 384, 128, 640, 256, 1024, 192)
 """Commands in the batches that are measured: of several sizes, or a batch's own cost could not be told from its commands'."""
+_BESIDE_MAX = 8
 
 
 class ServiceCosts:
-    """Executes a workload with one worker, alone and beside others that do the same; `round` may be called again and again.
+    """Executes a workload part by part with one worker: now alone, now beside others that do the same.
 
-    Every round executes the same commands once more, on the state that the one before has left.
+    Every engine executes every part once, in order: commands mean something else on a state that they have changed before.
     """
 
-    def __init__(self, owner: type[StateMachine], preload: Sequence[Commands], batches: Sequence[Commands]) -> None:
+    def __init__(self, owner: type[StateMachine], preload: Sequence[Commands]) -> None:
         self._service = service_of(owner)
-        self._batches = list(cut(batches, cycle(_SIZES)))
-        self._program = program_of(self._service, self._batches)
-        self._counts = _counts(self._program)
-        cores = len(os.sched_getaffinity(0))
-        self.beside = sorted({count for count in (2, 4, 8, cores) if 1 < count <= min(cores, 8)})
-        self._runners = [Runner(owner, 1) for _ in range(max([1, *self.beside]))]
-        self._costs: list[NDArray[np.float64]] = []
-        self._slowdowns: dict[int, list[float]] = {count: [] for count in self.beside}
+        cores = min(len(os.sched_getaffinity(0)), _BESIDE_MAX)
+        self._beside = sorted({count for count in (2, 4, cores) if 1 < count <= cores})
+        self._runners = [Runner(owner, 1) for _ in range(max([1, *self._beside]))]
+        self._found: list[NDArray[np.float64]] = []
+        self._slowdowns: dict[int, list[float]] = {count: [] for count in self._beside}
+        self._rounds = 0
         for runner in self._runners:
             runner.start()
         for runner in self._runners:
             runner.run(preload)
 
-    def round(self) -> None:
-        """Measure once more."""
-        ran = self._runners[0].run(self._batches)
-        alone_s = ran.processor_s
-        busy_ns = np.array([busy[0] for busy in ran.busy_ns], np.float64)
-        self._costs.append(fitted(self._counts, busy_ns, min(alone_s * 1e9, float(busy_ns.sum()))))
-        for count in self.beside:
-            used = self._at_once(self._runners[:count])
-            self._slowdowns[count].append(used / count / alone_s)
+    def round(self, batches: Sequence[Commands]) -> None:
+        """Execute the next part: each engine alone, or, every other time, several at once."""
+        pieces = list(cut(batches, cycle(_SIZES)))
+        counts = _counts(program_of(self._service, pieces))
+        self._rounds += 1
+        if self._rounds % 2 or not self._beside:
+            self._found += [_costs_of(runner, pieces, counts) for runner in self._runners]
+            return
+        count = self._beside[self._rounds // 2 % len(self._beside)]
+        used_ns = self._at_once(self._runners[:count], pieces) * 1e9 / count
+        alone_ns = float((counts @ self._all_costs[:-1]).sum() + self._all_costs[-1] * len(counts))
+        self._slowdowns[count].append(used_ns / alone_ns)
+        for runner in self._runners[count:]:
+            runner.run(pieces)
 
     def forget(self) -> None:
-        """Forget the rounds so far: the first one warms up."""
-        self._costs.clear()
+        """Forget what was found so far: the first rounds warm up."""
+        self._rounds = 0
+        self._found.clear()
         for found in self._slowdowns.values():
             found.clear()
 
-    def _at_once(self, runners: Sequence[Runner]) -> float:
+    @staticmethod
+    def _at_once(runners: Sequence[Runner], batches: Sequence[Commands]) -> float:
         """Several engines execute the same at the same time, each on a state of its own; processor time of all."""
         used = 0.0
-        for part in _in_parts(self._batches):
+        for part in parts_of(batches):
             for runner in runners:
                 runner.prepare(part)
             before = sum(runner.processor_s() for runner in runners)
@@ -74,15 +80,27 @@ class ServiceCosts:
         return used
 
     @property
-    def costs_ns(self) -> NDArray[np.float64]:
-        """Of each command of the service: the median of the rounds."""
-        found: NDArray[np.float64] = np.median(np.array(self._costs), axis=0)[:-1]
+    def _all_costs(self) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = np.median(np.array(self._found), axis=0)
         return found
 
     @property
+    def costs_ns(self) -> NDArray[np.float64]:
+        """Of each command of the service: the median of the rounds."""
+        return self._all_costs[:-1]
+
+    @property
     def slowdown(self) -> tuple[tuple[int, float], ...]:
-        """How much more processor time a command takes beside others, by number of workers; never less than alone."""
-        return ((1, 1.0), *((count, max(1.0, median(found))) for count, found in self._slowdowns.items()))
+        """How much more processor time a command takes beside others, by number of workers; never less than alone.
+
+        The lower quartile of the rounds: what else the machine does only adds to it.
+        """
+        found = {
+            count: max(1.0, quantiles(ratios, n=4)[0] if len(ratios) > 1 else ratios[0])
+            for count, ratios in self._slowdowns.items()
+            if ratios
+        }
+        return ((1, 1.0), *found.items())
 
     def close(self) -> None:
         """End the workers."""
@@ -90,8 +108,11 @@ class ServiceCosts:
             runner.close()
 
 
-def _in_parts(batches: Sequence[Commands]) -> list[Sequence[Commands]]:
-    return [batches[place : place + 500] for place in range(0, len(batches), 500)]
+def _costs_of(runner: Runner, batches: Sequence[Commands], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    ran = runner.run(batches)
+    busy_ns = np.array([busy[0] for busy in ran.busy_ns], np.float64)
+    # What interrupted the worker is in the clock's account, what it spun before and after in the processor's.
+    return fitted(counts, busy_ns, min(ran.processor_s * 1e9, float(busy_ns.sum())))
 
 
 def _counts(program: Program) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 from cdep import StateMachine, service_of
 from cdep.prediction import Costs
 from cdep.program import Program
-from psmr.advice.barriers import measure_barriers
-from psmr.advice.batches import Commands, program_of
+from psmr.advice.barriers import MeasuredBarriers
+from psmr.advice.batches import Commands, in_parts, program_of
 from psmr.advice.costs import ServiceCosts
 
-ROUNDS = 5
+ROUNDS = 8
+WARM_UPS = 1
 
 
 def measured(
@@ -26,19 +28,15 @@ def measured(
     rounds: int = ROUNDS,
 ) -> tuple[Program, Costs]:
     """The program of `batches`, each command with what it costs on this machine, and what barriers cost."""
-    say("measuring what a meeting costs")
-    barrier = measure_barriers()
-    say("measuring what commands cost")
-    service = ServiceCosts(owner, preload, batches)
-    try:
-        service.round()
-        service.forget()
-        for _ in range(rounds):
-            service.round()
-        costs_ns, slowdown = service.costs_ns, service.slowdown
-    finally:
-        service.close()
-    return with_costs(program_of(service_of(owner), batches), costs_ns), Costs(barrier, slowdown)
+    say("measuring what meetings and commands cost")
+    with closing(MeasuredBarriers()) as barriers, closing(ServiceCosts(owner, preload)) as service:
+        for number, part in enumerate(in_parts(batches, rounds + WARM_UPS)):
+            if number == WARM_UPS:
+                service.forget()
+            service.round(part)
+            barriers.round()
+        costs = Costs(barriers.costs, service.slowdown)
+        return with_costs(program_of(service_of(owner), batches), service.costs_ns), costs
 
 
 def with_costs(program: Program, costs_ns: NDArray[np.float64]) -> Program:

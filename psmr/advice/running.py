@@ -53,14 +53,15 @@ class Runner:
     def run(self, batches: Sequence[Commands], take: Callable[[Executed], object] = lambda executed: None) -> Ran:
         """Execute batches, as many at once as there is room for; `take` gets each reply, in order."""
         total = Ran(0.0, 0.0, [])
-        for part in _parts(batches):
+        for part in parts_of(batches):
             self.prepare(part)
-            started = time.perf_counter()
             used = self.processor_s()
+            started_ns = time.monotonic_ns()
             self.engine.publish()
-            self.wait(take)
-            total.seconds += time.perf_counter() - started
+            self.wait()
             total.processor_s += self.processor_s() - used
+            ended_ns = self._ended_ns()
+            total.seconds += (ended_ns - started_ns) / 1e9
             total.busy_ns += self.collect(take)
         return total
 
@@ -74,7 +75,7 @@ class Runner:
                     raise Violation("expected the batches to fit the delivery ring, found no room for them")
                 time.sleep(0.001)
 
-    def wait(self, take: Callable[[Executed], object] = lambda executed: None) -> None:
+    def wait(self) -> None:
         """Sleep until everything published is executed; raises Violation when workers die or stall."""
         until = time.perf_counter() + _STALL_S
         while not self.engine.settle(_COLLECT_S):
@@ -89,13 +90,23 @@ class Runner:
             take(executed)
         return busy
 
-    def _busy_ns(self, slot: int) -> list[int]:
+    def _ended_ns(self) -> int:
+        """When the last batch was executed, by its worker's own clock: this process looks up only now and then."""
+        last = self._busy_ns(self._slots + self.engine.outstanding - 1)
         memory = self.engine.memory
-        starts = [memory.get(starts + 8 * (slot % at.SLOTS)) for starts in memory.reply_starts]
-        return [
-            memory.get(ring + start + at.REPLIES_BUSY_NS)
-            for ring, start in zip(memory.reply_rings, starts, strict=True)
-        ]
+        began = [memory.get(frame + at.FRAME_STARTED_NS) for frame in memory.frames]
+        return max(start + busy for start, busy in zip(began, last, strict=True) if busy)
+
+    def _busy_ns(self, slot: int) -> list[int]:
+        """Of each worker in a slot that is completed and not collected; 0 of those that only pass it."""
+        memory = self.engine.memory
+        executor = memory.get(memory.slots + slot % at.SLOTS * at.SLOT_BYTES + at.SLOT_EXECUTOR)
+        found: list[int] = []
+        for worker, (ring, starts) in enumerate(zip(memory.reply_rings, memory.reply_starts, strict=True)):
+            header = ring + memory.get(starts + 8 * (slot % at.SLOTS))
+            has_part = executor in (at.TOGETHER, worker)
+            found.append(memory.get(header + at.REPLIES_BUSY_NS) if has_part else 0)
+        return found
 
     def processor_s(self) -> float:
         """Processor time that the workers have had."""
@@ -106,7 +117,7 @@ class Runner:
         self.engine.close()
 
 
-def _parts(batches: Sequence[Commands]) -> Iterator[list[Commands]]:
+def parts_of(batches: Sequence[Commands]) -> Iterator[list[Commands]]:
     """Batches in groups that fit the engine's slots and, with room to spare, its rings."""
     part: list[Commands] = []
     size = 0

@@ -21,12 +21,12 @@ ROOM = 1 << 17
 class Waited(NamedTuple):
     """The waits of one worker since the last look.
 
-    `at_rows`: a column (slot, row, ns) for each wait at a row, for others to reach it or for the executor to let go.
-    `elsewhere_ns`: waits for batches, for what another executes alone, for room. `unknown_ns`: those for which there was no room.
+    `at_rows`: (slot, row, ns) of each wait at a row, for others to reach it or for the executor to let go. `others_ns`: all
+    other waits, those for batches among them. `unknown_ns`: waits for which there was no room.
     """
 
     at_rows: NDArray[np.int64]
-    elsewhere_ns: int
+    others_ns: int
     unknown_ns: int
 
 
