@@ -41,7 +41,7 @@ def _place(base: int, record: int) -> int:
     account = int64(key_of(record))
     if account < 0 or account >= ACCOUNTS:
         return 0
-    return row_address(base, account, ACCOUNTS, 8, _GROUP_BYTES)
+    return row_address(base, account, ACCOUNTS, 8, _GROUP_BYTES, 0)
 
 
 @compiled

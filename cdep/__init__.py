@@ -4,28 +4,32 @@ Pure: no clock, no network, no processes; it knows nothing of the engine that us
 """
 
 from cdep.annotations import Annotation, annotation_of, dependent, independent, partially_dependent
-from cdep.command import Access, Command, CommandKind, Dependency, Parameter
+from cdep.command import Access, Command, CommandKind, Dependency, EarlyStage, Parameter, Stage
 from cdep.drawing import GroupsRow, RelationRow, groups_table, relation_svg, relation_table
 from cdep.errors import CallError, DeclarationError
 from cdep.groups import ALL_GROUPS, BytesColumn, Column, execution_order, group_of, mask, masks
 from cdep.hashing import GROUPS
 from cdep.relation import Call, Condition, condition, conflict, relation
 from cdep.service import Service, StateField, StateMachine, fields_of, service_of
+from cdep.staging import WAIT, Carried, early
 from cdep.types import Max, Size, ValueType, f64, i8, i16, i32, i64, u8, u16, u32, u64, value_type
 
 __all__ = [
     "ALL_GROUPS",
+    "WAIT",
     "Access",
     "Annotation",
     "BytesColumn",
     "Call",
     "CallError",
+    "Carried",
     "Column",
     "Command",
     "CommandKind",
     "Condition",
     "DeclarationError",
     "Dependency",
+    "EarlyStage",
     "GROUPS",
     "GroupsRow",
     "Max",
@@ -33,6 +37,7 @@ __all__ = [
     "RelationRow",
     "Service",
     "Size",
+    "Stage",
     "StateField",
     "StateMachine",
     "ValueType",
@@ -40,6 +45,7 @@ __all__ = [
     "condition",
     "conflict",
     "dependent",
+    "early",
     "execution_order",
     "f64",
     "fields_of",

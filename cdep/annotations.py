@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, overload
 
-from cdep.command import Access, CommandKind, Dependency
+from cdep.command import Access, CommandKind, Dependency, Stage
 from cdep.errors import DeclarationError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -29,6 +29,7 @@ class Annotation:
     kind: CommandKind
     access: Literal["none", "read", "write"]
     dependencies: tuple[Dependency, ...] = ()
+    stage: Stage | None = None
 
 
 def annotation_of(function: object) -> Annotation | None:
@@ -56,7 +57,7 @@ def dependent(function: Any = None, /, *, access: Access = "write") -> Any:
         raise DeclarationError(f"@dependent({function!r}) takes no key; write @partially_dependent({function!r})")
 
     def decorate(handler: F) -> F:
-        _check_access(_where(handler), access)
+        _check_access(where_of(handler), access)
         return _attach(handler, Annotation("dependent", access))
 
     return decorate if function is None else decorate(function)
@@ -66,27 +67,41 @@ def partially_dependent(
     *parameters: str,
     domain: str | Mapping[str, str] | None = None,
     access: Access | Mapping[str, Access] = "write",
+    stage: Literal["early", "exact"] | None = None,
 ) -> Callable[[F], F]:
     """The command touches one variable for each of `parameters`: the one that the parameter's value names.
 
     Parameters of one `domain` name the same variables; a parameter's own name is its domain unless another is given,
-    for all parameters or, as a mapping, for some. `access` likewise says what the command does to them.
+    for all parameters or, as a mapping, for some. `access` likewise says what the command does to them. `stage` is for
+    services in which commands have early stages (`cdep.staging`): "early" runs with those, "exact" once all before it is complete.
     """
 
     def decorate(handler: F) -> F:
-        where = _where(handler)
-        _check_parameters(where, parameters)
-        domains = _spread(where, "domain", parameters, domain, {name: name for name in parameters})
-        accesses = _spread(where, "access", parameters, access, dict.fromkeys(parameters, "write"))
-        keys = tuple(_dependency(where, name, domains[name], accesses[name]) for name in parameters)
+        where = where_of(handler)
+        keys = keys_of(where, parameters, domain, access)
+        if stage not in (None, "early", "exact"):
+            raise DeclarationError(f'{where}: {stage!r} is no stage; use "early" or "exact", or leave it out')
         written: Access = "write" if any(key.access == "write" for key in keys) else "read"
-        return _attach(handler, Annotation("partial", written, keys))
+        return _attach(handler, Annotation("partial", written, keys, stage))
 
     return decorate
 
 
+def keys_of(
+    where: str,
+    parameters: tuple[str, ...],
+    domain: str | Mapping[str, str] | None,
+    access: Access | Mapping[str, Access],
+) -> tuple[Dependency, ...]:
+    """What an annotation's parameters, domains and accesses say; raises DeclarationError for what is wrong with them."""
+    _check_parameters(where, parameters)
+    domains = _spread(where, "domain", parameters, domain, {name: name for name in parameters})
+    accesses = _spread(where, "access", parameters, access, dict.fromkeys(parameters, "write"))
+    return tuple(_dependency(where, name, domains[name], accesses[name]) for name in parameters)
+
+
 def _attach(function: F, annotation: Annotation) -> F:
-    where = _where(function)
+    where = where_of(function)
     if not inspect.isfunction(function):
         raise DeclarationError(f"{where}: the annotation is on a {type(function).__name__}; put it on a plain method")
     if annotation_of(function) is not None:
@@ -95,7 +110,7 @@ def _attach(function: F, annotation: Annotation) -> F:
     return function
 
 
-def _where(function: object) -> str:
+def where_of(function: object) -> str:
     """`Class.method`, without the functions around the class."""
     name = getattr(getattr(function, "fget", function), "__qualname__", repr(function))
     return str(name).rpartition("<locals>.")[2]

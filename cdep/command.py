@@ -9,6 +9,7 @@ from cdep.types import ValueType
 
 Access = Literal["read", "write"]
 CommandKind = Literal["independent", "dependent", "partial"]
+Stage = Literal["main", "early", "exact"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,22 @@ class Dependency:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyStage:
+    """What runs before a command's handler, ordered by keys of its own: a private method and which parameters it takes."""
+
+    method: str
+    parameters: tuple[str, ...]
+    dependencies: tuple[Dependency, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """A class of commands: everything that a record, a proxy and the dependency relation need to know.
 
     `op` is the command's number in its service. `reply` is None where the handler returns None; `optional` says that
     it may return None instead of a `reply`. `access` is "none" for independent commands and "write" for a partially
-    dependent one that writes any of its variables. `dependencies` is empty unless `kind` is "partial".
+    dependent one that writes any of its variables. `dependencies` is empty unless `kind` is "partial". `stage` is None
+    in a service without early stages; there all this is of the handler, which is the command's main stage if it has an early one.
     """
 
     name: str
@@ -46,6 +57,13 @@ class Command:
     access: Literal["none", "read", "write"]
     dependencies: tuple[Dependency, ...]
     doc: str
+    stage: Stage | None = None
+    early: EarlyStage | None = None
+
+    @property
+    def touched(self) -> tuple[Dependency, ...]:
+        """What the command depends on in all: by its early stage, then by its handler."""
+        return (self.early.dependencies if self.early else ()) + self.dependencies
 
     def parameter(self, name: str) -> Parameter:
         """The parameter called `name`; it must be one of this command's."""
@@ -55,5 +73,12 @@ class Command:
         """One canonical line; two commands with the same line are the same on the wire and in the relation."""
         parameters = ", ".join(f"{parameter.name}: {parameter.type.name}" for parameter in self.parameters)
         reply = (self.reply.name if self.reply else "None") + (" | None" if self.optional else "")
-        keys = "".join(f" {d.parameter}:{d.domain}:{d.access}" for d in self.dependencies)
-        return f"command {self.op} {self.name}({parameters}) -> {reply} {self.kind} {self.access}{keys}"
+        line = f"command {self.op} {self.name}({parameters}) -> {reply} {self.kind} {self.access}"
+        line += _keys_text(self.dependencies)
+        if self.early:
+            line += f" early ({', '.join(self.early.parameters)}){_keys_text(self.early.dependencies)}"
+        return line if self.stage is None else f"{line} stage {self.stage}"
+
+
+def _keys_text(dependencies: tuple[Dependency, ...]) -> str:
+    return "".join(f" {d.parameter}:{d.domain}:{d.access}" for d in dependencies)

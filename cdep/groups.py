@@ -7,6 +7,8 @@ time, for reading and for checking; `masks` says the same of whole columns at co
     dependent       all groups
     partial         the group of each key; in a domain with spread reads: a read goes to one group by position and a
                     write to all, so that reads of one hot key need not queue behind each other
+    exact           all groups: it waits for whatever comes before it
+    early stage     the group of each of its keys, besides those of the command's main stage
 """
 
 from __future__ import annotations
@@ -70,13 +72,11 @@ def group_of(value: int | bytes) -> int:
 def mask(service: Service, call: Call, position: int) -> int:
     """The groups of one call that stands at `position`; raises CallError for a call that the service does not have."""
     command = service.command(call.command)
-    if command.kind == "dependent":
+    if command.kind == "dependent" or command.stage == "exact":
         return ALL_GROUPS
     by_position = 1 << (position % GROUPS)
-    if command.kind == "independent":
-        return by_position
-    result = 0
-    for key in command.dependencies:
+    result = by_position if command.kind == "independent" else 0
+    for key in command.touched:
         if key.domain not in service.spread_reads:
             result |= 1 << group_of(argument(command, call, key.parameter))
         else:
@@ -108,12 +108,10 @@ def masks(
     """
     command = service.command(command) if isinstance(command, str) else command
     count = positions.size
-    if command.kind == "dependent":
+    if command.kind == "dependent" or command.stage == "exact":
         return np.full(count, ALL_GROUPS, np.uint64)
-    result = np.zeros(count, np.uint64)
-    if command.kind == "independent":
-        return _by_position(positions)
-    for key in command.dependencies:
+    result = _by_position(positions) if command.kind == "independent" else np.zeros(count, np.uint64)
+    for key in command.touched:
         result |= _dependency_masks(service, command, key, columns, positions)
     return result
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Mapping
+from dataclasses import replace
 from types import FunctionType, NoneType, UnionType
 
 from cdep.annotations import Annotation, annotation_of
 from cdep.command import Command, Parameter
 from cdep.errors import DeclarationError
+from cdep.staging import check_key, early_annotation_of, early_stage, is_carried
 from cdep.types import ValueType, value_type
 
 _HOW_TO_ANNOTATE = "annotate it with @independent, @partially_dependent(...) or @dependent"
@@ -24,7 +26,7 @@ def commands_of(
     `names` are the names visible where the class statement stands, for types that are local to a function; `fields`
     are the state declarations among the members, which are no commands.
     """
-    commands = {}
+    commands: dict[str, Command] = {}
     for name, member in namespace.items():
         if name in fields:
             continue
@@ -33,12 +35,44 @@ def commands_of(
         if name.startswith("_"):
             if annotation is not None:
                 raise DeclarationError(f"{where}: is private, yet annotated; remove the annotation or the '_'")
+            _add_early_stage(where, member, commands, {**names, **namespace})
         elif _is_handler(member):
             handler = _plain_function(where, member)
             if annotation is None:
                 raise DeclarationError(f"{where}: is public but not annotated; {_HOW_TO_ANNOTATE}, {_HOW_TO_HIDE}")
             commands[name] = _command(where, name, handler, annotation, {**names, **namespace})
+    for name, command in commands.items():
+        _check_carried(f"{class_name}.{name}", command, namespace[name], {**names, **namespace})
     return commands
+
+
+def _add_early_stage(where: str, member: object, commands: dict[str, Command], names: dict[str, object]) -> None:
+    annotation = early_annotation_of(member)
+    if annotation is None:
+        return
+    command = commands.get(annotation.command)
+    if command is None:
+        raise DeclarationError(
+            f"{where}: is the early stage of {annotation.command!r}, no command of this class above it"
+        )
+    if command.early is not None:
+        raise DeclarationError(f"{where}: {command.name} has an early stage already, {command.early.method}; keep one")
+    method = _plain_function(where, member)
+    stage = early_stage(where, method, _hints(where, method, names), command, annotation)
+    commands[command.name] = replace(command, early=stage)
+
+
+def _check_carried(where: str, command: Command, member: object, names: dict[str, object]) -> None:
+    """Whether a handler takes what an early stage returned, if and only if it has one, and last."""
+    handler = _plain_function(where, member)
+    hints = _hints(where, handler, names)
+    carried = [is_carried(hints[name]) for name in list(inspect.signature(handler).parameters)[1:]]
+    if (command.early is not None) != any(carried):
+        raise DeclarationError(
+            f"{where}: an early stage and a last parameter 'carried: Carried' belong together; add the other, or remove it"
+        )
+    if any(carried[:-1]):
+        raise DeclarationError(f"{where}: what an early stage returned comes last; move the parameter of type Carried")
 
 
 def _is_handler(member: object) -> bool:
@@ -73,6 +107,7 @@ def _command(where: str, name: str, handler: FunctionType, annotation: Annotatio
         access=annotation.access,
         dependencies=annotation.dependencies,
         doc=inspect.cleandoc(handler.__doc__ or ""),
+        stage=annotation.stage,
     )
 
 
@@ -94,7 +129,9 @@ def _parameters(where: str, handler: FunctionType, hints: dict[str, object]) -> 
         inspect.Parameter.POSITIONAL_ONLY,
     ):
         raise DeclarationError(f"{where}: has no 'self'; make it the first parameter")
-    return tuple(_parameter(where, parameter, hints) for parameter in declared[1:])
+    return tuple(
+        _parameter(where, parameter, hints) for parameter in declared[1:] if not is_carried(hints.get(parameter.name))
+    )
 
 
 def _parameter(where: str, declared: inspect.Parameter, hints: dict[str, object]) -> Parameter:
@@ -130,15 +167,11 @@ def _typed(what: str, hint: object) -> ValueType:
 
 
 def _check_keys(where: str, annotation: Annotation, parameters: tuple[Parameter, ...]) -> None:
-    known = {parameter.name: parameter.type for parameter in parameters}
+    known = {parameter.name: parameter for parameter in parameters}
     for key in annotation.dependencies:
         if key.parameter not in known:
             names = ", ".join(known) or "it has none"
             raise DeclarationError(
                 f"{where}: @partially_dependent names {key.parameter!r}, which is no parameter; use one of: {names}"
             )
-        if known[key.parameter].key_kind is None:
-            raise DeclarationError(
-                f"{where}: key {key.parameter!r} is an f64, and floats make no keys (NaN, -0.0); "
-                "use an integer, bool or bytes as the key"
-            )
+        check_key(where, known[key.parameter])

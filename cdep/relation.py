@@ -52,15 +52,21 @@ def relation(service: Service) -> nx.Graph:
 
 
 def condition(a: Command, b: Command) -> Condition | None:
-    """When a call of `a` conflicts with a call of `b`; None for never."""
-    if "independent" in (a.kind, b.kind):
+    """When a call of `a` conflicts with a call of `b`; None for never.
+
+    A command with an early stage touches what either stage touches. An exact one sees what main stages before it did, of whatever
+    key: it conflicts with all that have one, and so with other exact ones, unless both only read.
+    """
+    if _commutes(a) or _commutes(b):
         return None
     if "dependent" in (a.kind, b.kind):
-        return "always" if "write" in (a.access, b.access) else None
+        return "always" if a.access != "read" or b.access != "read" else None
+    if ("exact" in (a.stage, b.stage)) and "early" not in (a.stage, b.stage):
+        return "always" if a.access != "read" or b.access != "read" else None
     pairs = tuple(
         (first.parameter, second.parameter)
-        for first in a.dependencies
-        for second in b.dependencies
+        for first in a.touched
+        for second in b.touched
         if first.domain == second.domain and "write" in (first.access, second.access)
     )
     return pairs or None
@@ -69,6 +75,8 @@ def condition(a: Command, b: Command) -> Condition | None:
 def conflict(service: Service, a: Call, b: Call) -> bool:
     """Whether the order of two calls matters; symmetric. Raises CallError for a call that the service does not have."""
     touched_a, touched_b = _touches(service, a), _touches(service, b)
+    if condition(service.command(a.command), service.command(b.command)) == "always":
+        return True
     return any(
         _same_variable(one, other) and "write" in (one.access, other.access) for one in touched_a for other in touched_b
     )
@@ -106,11 +114,16 @@ class _Touched:
 
 def _touches(service: Service, call: Call) -> list[_Touched]:
     command = service.command(call.command)
-    if command.kind == "independent" or command.access == "none":
+    if _commutes(command):
         return []
     if command.kind == "dependent":
-        return [_Touched(None, 0, command.access)]
-    return [_Touched(k.domain, argument(command, call, k.parameter), k.access) for k in command.dependencies]
+        return [_Touched(None, 0, "read" if command.access == "read" else "write")]
+    return [_Touched(k.domain, argument(command, call, k.parameter), k.access) for k in command.touched]
+
+
+def _commutes(command: Command) -> bool:
+    """Whether a command commutes with all others: nothing of it depends on anything."""
+    return command.kind == "independent" and command.early is None
 
 
 def _same_variable(one: _Touched, other: _Touched) -> bool:

@@ -20,6 +20,7 @@ import xxhash
 from cdep.command import Access, Command, CommandKind, Dependency, Parameter
 from cdep.errors import CallError, DeclarationError
 from cdep.inspection import commands_of
+from cdep.staging import early_domains, placed
 
 __all__ = [
     "Access",
@@ -88,6 +89,16 @@ class Service:
             ]
         )
 
+    @property
+    def is_staged(self) -> bool:
+        """Whether any command has an early stage."""
+        return any(command.early is not None for command in self.commands)
+
+    @cached_property
+    def early_domains(self) -> frozenset[str]:
+        """The domains that early stages are ordered by."""
+        return early_domains(self.commands)
+
     @cached_property
     def fingerprint(self) -> int:
         """xxh3-64 of the specification: travels in every batch, so that mismatched ends never misread each other."""
@@ -143,9 +154,9 @@ def _build(
         )
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise DeclarationError(f"{cls.__name__}: {version!r} is no version; use a whole number from 1 on")
-    commands = tuple(replace(command, op=op) for op, command in enumerate(found.values()))
+    commands = placed(cls.__name__, tuple(replace(command, op=op) for op, command in enumerate(found.values())))
     _check_domains(cls.__name__, commands)
-    return Service(
+    service = Service(
         name=cls.__name__,
         module=cls.__module__,
         qualname=cls.__qualname__,
@@ -156,6 +167,11 @@ def _build(
         order=_order(cls, order),
         doc=inspect.cleandoc(cls.__doc__ or ""),
     )
+    if service.is_staged and (service.spread_reads or service.order != STRICT):
+        raise DeclarationError(
+            f"{cls.__name__}: early stages go with neither spread_reads nor commutative order; remove one or the other"
+        )
+    return service
 
 
 def _lineage(cls: type) -> list[type]:
@@ -203,7 +219,7 @@ def _check_domains(class_name: str, commands: tuple[Command, ...]) -> None:
     """Equal keys must be equal values: an integer and bytes of one domain could never meet."""
     first: dict[str, tuple[str, str | None]] = {}
     for command in commands:
-        for key in command.dependencies:
+        for key in command.touched:
             kind = command.parameter(key.parameter).type.key_kind
             other, known = first.setdefault(key.domain, (f"{command.name}({key.parameter})", kind))
             if kind != known:
@@ -226,7 +242,7 @@ def _spread_domains(cls: type, commands: tuple[Command, ...], given: Iterable[st
     if isinstance(given, str):
         raise DeclarationError(f"{cls.__name__}: spread_reads is a string; write spread_reads=({given!r},)")
     wanted = tuple(given)
-    domains = sorted({key.domain for command in commands for key in command.dependencies})
+    domains = sorted({key.domain for command in commands for key in command.touched})
     for domain in wanted:
         if domain not in domains:
             known = ", ".join(domains) or "it has none"

@@ -9,6 +9,7 @@ from cdep.service import COMMUTATIVE
 from proxies.ahead_text import LOOK, ahead_text
 from proxies.layout import RAISED_TEXT_LIMIT, CommandLayout, Field, ServiceLayout, layout_of
 from proxies.source import enclosed
+from proxies.staged_text import ROUTE, early_text, stage_owners, staged_run
 
 _SUPPORT = (
     "ALL_GROUPS",
@@ -20,6 +21,7 @@ _SUPPORT = (
     "FRAME_STRIDE",
     "FRAME_WORKER",
     "begin",
+    "begin_events",
     "blob_argument",
     "blob_fits",
     "byte_value_at",
@@ -54,6 +56,21 @@ _SUPPORT = (
     "touch_slot",
 )
 """What a server proxy may need of `psmr.execution.dispatch`; it imports what it uses."""
+_STAGED_SUPPORT = (
+    "EXACT",
+    "begin_stage_events",
+    "begin_staged",
+    "carried_to",
+    "carried_writer",
+    "has_ended",
+    "is_early",
+    "is_main",
+    "open_early",
+    "open_early_reply",
+    "open_main_reply",
+    "seek_stage",
+)
+"""What one with early stages may need of `psmr.execution.staged_dispatch`."""
 
 _HEADER = '''"""Server proxy of {name}. Generated from {module}:{qualname}; do not edit, the next generation overwrites it.
 
@@ -86,18 +103,24 @@ def admit(records, stride, count, blob, blob_bytes, table, owners, totals):
     for row in range(count):
         record = records + stride * row
         op = load_u16(record)
-        owner = 0
+{nobody}
 {cases}
         else:
             return row
-        if table != 0:
-            store_u16(owners + 2 * row, owner)
-            if owner & (owner - 1):
-                synchronous += 1
+{route}
     store_i64(totals, reply_bytes)
     store_i64(totals + 8, synchronous)
     return -1
 '''
+
+_NOBODY = "        owner = 0"
+_NOBODY_STAGED = """        early = 0
+        main = 0
+        exact = False"""
+_ROUTE = """        if table != 0:
+            store_u16(owners + 2 * row, owner)
+            if owner & (owner - 1):
+                synchronous += 1"""
 
 _ARRANGE = '''
 
@@ -130,7 +153,7 @@ _RUN = '''
 
 @inlined
 def _execute(machine, frame, record, blob, row):
-    reply = open_reply(frame, row, REPLY_STRIDE)
+    reply = open_reply(frame, row, REPLY_STRIDE){emitting}
     op = load_u16(record)
 {cases}
     close_reply(frame)
@@ -168,31 +191,41 @@ def server_text(service: Service) -> str:
     """The server proxy's source; the same service gives the same bytes."""
     layout = layout_of(service)
     parts = [_command(layout, command) for command in layout.commands]
-    parts.append(_ADMIT.format(cases="\n".join(_admission(service, command) for command in layout.commands)))
+    nobody, route = (_NOBODY_STAGED, ROUTE) if service.is_staged else (_NOBODY, _ROUTE)
+    cases = "\n".join(_admission(service, command) for command in layout.commands)
+    parts.append(_ADMIT.format(cases=cases, nobody=nobody, route=route))
     if service.order == COMMUTATIVE:
         parts.append(_ARRANGE.format(cases="\n".join(_arrangement(service, command) for command in layout.commands)))
-    ahead = ahead_text(layout, _argument)
-    parts += [ahead, _run(layout, looks_ahead=bool(ahead))]
+    if service.is_staged:
+        parts.append(staged_run(layout, emits=declares_events(service)))
+    else:
+        ahead = ahead_text(layout, _argument)
+        parts += [ahead, _run(layout, looks_ahead=bool(ahead))]
     body = "".join(parts)
     return _header(service, layout, body) + body
 
 
 def _run(layout: ServiceLayout, *, looks_ahead: bool) -> str:
     cases = "\n".join(_dispatch(command) for command in layout.commands)
+    emitting = "\n    begin_events(frame, row)" if declares_events(layout.service) else ""
     if not looks_ahead:
-        return _RUN.format(cases=cases, start="", look="")
+        return _RUN.format(cases=cases, emitting=emitting, start="", look="")
     start = "\n        touched = row if _touches(machine) else count"
-    return _RUN.format(cases=cases, start=start, look=LOOK.format(indent=" " * 16))
+    return _RUN.format(cases=cases, emitting=emitting, start=start, look=LOOK.format(indent=" " * 16))
+
+
+def declares_events(service: Service) -> bool:
+    """Whether a service's commands may emit events."""
+    return any(text.startswith("Event(") for _, text in service.state)
 
 
 def _header(service: Service, layout: ServiceLayout, body: str) -> str:
-    used = [name for name in _SUPPORT if name == "constructor" or re.search(rf"\b{name}\b", body)]
+    staged = _import("psmr.execution.staged_dispatch", _STAGED_SUPPORT, body) if service.is_staged else []
     imports = [
         "from cdep import service_of",
         "from proxies.layout import layout_of",
-        "from psmr.execution.dispatch import (",
-        *(f"    {name}," for name in used),
-        ")",
+        *_import("psmr.execution.dispatch", _SUPPORT, body),
+        *staged,
         "",
         f"from {service.module} import {service.qualname.split('.')[0]}",
     ]
@@ -207,9 +240,18 @@ def _header(service: Service, layout: ServiceLayout, body: str) -> str:
     )
 
 
+def _import(module: str, names: tuple[str, ...], body: str) -> list[str]:
+    used = [name for name in names if name == "constructor" or re.search(rf"\b{name}\b", body)]
+    return [f"from {module} import (", *(f"    {name}," for name in used), ")"]
+
+
 def _command(layout: ServiceLayout, command: CommandLayout) -> str:
     name, op = command.command.name, command.command.op
     arguments = ["machine", *(_argument(field) for field in command.fields)]
+    carried = ""
+    if command.command.early is not None:
+        arguments.append("carried")
+        carried = ", carried"
     return f"""
 
 _{name} = handler({layout.service.qualname}.{name})
@@ -217,10 +259,10 @@ _reply_to_{name} = reply_writer(_layouts[{op}].command, _layouts[{op}].reply_off
 
 
 @handler
-def _execute_{name}(machine, frame, record, blob, reply):
+def _execute_{name}(machine, frame, record, blob, reply{carried}):
 {enclosed(4, f"value = _{name}", arguments, "")}
     _reply_to_{name}(frame, reply, value)
-"""
+{early_text(layout, command, _argument, emits=declares_events(layout.service))}"""
 
 
 def _argument(field: Field) -> str:
@@ -250,7 +292,8 @@ def _admission(service: Service, command: CommandLayout) -> str:
     checks += [check for field in command.fields for check in _checks(field)]
     reply = command.command.reply
     most = max(RAISED_TEXT_LIMIT, reply.limit if reply is not None and reply.kind == "bytes" else 0)
-    routing = ["if table != 0:", f"    owner = {_owner(service, command)}"]
+    owners = stage_owners(service, command, _group) if service.is_staged else [f"owner = {_owner(service, command)}"]
+    routing = ["if table != 0:", *(f"    {line}" for line in owners)]
     return _case(command.command.op, [*checks, f"reply_bytes += {most}", *routing], "        ")
 
 

@@ -4,11 +4,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cdep import (
+        WAIT,
+        Carried,
         DeclarationError,
         Max,
         Size,
         StateMachine,
         dependent,
+        early,
         f64,
         i8,
         i16,
@@ -23,14 +26,22 @@ if TYPE_CHECKING:
     )
     from psmr.client.connecting import connect, connect_blocking
     from psmr.state.array import Array, Table
+    from psmr.state.bits import highest_bit, lowest_bit
+    from psmr.state.event import Event
+    from psmr.state.hint import Hint
+    from psmr.state.key_groups import group_of_key
     from psmr.state.map import Map
     from psmr.state.scratch import Scratch
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "WAIT",
     "Array",
+    "Carried",
     "DeclarationError",
+    "Event",
+    "Hint",
     "Map",
     "Max",
     "Scratch",
@@ -40,12 +51,16 @@ __all__ = [
     "connect",
     "connect_blocking",
     "dependent",
+    "early",
     "f64",
+    "group_of_key",
+    "highest_bit",
     "i8",
     "i16",
     "i32",
     "i64",
     "independent",
+    "lowest_bit",
     "partially_dependent",
     "u8",
     "u16",
@@ -55,11 +70,16 @@ __all__ = [
 
 _ELSEWHERE = {
     "Array": "psmr.state.array",
+    "Event": "psmr.state.event",
+    "Hint": "psmr.state.hint",
     "Map": "psmr.state.map",
     "Scratch": "psmr.state.scratch",
     "Table": "psmr.state.array",
     "connect": "psmr.client.connecting",
     "connect_blocking": "psmr.client.connecting",
+    "group_of_key": "psmr.state.key_groups",
+    "highest_bit": "psmr.state.bits",
+    "lowest_bit": "psmr.state.bits",
 }
 """Where a public name is defined; all others are of `cdep`."""
 

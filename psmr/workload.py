@@ -56,7 +56,10 @@ class Model(Protocol):
         """
 
     def state(self) -> dict[str, Any]:
-        """Its content by name of the service's state fields: a dict for a Map, a list for an Array, lists by field for a Table."""
+        """Its content by name of the service's state fields: a dict for a Map, a list for an Array, lists by field for a Table.
+
+        Instead of a list of more than 2^20 rows, a dict of those that are not 0.
+        """
 
 
 @dataclass(frozen=True, slots=True)

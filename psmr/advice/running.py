@@ -12,7 +12,8 @@ from cdep import StateMachine
 from psmr.advice.batches import Commands
 from psmr.errors import Violation
 from psmr.execution import layout as at
-from psmr.execution.engine import Engine, Executed
+from psmr.execution.engine import Engine
+from psmr.execution.outcome import Executed
 
 SLOTS_AT_ONCE = 1000
 """Batches prepared before the clock runs: fewer than the engine has slots."""

@@ -29,6 +29,8 @@ from psmr.storage import WholeLog
 from psmr.workload import Application, Model
 
 CHECK_TIMEOUT_S = 60.0
+LISTED_MAX = 1 << 20
+"""Rows of the longest array that is compared as a list; of a longer one, only the rows that are not 0 are, as a dict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,15 +176,20 @@ def _apply(model: Model, layout: ServiceLayout, calls: list[CommandCall], reply:
 
 def _difference(expected: dict[str, Any], found: dict[str, Any]) -> str:
     for name, content in expected.items():
-        if found.get(name) == content:
-            continue
         other = found.get(name)
         if isinstance(content, dict) and isinstance(other, dict):
-            for key in sorted(content.keys() | other.keys(), key=repr):
+            # Of a table only the fields that the model knows of; those of a map are its keys, and all of them count.
+            is_table = bool(content) and all(isinstance(key, str) for key in content)
+            for key in content if is_table else sorted(content.keys() | other.keys(), key=repr):
                 if content.get(key) != other.get(key):
-                    return f"{name}[{key!r}]: expected {content.get(key)!r} from the model, found {other.get(key)!r}"
-        return f"{name}: expected {_shown(content)} from the model, found {_shown(other)}"
+                    return f"{name}[{key!r}]: {_unlike(content.get(key), other.get(key))}"
+        elif other != content:
+            return f"{name}: {_unlike(content, other)}"
     return ""
+
+
+def _unlike(expected: Any, found: Any) -> str:
+    return f"expected {_shown(expected)} from the model, found {_shown(found)}"
 
 
 def _shown(content: Any) -> str:
@@ -191,7 +198,10 @@ def _shown(content: Any) -> str:
 
 
 def state_of(owner: type[StateMachine], memory: Memory) -> dict[str, Any]:
-    """The content of an engine's state in plain Python, by field: a dict for a Map, lists for an Array or a Table."""
+    """The content of an engine's state in plain Python, by field: a dict for a Map, lists for an Array or a Table.
+
+    Of an array or table of more than `LISTED_MAX` rows, a dict of the rows that are not 0.
+    """
     access = memory.access(0)
     contents: dict[str, Any] = {}
     for (name, container), base in zip(memory.containers.items(), memory.bases, strict=True):
@@ -205,8 +215,8 @@ def state_of(owner: type[StateMachine], memory: Memory) -> dict[str, Any]:
     return contents
 
 
-def _rows(column: Array[Any] | Column[Any]) -> list[Any]:
-    return [_plain(column[row]) for row in range(len(column))]
+def _rows(column: Array[Any] | Column[Any]) -> list[Any] | dict[int, Any]:
+    return column.values() if len(column) <= LISTED_MAX else column.written()
 
 
 def _items(table: Map[Any, Any]) -> dict[Any, Any]:

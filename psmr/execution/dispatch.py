@@ -13,6 +13,7 @@ from cdep import Command
 from cdep.compiled import compiled, inlined, int64, types
 from cdep.hashing import group_of_bytes, group_of_u64
 from proxies.layout import NONE, REPLY_IN_BLOB, REPLY_WIDE
+from psmr.execution.events import begin_events
 from psmr.execution.layout import (
     FRAME_BLOB,
     FRAME_COUNT,
@@ -258,6 +259,7 @@ __all__ = [
     "FRAME_STRIDE",
     "FRAME_WORKER",
     "begin",
+    "begin_events",
     "blob_argument",
     "blob_fits",
     "byte_value_at",

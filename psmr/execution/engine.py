@@ -13,32 +13,33 @@ import select
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 import numpy as np
-from msgspec import Struct
 
 from cdep import StateMachine, service_of
 from cdep.service import COMMUTATIVE
 from proxies.layout import layout_of
 from psmr.core.batch import MalformedBatch
 from psmr.core.reply import REPLY_HEADER, BatchStatus
-from psmr.core.width import Choices, Width
+from psmr.core.width import Width
 from psmr.execution import capture as captures
+from psmr.execution import emitted, replies, staged
 from psmr.execution import layout as at
-from psmr.execution import replies
 from psmr.execution.capture import Capture, Captures
 from psmr.execution.dispatch import end_command_slowly
 from psmr.execution.generated import compiling, server_module
 from psmr.execution.interpreted import InterpretedMachine
 from psmr.execution.memory import NOTES_BYTES, Memory
+from psmr.execution.outcome import Counters, Executed, Slot
 from psmr.execution.progress import EXECUTOR, completed, slowest
 from psmr.execution.refusals import refusing_what_does_not_compile
 from psmr.execution.restoring import FieldContent, restore
 from psmr.execution.ring import Ring
 from psmr.execution.row_index import index_bytes, index_rows
+from psmr.execution.stage_index import index_stages, stage_index_bytes
+from psmr.execution.staged import StagedMachine
 from psmr.execution.waiting import rouse, rouse_for_room
 from psmr.execution.worker import work
 from psmr.state.synchronised import fence_now, load, store
@@ -46,37 +47,6 @@ from psmr.state.synchronised import fence_now, load, store
 RING_BYTES = 64 << 20
 RING_SOFT_BYTES = 4 << 20
 _LOOK_S = 0.0005
-
-
-class Executed(Struct, frozen=True, gc=False):
-    """A batch's reply: `reply` is the whole of it, header included; `is_read` as the batch was offered."""
-
-    session: int
-    sequence: int
-    reply: bytes
-    is_read: bool = False
-
-
-@dataclass(slots=True)
-class _Slot:
-    session: int
-    sequence: int
-    count: int
-    synchronous: int
-    alone: bool
-    is_read: bool
-    places: Any = None
-    """Which row of the batch each row of the slot is, where they are executed in another order."""
-
-
-class Counters(Struct, frozen=True, gc=False):
-    """What the workers have done since they started; one entry a worker."""
-
-    commands: tuple[int, ...]
-    synchronous: tuple[int, ...]
-    run_on: tuple[int, ...]
-    synchronous_commands: int
-    choices: Choices
 
 
 class Engine:
@@ -107,10 +77,13 @@ class Engine:
         self._captures = Captures(self.memory)
         self.workers = workers
         self._commutative = self.service.order == COMMUTATIVE
+        self._is_staged = self.service.is_staged
+        self._index_bytes = stage_index_bytes if self._is_staged else index_bytes
+        self._index_rows = index_stages if self._is_staged else index_rows
         self._owner = owner
         self._compiled = compiled
         self._ring = Ring(ring_bytes, RING_SOFT_BYTES)
-        self._slots: deque[_Slot] = deque()
+        self._slots: deque[Slot] = deque()
         self._published = 0
         self._collected = 0
         self._together = 0
@@ -140,7 +113,8 @@ class Engine:
         run = self._warm_up()
         context = multiprocessing.get_context("fork")
         for worker in range(self.workers):
-            machine = InterpretedMachine(self._owner, self.layout, self.memory, worker)
+            kind = StagedMachine if self._is_staged else InterpretedMachine
+            machine = kind(self._owner, self.layout, self.memory, worker)
             arguments = (os.getpid(), self.memory, worker, run, machine)
             process = context.Process(target=work, args=arguments, name=f"psmr-worker-{worker}", daemon=True)
             process.start()
@@ -159,11 +133,15 @@ class Engine:
             rouse(memory.control, 0)
             rouse_for_room(memory.control, 0)
             index_rows(memory.ring, 0, self.workers)
+            if self._is_staged:
+                staged.warm_up(memory)
             headers = np.zeros(0, np.int64)
             completed(memory.control, memory.slots, self.workers, 0)
             replies.blob_bytes(headers)
             replies.merge(headers, 0, 8, memory.ring, headers)
             captures.warm_up()
+            if memory.has_events:
+                emitted.warm_up(memory)
             end_command_slowly(frame)
             store(memory.control + at.STOPPING, 1)
             if self._compiled:
@@ -242,10 +220,13 @@ class Engine:
             self._rouse_all()
             return False
         self._lacks_slots = False
+        most = at.EVENT_ROWS_MAX // 2 if self._is_staged else at.EVENT_ROWS_MAX  # each stage may emit
+        if self.memory.has_events and count > most:
+            raise MalformedBatch(f"at most {most} commands of a service with events", f"{count}")
         records_bytes, blob_bytes = count * stride, len(blob)
         blob_place = records_bytes
         owners_place = (blob_place + blob_bytes + 7) & ~7
-        place = self._ring.take(owners_place + index_bytes(count, self.workers))
+        place = self._ring.take(owners_place + self._index_bytes(count, self.workers))
         if place is None:
             return False
         start = self.memory.ring + place
@@ -263,19 +244,38 @@ class Engine:
         self._synchronous += synchronous
         alone = self.workers > 1 and self._choose(synchronous, count) == 1
         if self._table and not alone:
-            index_rows(owners, count, self.workers)
-        self._write_slot(start, stride, start + blob_place, count, owners, now_us, reply_bytes, alone)
-        self._slots.append(_Slot(session, sequence, count, synchronous, alone, is_read, places))
+            self._index_rows(owners, count, self.workers)
+        self._write_slot(start, stride, start + blob_place, count, owners, now_us, reply_bytes, alone, is_read)
+        self._slots.append(Slot(session, sequence, count, synchronous, alone, is_read, places))
         self._published += 1
         return True
 
     def _write_slot(
-        self, records: int, stride: int, blob: int, count: int, owners: int, now_us: int, reply_bytes: int, alone: bool
+        self,
+        records: int,
+        stride: int,
+        blob: int,
+        count: int,
+        owners: int,
+        now_us: int,
+        reply_bytes: int,
+        alone: bool,
+        is_read: bool,
     ) -> None:
         executor = EXECUTOR if alone else at.TOGETHER
         owners = 0 if alone or not self._table else owners
         self.memory.write_slot(
-            self._published, records, blob, count, owners, now_us, reply_bytes, executor, self._together, stride
+            self._published,
+            records,
+            blob,
+            count,
+            owners,
+            now_us,
+            reply_bytes,
+            executor,
+            self._together,
+            stride,
+            int(is_read),
         )
         if not alone:
             self._together = self._published + 1
@@ -342,7 +342,9 @@ class Engine:
         executed: list[Executed] = []
         while self._collected < done:
             slot = self._slots.popleft()
-            executed.append(Executed(slot.session, slot.sequence, self._reply(slot), slot.is_read))
+            reply = self._reply(slot)
+            events, event_count = self._events(slot) if self.memory.has_events else (b"", 0)
+            executed.append(Executed(slot.session, slot.sequence, reply, slot.is_read, events, event_count))
             self._ring.give_back()
             self._collected += 1
         store(self.memory.control + at.COLLECTED, self._collected)
@@ -359,7 +361,7 @@ class Engine:
         for worker in range(self.workers):
             rouse(self.memory.control, worker)
 
-    def _reply(self, slot: _Slot) -> bytes:
+    def _reply(self, slot: Slot) -> bytes:
         memory, stride = self.memory, self.layout.reply_stride
         if slot.alone or self.workers == 1:
             header = memory.reply_rings[EXECUTOR] + self._reply_start(EXECUTOR)
@@ -376,9 +378,13 @@ class Engine:
             replies.merge(starts, slot.count, stride, merged.ctypes.data, np.empty(slot.count, np.int64))
             body = merged.data
         if slot.places is not None:
-            body = _in_batch_order(body, slot.count, stride, slot.places)
+            body = replies.in_batch_order(body, slot.count, stride, slot.places)
         status = BatchStatus.READ if slot.is_read else BatchStatus.EXECUTED
         return b"".join((REPLY_HEADER.pack(slot.session, slot.sequence, status, stride, slot.count, blob, 0), body))
+
+    def _events(self, slot: Slot) -> tuple[bytes, int]:
+        workers = 1 if slot.alone else self.workers
+        return emitted.collect_events(self.memory, self._collected, workers, slot.count, slot.places)
 
     def _reply_start(self, worker: int) -> int:
         return self.memory.get(self.memory.reply_starts[worker] + 8 * (self._collected % at.SLOTS))
@@ -417,6 +423,8 @@ class Engine:
             tuple(load(line + at.RUN_ON) for line in lines),
             self._synchronous,
             self._width.choices,
+            tuple(load(line + at.ROUNDS) for line in lines),
+            tuple(load(line + at.WAITED) for line in lines),
         )
 
     def digest(self) -> int:
@@ -472,11 +480,3 @@ class Engine:
         if self.bell >= 0:
             os.close(self.bell)
             self.bell = -1
-
-
-def _in_batch_order(body: Any, count: int, stride: int, places: Any) -> Any:
-    """Reply records and blob, the records moved from the order of execution to that of the batch."""
-    ordered = np.array(body, np.uint8)
-    rows = ordered[: count * stride].reshape(count, stride)
-    rows[places] = np.frombuffer(body, np.uint8, count * stride).reshape(count, stride)
-    return ordered.data

@@ -13,7 +13,9 @@ from cdep.types import ValueType
 from proxies.layout import NONE, RAISED, RAISED_TEXT_LIMIT, CommandLayout, ServiceLayout
 from psmr.execution import layout as at
 from psmr.execution.dispatch import end_command_slowly, open_reply_slowly
+from psmr.execution.events import begin_events_slowly
 from psmr.execution.memory import Memory
+from psmr.execution.schedule import begin, seek
 from psmr.state.access import FORMATS, encoder
 from psmr.state.frame import NOW_US, undo
 from psmr.state.scratch import Scratch
@@ -24,6 +26,10 @@ _SLICE = struct.Struct("<II")
 
 class InterpretedMachine:
     """One worker's service instance; `execute(row)` does what the compiled `_execute` does, byte for byte."""
+
+    begin = staticmethod(begin)
+    seek = staticmethod(seek)
+    """How a worker that interprets goes from slot to slot and from row to row."""
 
     def __init__(self, owner: type[StateMachine], layout: ServiceLayout, memory: Memory, worker: int) -> None:
         self._memory = memory
@@ -45,22 +51,61 @@ class InterpretedMachine:
         A command whose compiled form has raised, and is undone, is executed here once more: for the text, and because the two
         forms do not raise at the same (0.0 / 0.0 raises in compiled code, and is a NaN here). This form decides, on every replica.
         """
-        reply = open_reply_slowly(self._frame, row)
+        record = self.record_of(row)
+        handler, decode, encode = self._commands[self.op_of(record)]
+        self.reply_to(row, lambda: encode(handler(*decode(self._view, record, self.blob))))
+
+    def again(self, row: int) -> None:
+        """Execute once more what has raised in its compiled form, and is undone."""
+        self.execute(row)
+
+    def record_of(self, row: int) -> int:
+        """Where in the memory a row's record begins."""
         word = self._memory.get
-        record = word(self._frame + at.FRAME_RECORDS) + row * word(self._frame + at.FRAME_STRIDE) - self._origin
-        blob = word(self._frame + at.FRAME_BLOB) - self._origin
-        handler, decode, encode = self._commands[int.from_bytes(self._view[record : record + 2], "little")]
-        self.machine.now_us = word(self._frame + NOW_US)
+        return word(self._frame + at.FRAME_RECORDS) + row * word(self._frame + at.FRAME_STRIDE) - self._origin
+
+    def op_of(self, record: int) -> int:
+        """The number of a record's command."""
+        return int.from_bytes(self._view[record : record + 2], "little")
+
+    @property
+    def blob(self) -> int:
+        """Where in the memory the batch's blob begins."""
+        return self._memory.get(self._frame + at.FRAME_BLOB) - self._origin
+
+    def prepare(self, row: int) -> None:
+        """Have `self.machine` as a row's command finds it at its start."""
+        if self._memory.has_events:
+            self.begin_events(row)
+        self.machine.now_us = self._memory.get(self._frame + NOW_US)
         for scratch in self._scratches:
             scratch.forget()
+
+    def begin_events(self, row: int) -> None:
+        """Have the row's command emit from here on."""
+        begin_events_slowly(self._frame, row)
+
+    def reply_to(self, row: int, call: Callable[[], tuple[bytes, bytes | None]]) -> None:
+        """Begin a command, call what encodes its reply, end it; undo it, and reply the error, if that raises."""
+        reply = open_reply_slowly(self._frame, row)
+        self.prepare(row)
         try:
-            value, content = encode(handler(*decode(self._view, record, blob)))
+            value, content = call()
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is part of the history, alike on every replica
             undo(self._frame)
             value, content = _raised(error)
         else:
             end_command_slowly(self._frame)
         self._write_reply(reply - self._origin, value, content)
+
+    def undo_and_reply(self, row: int, error: Exception) -> None:
+        """Take back what the command under way has done, and reply the error it raised."""
+        undo(self._frame)
+
+        def raising() -> tuple[bytes, bytes | None]:
+            raise error
+
+        self.reply_to(row, raising)
 
     def _write_reply(self, place: int, value: bytes, content: bytes | None) -> None:
         if content is not None:

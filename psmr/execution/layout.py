@@ -1,6 +1,6 @@
 """The shared memory of one replica's execution: every offset, who writes it, and why a reader may trust it.
 
-    | control | slots | frames, one a worker | undo notes, arena, staging, replies of each worker | delivery ring | state |
+    | control | slots | frames, one a worker | undo notes, arena, staging, replies, events of each | delivery ring | state |
 
 **Control.** Each item is alone on its 128 bytes (`LINE_BYTES`), so writers never share a line.
 
@@ -20,6 +20,12 @@
       ALARM           who wakes it    the word that futex(2) sleeps on; several may, so they add to it atomically
       NOTES           the worker      two words of `psmr.state.frame`: how far its notes are. The replica sets
                                       the second as a capture begins, when nothing executes
+      ROUND           the worker      rounds of staged slots that it has met in; a release, after FRONTIER and all early
+                                      stages before that
+      FRONTIER        the worker      two words, for even and odd rounds: the first row that it has not decided. The next round but
+                                      one overwrites it, and nobody gets there before everybody has read this one
+      THROUGH         the worker      2 × a round: its main stages before the round's bound are done; one more: the row at the bound
+                                      is decided. A release, after all their effects
 
 A *position* is `slot << 32 | row + 1`; positions only grow, so "at least" is all that anyone waits for.
 
@@ -36,12 +42,17 @@ say where a worker stands.
 FRAME_NOTES up to FRAME_NOTES_END, where the notes of one command follow those of the one before (`psmr.execution.noting`). The
 replica's copying thread reads them below the worker's KEPT, and gives their memory back.
 
+**Events.** A worker of a service that declares events has an area for them (`psmr.execution.events`), FRAME_EVENT_AREA, and for
+each slot, at FRAME_EVENT_PIECES, two words: where in the area the slot's events begin and end. They are the worker's until
+COMPLETED passes the slot, and the replica's until COLLECTED does.
+
 **Waits.** Where FRAME_WAITS is not 0, the worker writes down every wait that it cannot pass at once: a head of `WAITS_…`, then
 entries of `WAIT_…`. Whoever has put the memory there reads it while nothing executes (`psmr.execution.waits`).
 """
 
 from __future__ import annotations
 
+from psmr.core.event_format import COMMAND_BYTES
 from psmr.state.atomics import LINE_BYTES
 from psmr.state.frame import FRAME_BYTES
 
@@ -50,6 +61,14 @@ SLOTS = 1024
 REPLY_RING_BYTES = 256 << 20
 REPLY_RING_SOFT_BYTES = 2 << 20
 """Replies wrap to the start of their ring from here on, when there is room: a small ring stays in the cache."""
+EVENT_SOFT_BYTES = 2 << 20
+"""As REPLY_RING_SOFT_BYTES, for a worker's events."""
+EVENT_START_BYTES = 64 << 20
+"""A slot's events begin before here, and end behind it only where they are many: that memory is given back."""
+EVENT_ROWS_MAX = 65_536
+"""How many commands a batch of a service with events may have: what they may emit has room in a worker's area."""
+EVENT_AREA_BYTES = EVENT_START_BYTES + EVENT_ROWS_MAX * COMMAND_BYTES + (1 << 20)
+"""Only reserved: what is not used takes no memory."""
 
 PUBLISHED = 0
 STOPPING = 1 * LINE_BYTES
@@ -63,12 +82,17 @@ COMPLETED = 0
 EXECUTED = 8
 SYNCHRONOUS = 16
 RUN_ON = 24
+ROUNDS = 64
+WAITED = 72
 REACHED = 1 * LINE_BYTES
 RESUME = 2 * LINE_BYTES
 ASLEEP = 3 * LINE_BYTES
 ALARM = 4 * LINE_BYTES
 NOTES = 5 * LINE_BYTES
-WORKER_BYTES = 6 * LINE_BYTES
+ROUND = 6 * LINE_BYTES
+FRONTIER = ROUND + 8
+THROUGH = ROUND + 24
+WORKER_BYTES = 7 * LINE_BYTES
 CONTROL_BYTES = WORKERS + WORKERS_MAX * WORKER_BYTES
 
 SLOT_BYTES = LINE_BYTES
@@ -81,7 +105,8 @@ SLOT_REPLY_BYTES = 40
 SLOT_EXECUTOR = 48
 SLOT_AFTER = 56
 SLOT_STRIDE = 64
-SLOT_WORDS = 9
+SLOT_IS_READ = 72
+SLOT_WORDS = 10
 TOGETHER = -1
 """In place of an executor: all workers execute the slot, each the rows that it owns."""
 
@@ -120,6 +145,21 @@ FRAME_INDEX_MINE = FRAME_BYTES + 256
 FRAME_UNDO = FRAME_BYTES + 264
 FRAME_NOTES = FRAME_BYTES + 272
 FRAME_NOTES_END = FRAME_BYTES + 280
+FRAME_EVENT_AREA = FRAME_BYTES + 288
+FRAME_EVENT_PIECES = FRAME_BYTES + 296
+FRAME_EVENT_WALL = FRAME_BYTES + 304
+FRAME_STAGE = FRAME_BYTES + 312
+FRAME_PART = FRAME_BYTES + 320
+FRAME_CARRIED = FRAME_BYTES + 328
+FRAME_IS_BLOCKED = FRAME_BYTES + 336
+FRAME_FRONTIER = FRAME_BYTES + 344
+FRAME_BOUND = FRAME_BYTES + 352
+FRAME_MAINS = FRAME_BYTES + 360
+FRAME_ROUND = FRAME_BYTES + 368
+FRAME_EARLY_LIST = FRAME_BYTES + 376
+FRAME_MAIN_LIST = FRAME_BYTES + 384
+FRAME_ENDED = FRAME_BYTES + 392
+FRAME_CARRIED_WORDS = FRAME_BYTES + 400
 FRAME_WAITS = FRAME_BYTES + 768
 FRAME_TOTAL_BYTES = 4096
 
@@ -130,8 +170,9 @@ WAITS_HEAD_BYTES = 64
 WAIT_WORD = 0
 WAIT_LEAST = 8
 WAIT_SLOT = 16
-WAIT_NS = 24
-WAIT_BYTES = 32
+WAIT_BOUND = 24
+WAIT_NS = 32
+WAIT_BYTES = 40
 
 REPLIES_COUNT = 0
 REPLIES_BLOB_BYTES = 8

@@ -12,6 +12,7 @@ from psmr.execution import layout as at
 from psmr.state import frame as frames
 from psmr.state.access import STAGING_BYTES, Access
 from psmr.state.compiled_machine import containers_of
+from psmr.state.event import Event
 from psmr.state.field import Container, round_up
 from psmr.state.region import PAGE_BYTES, Region
 from psmr.state.scratch import Scratch
@@ -46,9 +47,11 @@ class Memory:
             + at.REPLY_RING_BYTES
             + 8 * at.SLOTS
         )
+        self.has_events = any(isinstance(container, Event) for container in self.containers.values())
+        private += at.EVENT_AREA_BYTES + 16 * at.SLOTS if self.has_events else 0
         state = sum(round_up(container.size_bytes, PAGE_BYTES) for container in self.containers.values())
         common = at.CONTROL_BYTES + at.SLOTS * at.SLOT_BYTES + TOTALS_BYTES + ring_bytes
-        slack = PAGE_BYTES * (16 + 10 * workers)
+        slack = PAGE_BYTES * (16 + 12 * workers)
         self.region = Region(common + state + workers * (private + at.FRAME_TOTAL_BYTES) + slack)
         self.control = self.region.take(at.CONTROL_BYTES)
         self.slots = self.region.take(at.SLOTS * at.SLOT_BYTES)
@@ -60,7 +63,11 @@ class Memory:
         self.reply_rings = [self.region.take(at.REPLY_RING_BYTES) for _ in range(workers)]
         self.reply_starts: list[int] = []
         self.notes: list[int] = []
+        self.event_areas: list[int] = []
+        self.event_pieces: list[int] = []
         self._lay_frames(layout)
+        if self.has_events:
+            self._lay_events()
         self.bases = tuple(self._lay_state())
 
     def _lay_frames(self, layout: ServiceLayout) -> None:
@@ -87,9 +94,17 @@ class Memory:
             self.set(frame + at.FRAME_REPLY_STARTS, self.reply_starts[worker])
             self.set(frame + at.FRAME_REPLY_STRIDE, layout.reply_stride)
 
+    def _lay_events(self) -> None:
+        for frame in self.frames:
+            self.event_areas.append(self.region.take(at.EVENT_AREA_BYTES))
+            self.event_pieces.append(self.region.take(16 * at.SLOTS))
+            self.set(frame + at.FRAME_EVENT_AREA, self.event_areas[-1])
+            self.set(frame + at.FRAME_EVENT_PIECES, self.event_pieces[-1])
+            self.set(frame + frames.EVENT_NEXT, self.event_areas[-1])
+
     def _lay_state(self) -> list[int]:
         bases: list[int] = []
-        scratches = 0
+        scratches = events = 0
         for container in self.containers.values():
             if isinstance(container, Scratch):
                 if scratches == frames.SCRATCHES:
@@ -98,6 +113,9 @@ class Memory:
                     )
                 bases.append(scratches)
                 scratches += 1
+            elif isinstance(container, Event):
+                bases.append(events)
+                events += 1
             else:
                 address = self.region.take(container.size_bytes)
                 container.prepare(self.region, address)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from cdep.compiled import compiled, int64
 from proxies.layout import REPLY_IN_BLOB, REPLY_WIDE
 from psmr.execution.layout import (
@@ -52,3 +54,11 @@ def merge(headers: Any, count: int, stride: int, target: int, source_of: Any) ->
             copy_bytes(blob + used, source_of[row] + int64(load_u32(record + REPLY_WIDE)), length)
             store_u32(record + REPLY_WIDE, used)
             used += length
+
+
+def in_batch_order(body: Any, count: int, stride: int, places: Any) -> Any:
+    """Reply records and blob, the records moved from the order of execution to that of the batch."""
+    ordered = np.array(body, np.uint8)
+    rows = ordered[: count * stride].reshape(count, stride)
+    rows[places] = np.frombuffer(body, np.uint8, count * stride).reshape(count, stride)
+    return ordered.data

@@ -16,6 +16,7 @@ A slot that is not worth meeting for (`psmr.core.width`) is executed by one work
 from __future__ import annotations
 
 from cdep.compiled import compiled, inlined
+from psmr.execution.events import close_events, open_events, pass_events
 from psmr.execution.layout import (
     BELL,
     BELL_WANTED,
@@ -28,6 +29,7 @@ from psmr.execution.layout import (
     FRAME_CLOCK,
     FRAME_CONTROL,
     FRAME_COUNT,
+    FRAME_EVENT_AREA,
     FRAME_EXECUTOR,
     FRAME_HELD,
     FRAME_INDEX,
@@ -70,6 +72,7 @@ from psmr.execution.layout import (
     SLOT_BYTES,
     SLOT_COUNT,
     SLOT_EXECUTOR,
+    SLOT_IS_READ,
     SLOT_NOW_US,
     SLOT_OWNERS,
     SLOT_RECORDS,
@@ -160,6 +163,8 @@ def _next_slot(frame: int) -> bool:
             return False
         # An empty piece of the reply ring: the slot has none of this worker's replies.
         store_i64(load_i64(frame + FRAME_REPLY_STARTS) + 8 * (slot % SLOTS), load_i64(frame + FRAME_REPLY_CURSOR))
+        if load_i64(frame + FRAME_EVENT_AREA) != 0:
+            pass_events(frame, slot)
         store_i64(frame + FRAME_SLOT, slot + 1)
         store_release(line_of(control, me) + COMPLETED, slot + 1)
         fence()
@@ -211,6 +216,9 @@ def begin(frame: int) -> bool:
     owners = load_i64(descriptor + SLOT_OWNERS)
     if not _open_replies(frame, slot, count, owners != 0, load_i64(descriptor + SLOT_REPLY_BYTES)):
         return False
+    has_events = load_i64(frame + FRAME_EVENT_AREA) != 0
+    if has_events and not open_events(frame, slot, load_i64(descriptor + SLOT_IS_READ) != 0):
+        return False
     store_i64(frame + FRAME_COUNT, count)
     store_i64(frame + FRAME_RECORDS, load_i64(descriptor + SLOT_RECORDS))
     store_i64(frame + FRAME_STRIDE, load_i64(descriptor + SLOT_STRIDE))
@@ -247,6 +255,8 @@ def finish(frame: int) -> None:
     store_i64(header + REPLIES_BUSY_NS, monotonic_ns(frame + FRAME_CLOCK) - load_i64(frame + FRAME_STARTED_NS))
     end = blob + used - load_i64(frame + FRAME_REPLY_RING)
     store_i64(frame + FRAME_REPLY_CURSOR, (end + ALIGNMENT - 1) & -ALIGNMENT)
+    if load_i64(frame + FRAME_EVENT_AREA) != 0:
+        close_events(frame, slot)
     store_i64(line + EXECUTED, load_i64(line + EXECUTED) + executed)
     store_i64(frame + FRAME_SLOT, slot + 1)
     store_i64(frame + FRAME_ACTIVE, 0)

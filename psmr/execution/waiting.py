@@ -21,6 +21,7 @@ from psmr.execution.layout import (
     ALARM,
     ASLEEP,
     COLLECTED,
+    FRAME_BOUND,
     FRAME_CLOCK,
     FRAME_CONTROL,
     FRAME_SLOT,
@@ -28,6 +29,7 @@ from psmr.execution.layout import (
     FRAME_WAITS,
     FRAME_WORKER,
     STOPPING,
+    WAIT_BOUND,
     WAIT_BYTES,
     WAIT_LEAST,
     WAIT_NS,
@@ -79,6 +81,7 @@ def _note(frame: int, word: int, least: int, waited_ns: int) -> None:
         store_i64(entry + WAIT_WORD, word - load_i64(frame + FRAME_CONTROL))
         store_i64(entry + WAIT_LEAST, least)
         store_i64(entry + WAIT_SLOT, load_i64(frame + FRAME_SLOT))
+        store_i64(entry + WAIT_BOUND, load_i64(frame + FRAME_BOUND))
         store_i64(entry + WAIT_NS, waited_ns)
 
 

@@ -21,11 +21,13 @@ ROOM = 1 << 17
 class Waited(NamedTuple):
     """The waits of one worker since the last look.
 
-    `at_rows`: (slot, row, ns) of each wait at a row, for others to reach it or for the executor to let go. `others_ns`: all
-    other waits, those for batches among them. `unknown_ns`: waits for which there was no room.
+    `at_rows`: (slot, row, ns) of each wait at a row: for others to reach it, for the executor to let go, or, among stages, for
+    the row to be decided. `rounds_ns`: waits for the early stages of others. `others_ns`: all other waits, those for batches
+    among them. `unknown_ns`: waits for which there was no room.
     """
 
     at_rows: NDArray[np.int64]
+    rounds_ns: int
     others_ns: int
     unknown_ns: int
 
@@ -56,16 +58,23 @@ class Waits:
         words[head + (at.WAITS_COUNT >> 3)] = words[head + (at.WAITS_NS >> 3)] = 0
         at_rows = _at_rows(entries)
         known_ns = int(entries[:, at.WAIT_NS >> 3].sum())
-        return Waited(at_rows, known_ns - int(at_rows[:, 2].sum()), total_ns - known_ns)
+        rounds_ns = int(entries[_words(entries) == at.ROUND, at.WAIT_NS >> 3].sum())
+        return Waited(at_rows, rounds_ns, known_ns - rounds_ns - int(at_rows[:, 2].sum()), total_ns - known_ns)
+
+
+def _words(entries: NDArray[Any]) -> NDArray[np.int64]:
+    """Which word of a worker each wait was for; −1 for the replica's."""
+    places = entries[:, at.WAIT_WORD >> 3]
+    found: NDArray[np.int64] = np.where(places < at.WORKERS, -1, (places - at.WORKERS) % at.WORKER_BYTES)
+    return found
 
 
 def _at_rows(entries: NDArray[Any]) -> NDArray[np.int64]:
-    """The waits at rows: those for REACHED, of an executor, and for RESUME, of the others; `least` says which row."""
-    words = (entries[:, at.WAIT_WORD >> 3] - at.WORKERS) % at.WORKER_BYTES
-    least = entries[:, at.WAIT_LEAST >> 3]
+    """The waits at rows: for REACHED, of an executor, for RESUME, of the others, and for THROUGH, at the bound of a round."""
+    words, least = _words(entries), entries[:, at.WAIT_LEAST >> 3]
     # An executor waits for the position itself, who stands by for one more.
     positions = np.where(words == at.RESUME, least - 1, least)
-    kept = ((words == at.REACHED) | (words == at.RESUME)) & (entries[:, at.WAIT_WORD >> 3] >= at.WORKERS)
-    columns = (positions >> 32, (positions & 0xFFFFFFFF) - 1, entries[:, at.WAIT_NS >> 3])
-    found: NDArray[np.int64] = np.stack(columns, axis=1)[kept]
+    rows = np.where(words == at.THROUGH, entries[:, at.WAIT_BOUND >> 3], (positions & 0xFFFFFFFF) - 1)
+    columns = (entries[:, at.WAIT_SLOT >> 3], rows, entries[:, at.WAIT_NS >> 3])
+    found: NDArray[np.int64] = np.stack(columns, axis=1)[np.isin(words, (at.REACHED, at.RESUME, at.THROUGH))]
     return found

@@ -13,7 +13,7 @@ import numpy as np
 from psmr.execution import layout as at
 from psmr.execution.interpreted import InterpretedMachine
 from psmr.execution.memory import Memory
-from psmr.execution.schedule import SLOT_DONE, begin, finish, seek
+from psmr.execution.schedule import SLOT_DONE, finish
 from psmr.state.frame import undo
 
 _PR_SET_PDEATHSIG = 1
@@ -49,11 +49,11 @@ def work(parent: int, memory: Memory, worker: int, run: Run | None, machine: Int
 
 
 def _interpret(frame: int, memory: Memory, machine: InterpretedMachine) -> None:
-    while begin(frame):
-        row = seek(frame, memory.get(frame + at.FRAME_ROW))
+    while machine.begin(frame):
+        row = machine.seek(frame, memory.get(frame + at.FRAME_ROW))
         while row >= 0:
             machine.execute(row)
-            row = seek(frame, row + 1)
+            row = machine.seek(frame, row + 1)
         if row != SLOT_DONE:
             return
         finish(frame)
@@ -66,7 +66,7 @@ def _run_compiled(frame: int, memory: Memory, run: Run, machine: InterpretedMach
         except Exception:  # noqa: BLE001 - a handler raised: its interpreted form finds out what, and replies
             row = memory.get(frame + at.FRAME_ROW)
             undo(frame)
-            machine.execute(row)
+            machine.again(row)
             memory.set(frame + at.FRAME_ROW, row + 1)
         else:
             return

@@ -43,7 +43,7 @@ class ColumnType(ContainerType):
 
     def __init__(self, column: Column[Any]) -> None:
         self.value = column.value
-        self.layout = (column.offset, column.capacity, column.row_bytes, column.group_bytes)
+        self.layout = (column.offset, column.capacity, column.row_bytes, column.group_bytes, column.block_bits)
         super().__init__(name=f"psmr.Column({column.value.name}, {self.layout})")
 
 
@@ -68,7 +68,7 @@ class ScratchType(ContainerType):
 @register_model(ColumnType)
 @register_model(TableType)
 @register_model(ScratchType)
-class _ContainerModel(models.StructModel):
+class ContainerModel(models.StructModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, [("base", types.int64), ("frame", types.int64)])
 
@@ -270,11 +270,11 @@ def _map_value_at(self: Any, cursor: Any) -> Any:
 def _column_item(column: Any, index: Any) -> Any:
     if not isinstance(column, ColumnType) or not isinstance(index, types.Integer):
         return None
-    offset, capacity, row_bytes, group_bytes = column.layout
+    offset, capacity, row_bytes, group_bytes, bits = column.layout
     read = kind_of(column.value).read
 
     def item(column: Any, index: Any) -> Any:
-        row = rows.row_address(base_of(column), int64(index), capacity, row_bytes, group_bytes)
+        row = rows.row_address(base_of(column), int64(index), capacity, row_bytes, group_bytes, bits)
         return read(frame_of(column), row + offset)
 
     return item
@@ -285,11 +285,11 @@ def _column_set(column: Any, index: Any, value: Any) -> Any:
     if not isinstance(column, ColumnType) or not isinstance(index, types.Integer):
         return None
     require(value, column.value, "column[index] = value")
-    offset, capacity, row_bytes, group_bytes = column.layout
+    offset, capacity, row_bytes, group_bytes, bits = column.layout
     write = kind_of(column.value).write
 
     def set_item(column: Any, index: Any, value: Any) -> None:
-        row = rows.row_address(base_of(column), int64(index), capacity, row_bytes, group_bytes)
+        row = rows.row_address(base_of(column), int64(index), capacity, row_bytes, group_bytes, bits)
         write(frame_of(column), row + offset, value)
 
     return set_item

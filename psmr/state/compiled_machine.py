@@ -88,7 +88,7 @@ def containers_of(owner: type[StateMachine]) -> dict[str, Container]:
     for name, field in fields_of(owner).items():
         if not isinstance(field, Container):
             raise TypeError(
-                f"{owner.__name__}.{name}: expected a Map, Array, Table or Scratch, found {type(field).__name__}"
+                f"{owner.__name__}.{name}: expected a Map, Array, Table, Scratch or Event, found {type(field).__name__}"
             )
         containers[name] = field
     return containers
@@ -115,10 +115,11 @@ def _type_of(owner: type[StateMachine]) -> type[MachineType]:
     """A Numba type class for one service, whose methods are the service's private ones."""
     kind = type(f"{owner.__name__}Type", (MachineType,), {})
     register_model(kind)(_MachineModel)
-    for base in reversed(owner.__mro__):
-        for name, method in vars(base).items():
-            if name.startswith("_") and not name.startswith("__") and inspect.isfunction(method):
-                overload_method(kind, name)(_chooser(method))
+    for name in dir(owner):
+        # Only the method that the class has in the end: of two registered under one name Numba takes the first.
+        method = inspect.getattr_static(owner, name)
+        if name.startswith("_") and not name.startswith("__") and inspect.isfunction(method):
+            overload_method(kind, name)(_chooser(method))
     return kind
 
 

@@ -14,11 +14,16 @@
     200     noting                    at the opening of a slot: odd while a capture needs the notes
     208     position                  at the start of a command while noting is odd: of the command, `slot << 32 | row + 1`
     216     notes_line                once: the address of the words that tell a capture how far the notes are
-    224     -                         (the scheduler's words follow: `psmr.execution.layout`)
+    224     event_next                by `emit`: where the next event goes
+    232     event_start               at the start of a command that may emit: event_next
+    240     event_end                 at the start of a command that may emit: how far its events may go; 0: it may not emit
+    248     event_row                 at the start of a command that may emit: its row, << 32; what is added to lengths, << 16
+    256     -                         (the scheduler's words follow: `psmr.execution.layout`)
 
 A handler that raises must leave no change. Each write of state first notes the old content of the words it covers;
 `undo` restores them in reverse. Byte values that a handler reads are copied into the arena, so that they stay what they
-were when the handler overwrites the entry they came from, as they do in interpreted code.
+were when the handler overwrites the entry they came from, as they do in interpreted code. Events are written where they stay;
+those of a command that raises are dropped by going back to event_start.
 
 **While noting is odd** the notes of a command, one that was undone too, are not forgotten at its end but kept for whoever
 copies the state meanwhile (`psmr.execution.capture`): `undo_base` moves on behind them. A *note* is (address, old word); in
@@ -50,7 +55,11 @@ SCRATCH_USED = 192
 NOTING = 200
 POSITION = 208
 NOTES_LINE = 216
-FRAME_BYTES = 224
+EVENT_NEXT = 224
+EVENT_START = 232
+EVENT_END = 240
+EVENT_ROW = 248
+FRAME_BYTES = 256
 
 COMMANDS = 0
 KEPT = 8
@@ -62,7 +71,7 @@ ARENA_BYTES = 32 << 20
 
 
 class CommandTooLarge(Exception):
-    """A command wrote more than 1,048,576 words of state or read more than 32 MiB of byte values."""
+    """A command wrote more than 1,048,576 words of state, read more than 32 MiB of byte values or emitted more than 64 KiB."""
 
 
 @compiled
@@ -119,7 +128,8 @@ def write_bytes(frame: int, address: int, source: int, length: int) -> None:
 
 @compiled
 def undo(frame: int) -> None:
-    """Take back everything the current command wrote."""
+    """Take back everything the current command wrote and emitted."""
+    store_i64(frame + EVENT_NEXT, load_i64(frame + EVENT_START))
     note = load_i64(frame + UNDO_BASE) + 16 * (load_i64(frame + UNDO_COUNT) - 1)
     while note >= load_i64(frame + UNDO_BASE):
         store_u64(load_i64(note), load_u64(note + 8))
@@ -177,3 +187,21 @@ def arena_copy(frame: int, source: int, length: int) -> int:
     address = arena_take(frame, length)
     copy_bytes(address, source, length)
     return address
+
+
+@inlined
+def take_event(frame: int, length: int) -> int:
+    """The address of `length` bytes for an event of the current command. Raises where it may not emit, or no more."""
+    place = load_i64(frame + EVENT_NEXT)
+    if place + length > load_i64(frame + EVENT_END):
+        if load_i64(frame + EVENT_END) == 0:
+            raise ValueError("a read beside the log may not emit events; emit in commands that are ordered")
+        raise CommandTooLarge("a command may emit at most 64 KiB of events; split it")
+    store_i64(frame + EVENT_NEXT, place + length)
+    return place
+
+
+@compiled
+def take_event_slowly(frame: int, length: int) -> int:
+    """`take_event`, for interpreted code."""
+    return take_event(frame, length)

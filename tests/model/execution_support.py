@@ -13,6 +13,7 @@ import numpy as np
 from cdep import Service, StateMachine, ValueType
 from proxies.layout import NONE, RAISED, CommandLayout, ServiceLayout, layout_of
 from psmr.core.reply import parse_reply
+from psmr.demo.verify import LISTED_MAX
 from psmr.execution.engine import Engine
 from psmr.execution.interpreted import InterpretedMachine
 from psmr.state.array import Array, Table
@@ -138,7 +139,7 @@ def _content(reply: ValueType, value: Any, blob: bytes) -> Any:
 
 
 def state_of(engine: Engine) -> dict[str, Any]:
-    """The state of an idle engine as a model gives it: dicts for maps, lists for arrays, lists by field for tables."""
+    """The state of an idle engine as a model gives it: dicts for maps, lists (or dicts, of the very long) for arrays."""
     machine = InterpretedMachine(engine._owner, layout_of(engine.service), engine.memory, 0).machine
     found: dict[str, Any] = {}
     for name, container in vars(machine).items():
@@ -146,11 +147,14 @@ def state_of(engine: Engine) -> dict[str, Any]:
         if isinstance(container, Map):
             found[name] = dict(_entries(container))
         elif isinstance(container, Array):
-            found[name] = [plain(container[row]) for row in range(len(container))]
+            found[name] = _rows(container)
         elif isinstance(container, Table):
-            rows = range(len(container))
-            found[name] = {field: [plain(getattr(container, field)[row]) for row in rows] for field in container.fields}
+            found[name] = {field: _rows(getattr(container, field)) for field in container.fields}
     return found
+
+
+def _rows(column: Any) -> list[Any] | dict[int, Any]:
+    return column.values() if len(column) <= LISTED_MAX else column.written()
 
 
 def _entries(container: Map[Any, Any]) -> Iterator[tuple[Any, Any]]:

@@ -218,3 +218,72 @@ SCHEDULE_FAULTS = (
     ),
     Fault("alarm not raised", _WAITING, "        add_atomic(line + ALARM, 1)\n", ""),
 )
+
+_STAGES = "psmr.execution.stages"
+
+STAGE_FAULTS = (
+    Fault(
+        "the highest frontier for the bound", _STAGES, "bound = min(bound, load_i64(", "bound = max(bound, load_i64("
+    ),
+    Fault("a frontier not waited for", _STAGES, "line_of(control, worker) + ROUND, number)", "line + ROUND, number)"),
+    Fault(
+        "a frontier published before what is below it",
+        _STAGES,
+        "    store_i64(line + place, frontier)\n    store_release(line + ROUND, number)\n",
+        "    store_release(line + ROUND, number)\n    store_i64(line + place, frontier)\n",
+    ),
+    Fault("one place for all frontiers", _STAGES, "place = FRONTIER + 8 * (number & 1)", "place = FRONTIER"),
+    Fault(
+        "rounds not woken for",
+        _STAGES,
+        "        if worker != me:\n            rouse(control, worker)\n",
+        "        pass\n",
+    ),
+    Fault(
+        "main stages past the bound",
+        _STAGES,
+        "row = next_in(load_i64(frame + FRAME_MAIN_LIST), row, bound)\n                if row < bound:",
+        "row = next_in(load_i64(frame + FRAME_MAIN_LIST), row, count)\n                if row < count:",
+    ),
+    Fault("a row decided before what is before it", _STAGES, "+ THROUGH, 2 * number):", "+ THROUGH, 2 * number - 2):"),
+    Fault("a row passed before it is decided", _STAGES, "+ THROUGH, 2 * number + 1):", "+ THROUGH, 2 * number - 1):"),
+    Fault("the decider not woken", _STAGES, "    rouse(control, decider)\n", ""),
+    Fault("a decided row's main stage once more", _STAGES, "FRAME_MAINS, bound + 1)", "FRAME_MAINS, bound)"),
+    Fault(
+        "an exact row taken for an early one",
+        _STAGES,
+        "if row < count and not _is_exact(frame, row):",
+        "if row < count:",
+    ),
+    Fault(
+        "a blocked worker goes on",
+        _STAGES,
+        "            if load_i64(frame + FRAME_IS_BLOCKED) != 0:\n",
+        "            if False:\n",
+    ),
+    Fault(
+        "blocked for ever",
+        _STAGES,
+        "    store_i64(frame + FRAME_MAINS, bound + 1)\n    store_i64(frame + FRAME_IS_BLOCKED, 0)\n",
+        "    store_i64(frame + FRAME_MAINS, bound + 1)\n",
+    ),
+    Fault(
+        "the words of another worker",
+        _STAGES,
+        "worker = lowest_bit(load_u16(load_i64(frame + FRAME_OWNERS) + 4 * row))",
+        "worker = load_i64(frame + FRAME_WORKER)",
+    ),
+    Fault(
+        "main after an early stage that has ended",
+        _STAGES,
+        "FRAME_STAGE) == MAIN and load_u8(",
+        "FRAME_STAGE) == 9 and load_u8(",
+    ),
+    Fault("two deciders", _STAGES, "    if decider == me:", "    if (stopped >> me) & 1:"),
+    Fault(
+        "early stages again",
+        _STAGES,
+        "        return load_i64(frame + FRAME_FRONTIER)\n    if not",
+        "        return bound\n    if not",
+    ),
+)

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from cdep import StateMachine, ValueType, service_of
+from cdep import WAIT, StateMachine, ValueType, service_of
 from psmr.state.access import seen_as
 from psmr.state.array import Array, Table
 from psmr.state.compiled_machine import containers_of
+from psmr.state.event import Event
 from psmr.state.map import Map
 from psmr.state.scratch import Scratch
 
@@ -98,6 +99,13 @@ class PlainScratch:
         return bytes(self.built or b"")
 
 
+class PlainEvent:
+    """Takes what is emitted, and forgets it."""
+
+    def emit(self, *values: Any) -> None:
+        """Nothing."""
+
+
 def stored(value: ValueType, data: Any) -> Any:
     """What is read back after `data` was written as a value of this type."""
     if value.kind in ("bytes", "fixed"):
@@ -124,16 +132,29 @@ class PlainService:
         for container in vars(self._machine).values():
             if isinstance(container, PlainScratch):
                 container.built = None
+        found = self._service.command(command)
+        seen = [seen_as(parameter.type)(value) for parameter, value in zip(found.parameters, arguments, strict=True)]
+        if found.early is not None:
+            names = [parameter.name for parameter in found.parameters]
+            seen.append(self._call(found.early.method, [seen[names.index(name)] for name in found.early.parameters]))
+        return self._call(command, seen)
+
+    def _call(self, method: str, seen: list[Any]) -> Any:
+        """Call one stage of a command; what raises changes nothing, nor what has to wait."""
         before = {name: copy.deepcopy(getattr(self._machine, name)) for name in self._names}
-        parameters = self._service.command(command).parameters
-        seen = [seen_as(parameter.type)(value) for parameter, value in zip(parameters, arguments, strict=True)]
         try:
             with np.errstate(over="ignore", divide="raise", invalid="ignore"):
-                return getattr(self._machine, command)(*seen)
+                answer = getattr(self._machine, method)(*seen)
+            if method.startswith("_") and answer == WAIT:
+                self._go_back_to(before)
+            return answer
         except Exception:
-            for name, container in before.items():
-                setattr(self._machine, name, container)
+            self._go_back_to(before)
             raise
+
+    def _go_back_to(self, before: dict[str, Any]) -> None:
+        for name, container in before.items():
+            setattr(self._machine, name, container)
 
     def stamp(self, now_us: int) -> None:
         """Set the time that handlers see."""
@@ -148,7 +169,7 @@ class PlainService:
                 found[name] = container.entries
             elif isinstance(container, PlainColumn):
                 found[name] = container.rows
-            elif not isinstance(container, PlainScratch):
+            elif not isinstance(container, PlainScratch | PlainEvent):
                 found[name] = {field: column.rows for field, column in vars(container).items()}
         return found
 
@@ -164,6 +185,8 @@ def _plain(container: Any) -> Any:
         return PlainColumn(container.value, container.capacity)
     if isinstance(container, Scratch):
         return PlainScratch(container.limit)
+    if isinstance(container, Event):
+        return PlainEvent()
     assert isinstance(container, Table)
     table = _PlainTable()
     for name, value in container.fields.items():

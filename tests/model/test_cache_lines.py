@@ -44,7 +44,7 @@ REPLIES_TOO_NEAR = (
 )
 SIDE_BY_SIDE = "at.WORKER_BYTES, at.REACHED, at.RESUME, at.ASLEEP, at.ALARM = 32, 512, 1024, 1536, 2048"
 IN_ORDER_OF_NUMBERS = """
-rows.row_address = inlined(lambda base, index, capacity, row_bytes, bytes_of_group: base + index * row_bytes)
+rows.row_address = inlined(lambda base, index, capacity, row_bytes, bytes_of_group, bits: base + index * row_bytes)
 """
 OFF_THE_RECORD = """
     module = server_module(engine._owner)

@@ -18,6 +18,7 @@ from psmr.execution import layout as at
 from psmr.state.atomics import LINE_BYTES
 
 MODULES = {f"psmr.execution.{name}" for name in ("layout", "ring", "row_index", "waiting", "schedule")}
+MODULES |= {"psmr.execution.stage_index", "psmr.execution.stages"}
 SLOTS = 4
 FEW_SLOTS = Fault("few slots", "psmr.execution.layout", "SLOTS = 1024\n", f"SLOTS = {SLOTS}\n")
 STRIDE = 8
@@ -25,7 +26,7 @@ BLOB_MOST = 120
 RING_BYTES, RING_SOFT_BYTES = 2048, 512
 BELL = "bell"
 _MIB = 1 << 20
-_SLOTS_AT, _FRAMES_AT, _STARTS_AT, _REPLIES_AT, _OWNERS_AT, _STATE_AT = (n * _MIB for n in (1, 2, 20, 40, 60, 80))
+_SLOTS_AT, _FRAMES_AT, _STARTS_AT, _REPLIES_AT, _OWNERS_AT, STATE_AT = (n * _MIB for n in (1, 2, 20, 40, 60, 80))
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,11 @@ class TwinWorkers:
         self.machine = Machine(seed)
         chance = random.Random(seed)
         self.workers = chance.randint(2, 4)
-        self._log = random_log(chance, self.workers)
-        self._expected = _sequential(self._log)
+        self._log: Sequence[Any] = self._draw_log(chance)
+        self._expected = self._expect()
         twin = Twin(MODULES, self._primitives(), (FEW_SLOTS, *faults))
+        self._stages = twin.module("psmr.execution.stages")
+        self._stage_index = twin.module("psmr.execution.stage_index")
         self._schedule = twin.module("psmr.execution.schedule")
         self._waiting = twin.module("psmr.execution.waiting")
         self._row_index = twin.module("psmr.execution.row_index")
@@ -76,6 +79,14 @@ class TwinWorkers:
         self.machine.run(self._replicate, *workers)
         assert len(self._executed) == sum(len(batch.owners) for batch in self._log)
 
+    def _draw_log(self, chance: random.Random) -> Sequence[Any]:
+        """Batches, more than there are slots."""
+        return random_log(chance, self.workers)
+
+    def _expect(self) -> list[list[int]]:
+        """The replies of one who executes all rows in order."""
+        return _sequential(self._log)
+
     def _lay_frames(self, look_ahead: int, spin: int) -> None:
         for worker in range(self.workers):
             words = {
@@ -90,14 +101,20 @@ class TwinWorkers:
                 at.FRAME_REPLY_STARTS: _STARTS_AT + worker * _MIB,
                 at.FRAME_REPLY_STRIDE: STRIDE,
             }
-            self.machine.memory.update({_frame(worker) + offset: value for offset, value in words.items()})
+            self.machine.memory.update({frame_of(worker) + offset: value for offset, value in words.items()})
 
     def _primitives(self) -> dict[str, dict[str, Any]]:
         machine, clock = self.machine, count()
         atomics = {name: getattr(machine, name) for name in ("load_acquire", "store_release", "fence", "add_atomic")}
         atomics |= {"sleep_while": machine.sleep_while, "wake": machine.wake, "relax": machine.pause}
         atomics |= {"ring_bell": self._ring, "monotonic_ns": lambda place: next(clock), "LINE_BYTES": LINE_BYTES}
-        words = {"load_i64": machine.load, "store_i64": machine.store, "load_u16": machine.load}
+        words = {
+            "load_i64": machine.load,
+            "store_i64": machine.store,
+            "store_u8": machine.store,
+            "load_u16": machine.load,
+            "load_u8": machine.load,
+        }
         words |= {"clear_bytes": self._clear, "lowest_bit": lambda word: (word & -word).bit_length() - 1}
         return {"psmr.state.atomics": atomics, "psmr.state.words": words}
 
@@ -108,7 +125,7 @@ class TwinWorkers:
     # A worker.
 
     def _work(self, worker: int) -> None:
-        schedule, frame, load = self._schedule, _frame(worker), self.machine.load
+        schedule, frame, load = self._schedule, frame_of(worker), self.machine.load
         while schedule.begin(frame):
             self._open_piece(worker)
             row = load(frame + at.FRAME_ROW)
@@ -134,11 +151,11 @@ class TwinWorkers:
         self.machine.pause()
         value = 0
         for owner in owners:
-            chain = self.machine.load(_STATE_AT + LINE_BYTES * owner) * 3 + row + 1
-            self.machine.store(_STATE_AT + LINE_BYTES * owner, chain)
+            chain = self.machine.load(STATE_AT + LINE_BYTES * owner) * 3 + row + 1
+            self.machine.store(STATE_AT + LINE_BYTES * owner, chain)
             value ^= chain
             self.machine.pause()
-        self._reply(_frame(worker), row, -1 if row in self._log[slot].failing else value)
+        self._reply(frame_of(worker), row, -1 if row in self._log[slot].failing else value)
         for owner in owners:
             self._busy[owner] = False
 
@@ -154,7 +171,7 @@ class TwinWorkers:
 
     def _open_piece(self, worker: int) -> None:
         """The room for a slot's replies overlaps no room whose replies are still to be collected."""
-        frame, load = _frame(worker), self.machine.load
+        frame, load = frame_of(worker), self.machine.load
         slot = load(frame + at.FRAME_SLOT)
         start = load(_STARTS_AT + worker * _MIB + 8 * (slot % SLOTS))
         end = start + _reply_bytes(len(self._log[slot].owners))
@@ -164,7 +181,7 @@ class TwinWorkers:
         self._pieces[worker][slot] = (start, end)
 
     def _close_piece(self, worker: int) -> None:
-        frame, load = _frame(worker), self.machine.load
+        frame, load = frame_of(worker), self.machine.load
         slot = load(frame + at.FRAME_SLOT)
         end = load(frame + at.FRAME_REPLY_BLOB) + load(frame + at.FRAME_REPLY_BLOB_USED)
         start, _ = self._pieces[worker][slot]
@@ -211,11 +228,14 @@ class TwinWorkers:
         }
         for offset, value in words.items():
             self.machine.store(place + offset, value)
+        self._write_owners(owners, batch)
+        if not batch.alone:
+            self._together = slot + 1
+
+    def _write_owners(self, owners: int, batch: Any) -> None:
         for row, mask in enumerate(batch.owners):
             self.machine.store(owners + 2 * row, mask)
         self._row_index.index_rows(owners, len(batch.owners), self.workers)
-        if not batch.alone:
-            self._together = slot + 1
 
     def _collect(self) -> bool:
         done = self._completed()
@@ -292,7 +312,8 @@ def _reply_bytes(rows: int) -> int:
     return at.REPLIES_HEADER_BYTES + rows * (4 + STRIDE + BLOB_MOST) + 8
 
 
-def _frame(worker: int) -> int:
+def frame_of(worker: int) -> int:
+    """Where a worker's frame begins."""
     return _FRAMES_AT + worker * _MIB
 
 

@@ -79,6 +79,8 @@ def test_an_array_is_a_list(name: str, data: st.DataObject) -> None:
             model = changed
     state.begin()
     assert [plain(array[row]) for row in range(CAPACITY)] == model
+    state.begin()
+    assert array.values() == model
 
 
 def test_the_fields_of_a_table_keep_apart() -> None:
@@ -94,6 +96,10 @@ def test_the_fields_of_a_table_keep_apart() -> None:
             expected[name, row] = stored(name, value)
     state.begin()
     assert {(name, row): plain(getattr(table, f"field_{name}")[row]) for name, row in expected} == expected
+    for name in TYPES:
+        values = getattr(table, f"field_{name}").values()
+        assert len(values) == CAPACITY
+        assert {(name, row): values[row] for other, row in expected if other == name}.items() <= expected.items()
 
 
 @pytest.mark.parametrize(
@@ -112,15 +118,17 @@ def test_a_row_outside_the_capacity_is_an_error(row: Any) -> None:
 
 
 @compiled
-def address_of_row(index: int, capacity: int, row_bytes: int, group_bytes: int) -> int:
-    return rows.row_address(0, index, capacity, row_bytes, group_bytes)
+def address_of_row(index: int, capacity: int, row_bytes: int, group_bytes: int, bits: int) -> int:
+    return rows.row_address(0, index, capacity, row_bytes, group_bytes, bits)
 
 
-@pytest.mark.parametrize("capacity", [1, 63, 64, 65, 1000])
+@pytest.mark.parametrize(
+    ("capacity", "bits"), [(1, 0), (63, 0), (64, 0), (65, 0), (1000, 0), (8, 3), (520, 3), (512, 8)]
+)
 @pytest.mark.parametrize("row_bytes", [1, 2, 4, 8, 24, 4096])
-def test_rows_keep_apart_and_a_group_has_its_own_pages(capacity: int, row_bytes: int) -> None:
-    group_bytes = rows.group_bytes(capacity, row_bytes)
-    places = [address_of_row(row, capacity, row_bytes, group_bytes) for row in range(capacity)]
+def test_rows_keep_apart_and_a_group_has_its_own_pages(capacity: int, bits: int, row_bytes: int) -> None:
+    group_bytes = rows.group_bytes(capacity, row_bytes, bits)
+    places = [address_of_row(row, capacity, row_bytes, group_bytes, bits) for row in range(capacity)]
     assert len(set(places)) == capacity
     assert all(place % row_bytes == 0 or row_bytes % 8 == 0 for place in places)
     ends = sorted((place, place + row_bytes) for place in places)
@@ -129,7 +137,44 @@ def test_rows_keep_apart_and_a_group_has_its_own_pages(capacity: int, row_bytes:
     pages: dict[int, int] = {}
     for row, place in enumerate(places):
         for page in range(place // PAGE_BYTES, (place + row_bytes - 1) // PAGE_BYTES + 1):
-            assert pages.setdefault(page, group_of(row)) == group_of(row)
+            assert pages.setdefault(page, group_of(row >> bits)) == group_of(row >> bits)
+    # The rows of a block follow each other.
+    assert all(places[row] - places[row & -1 << bits] == (row & (1 << bits) - 1) * row_bytes for row in range(capacity))
+
+
+@pytest.mark.parametrize("container", [Array(u32, capacity=1024, block=256), Table(capacity=1024, block=256, only=u32)])
+def test_rows_in_blocks_are_the_same_list(container: Any) -> None:
+    state = State(container)
+    (bound,) = state.bound()
+    column = bound if isinstance(container, Array) else bound.only
+    state.begin()
+    expected = [0] * 1024
+    for row in (0, 1, 255, 256, 511, 767, 768, 1023):
+        column[row] = expected[row] = row + 7
+    assert [plain(column[row]) for row in range(1024)] == column.values() == expected
+    assert column.written() == {row: value for row, value in enumerate(expected) if value}
+    for row in (-1, 1024):
+        with pytest.raises(IndexError, match="row out of range"):
+            column[row] = 1
+    state.undo()
+    assert state.content() == b""
+
+
+def test_a_block_that_is_not_declared_says_nothing_in_the_specification() -> None:
+    assert Array(u8, capacity=64).specification() == Array(u8, capacity=64, block=1).specification()
+    assert Array(u8, capacity=64, block=4).specification() == "Array(u8, capacity=64, block=4)"
+    assert Table(capacity=64, block=4, row=u8).specification() == "Table(capacity=64, block=4, row=u8)"
+
+
+@pytest.mark.parametrize("block", [0, -4, 3, 12, True, 2.0, "4"])
+def test_a_block_is_a_power_of_two(block: Any) -> None:
+    with pytest.raises(TypeError, match="block of 1, 2, 4, 8"):
+        Array(u8, capacity=1200, block=block)
+
+
+def test_a_capacity_is_of_whole_blocks() -> None:
+    with pytest.raises(TypeError, match="declare 1008"):
+        Table(capacity=1000, block=16, row=u8)
 
 
 def test_every_nan_is_one() -> None:
