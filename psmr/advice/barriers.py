@@ -21,6 +21,7 @@ _SPIN = 2000
 """The engine's own: looks at a word before it sleeps."""
 _ROWS = 1024
 _FEW = 64
+_VERY_FEW = 16
 _SLOTS = 24
 _LONG = 8.0
 """Commands that take so many times as long as a worker spins: whoever waits for them is asleep."""
@@ -71,8 +72,8 @@ def _wake_ns(one: Runner, two: Runner, spin_ns: float, meeting_ns: float) -> flo
     """How much longer a meeting takes with one who sleeps."""
     thousand_ns = (_busy_ns(one, _batch(TURN, _FEW, 1000)) - _busy_ns(one, _batch(TURN, _FEW, 0))) / _FEW
     rounds = max(1, round(1000 * _LONG * spin_ns / max(thousand_ns, 1.0)))
-    alone_ns = _busy_ns(one, _batch(TURN, _FEW, rounds), slots=3) / _FEW
-    return max(0.0, _busy_ns(two, _batch(MEET, _FEW, rounds), slots=3) / _FEW - alone_ns - meeting_ns)
+    alone_ns = _busy_ns(one, _batch(TURN, _VERY_FEW, rounds), slots=3) / _VERY_FEW
+    return max(0.0, _busy_ns(two, _batch(MEET, _VERY_FEW, rounds), slots=3) / _VERY_FEW - alone_ns - meeting_ns)
 
 
 def _busy_ns(runner: Runner, batch: Commands, slots: int = _SLOTS) -> float:

@@ -54,7 +54,7 @@ class Waits:
         count, total_ns = int(words[head + (at.WAITS_COUNT >> 3)]), int(words[head + (at.WAITS_NS >> 3)])
         kept = min(count, self._room)
         begin = head + (at.WAITS_HEAD_BYTES >> 3)
-        entries = words[begin : begin + kept * (at.WAIT_BYTES >> 3)].reshape(kept, -1).copy()
+        entries = words[begin : begin + kept * (at.WAIT_BYTES >> 3)].reshape(kept, at.WAIT_BYTES >> 3).copy()
         words[head + (at.WAITS_COUNT >> 3)] = words[head + (at.WAITS_NS >> 3)] = 0
         at_rows = _at_rows(entries)
         known_ns = int(entries[:, at.WAIT_NS >> 3].sum())
