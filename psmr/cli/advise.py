@@ -42,6 +42,7 @@ def advise(
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Commands in a batch of the workload.")] = 1024,
     clients: Annotated[int, typer.Option(min=1, max=64, help="Clients of the workload.")] = 4,
     seed: Annotated[int, typer.Option(help="Of the generated commands.")] = 1,
+    rounds: Annotated[int, typer.Option(min=1, max=100, help="How often to measure; the median counts.")] = 8,
     given: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the application's workload; may be repeated."),
@@ -69,6 +70,7 @@ def advise(
             clients=clients,
             batch=batch,
             seed=seed,
+            rounds=rounds,
             parameters=_parameters(given or []),
         ),
         say,

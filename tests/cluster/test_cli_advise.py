@@ -54,7 +54,20 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 def test_a_workload_as_json_and_as_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "advice.html"
-    words = ["cdep", "advise", APP, "--commands", "4000", "--set", "keys=500", "--html", str(page), "--json"]
+    words = [
+        "cdep",
+        "advise",
+        APP,
+        "--commands",
+        "4000",
+        "--set",
+        "keys=500",
+        "--rounds",
+        "1",
+        "--html",
+        str(page),
+        "--json",
+    ]
     assert main(words) == ExitCode.OK
     document = json.loads(capsys.readouterr().out)
     assert document["service"] == "IntegerKV"
@@ -76,7 +89,7 @@ def test_a_log_is_read_each_batch_once_and_stays_as_it_is(tmp_path: Path) -> Non
     before = files_of(tmp_path)
     found = commands_in_log(tmp_path, SERVICE)
     assert [(batch.records, batch.count) for batch in found] == [(batch.records, batch.count) for batch in batches]
-    document = advise(AdviceOptions(APP, log=tmp_path, commands=2000, rounds=2), silent)
+    document = advise(AdviceOptions(APP, log=tmp_path, commands=2000, rounds=1), silent)
     assert 2000 <= document["commands"] < 2200
     assert document["source"] == f"the log in {tmp_path}"
     assert files_of(tmp_path) == before
