@@ -1,7 +1,8 @@
 """One scene measured: the same prepared batches by four engines in turn, and what their workers waited for.
 
     smr      one worker: single-threaded state-machine replication
-    paper    k workers, a meeting for every command that goes to several of them (P-SMR as published)
+    paper    k workers, a meeting for every command that goes to several of them (P-SMR as published); of a service with early
+             stages, which the paper has not, the same as `watched`
     psmr     k workers, barriers combined, and one worker alone where that has been the cheaper way: this engine as it runs
     watched  k workers in every batch, barriers combined, their waits written down: it shows what one would wait for
 
@@ -28,7 +29,7 @@ from cdep.program import Program, masks_of, order_of, rules_of
 from cdep.serial import shares_of_commands, shares_of_keys_at
 from psmr.advice.barriers import MeasuredBarriers
 from psmr.advice.batches import Commands, commands_of, in_parts, preload_of, program_of
-from psmr.advice.costs import ServiceCosts
+from psmr.advice.costs import ServiceCosts, wait_share_of
 from psmr.advice.predicting import with_costs
 from psmr.advice.report import TOP, Asked, document_of, named
 from psmr.advice.running import Ran, Runner
@@ -98,7 +99,8 @@ def _measure_at(
                 rates[name].append(rate)
         engines.compare_states()
         costed = with_costs(program, costs.costs_ns)
-        machine = Costs(barriers.costs, costs.slowdown)
+        every = [batch for part in parts for batch in part]
+        machine = Costs(barriers.costs, costs.slowdown, wait_share_of(owner, preload, every))
     curve = tuple(sorted({*WORKERS, workers}))
     document = document_of(Asked(scene.app, scene.label, BATCH), costed, machine, curve)
     spreads = {name: Spread(tuple(each[WARM_UPS:])) for name, each in rates.items()}

@@ -25,11 +25,12 @@ _NOBODY = -2
 class CriticalPath:
     """`rows`: the commands on the path, in order. `through[i]`: the key for which rows[i] waits for the one before it.
 
-    `length_ns`: what they cost together; `work_ns`: what all commands cost.
+    `costs_ns`: what each of them costs; `length_ns`: all together; `work_ns`: what all commands cost.
     """
 
     rows: NDArray[np.int64]
     through: NDArray[np.int64]
+    costs_ns: NDArray[np.float64]
     length_ns: float
     work_ns: float
 
@@ -65,7 +66,8 @@ def critical_path(program: Program, rules: Rules, order: NDArray[np.int64] | Non
     while path and before[path[-1]] >= 0:
         path.append(int(before[path[-1]]))
     found = np.array(path[::-1], np.int64)
-    return CriticalPath(found, through[found], float(ends.max(initial=0.0)), float(program.service_ns.sum()))
+    costs_ns = program.service_ns[found]
+    return CriticalPath(found, through[found], costs_ns, float(ends.max(initial=0.0)), float(program.service_ns.sum()))
 
 
 @compiled

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cdep.program import Program, Rules, masks_of, order_of
-from cdep.schedule_model import GROUPS, BarrierCosts, Simulated, simulate
+from cdep.schedule_model import GROUPS, BarrierCosts, Simulated, owners_of, simulate
+from cdep.staged_model import is_several, is_staged, simulate_stages, stages_of
 
 WORKERS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 CLASSES = 12
@@ -23,11 +24,12 @@ CLASSES = 12
 class Costs:
     """What the machine adds to the commands: barriers, and `slowdown`, pairs (workers, times as much as one worker alone takes).
 
-    Between two pairs it is interpolated, beyond the last it stays.
+    Between two pairs it is interpolated, beyond the last it stays. `wait_share`: of the early stages, those that have to wait.
     """
 
     barrier: BarrierCosts = field(default_factory=BarrierCosts)
     slowdown: tuple[tuple[int, float], ...] = ((1, 1.0),)
+    wait_share: float = 0.0
 
     def slowdown_of(self, workers: int) -> float:
         """How much longer a command takes while `workers` of them execute at once."""
@@ -69,6 +71,7 @@ class Predictor:
         self._batches = program.batches
         self._costs = costs
         self._count = program.count
+        self._stages = stages_of(program, rules, costs.wait_share) if is_staged(program.service) else None
 
     def at(self, workers: int) -> Predicted:
         """The prediction for 1 to 64 workers."""
@@ -91,13 +94,18 @@ class Predictor:
 
     def group_bound(self) -> float:
         """The greatest speed-up that the mapping to 64 groups leaves: a worker a group, and nothing costs but the commands."""
-        free = simulate(self.masks, self.service_ns, self._batches, GROUPS, BarrierCosts(), look_ahead=0)
+        if self._stages is not None:
+            free = simulate_stages(self._stages, self._batches, GROUPS, BarrierCosts())
+        else:
+            free = simulate(self.masks, self.service_ns, self._batches, GROUPS, BarrierCosts(), look_ahead=0)
         return float(self.service_ns.sum()) / free.total_ns if free.total_ns else 1.0
 
     def _simulated(
         self, workers: int, *, look_ahead: int | None = None, alone: NDArray[np.bool_] | None = None
     ) -> Simulated:
         slow = self._costs.slowdown_of(workers) if alone is None else self._mixed(workers, alone)
+        if self._stages is not None and workers > 1:
+            return simulate_stages(self._stages, self._batches, workers, self._costs.barrier, slow=slow, alone=alone)
         ahead = {} if look_ahead is None else {"look_ahead": look_ahead}
         return simulate(
             self.masks, self.service_ns * slow, self._batches, workers, self._costs.barrier, alone=alone, **ahead
@@ -118,11 +126,10 @@ class Predictor:
 
     def _several(self, workers: int) -> NDArray[np.int64]:
         """How many commands of each batch go to several workers."""
-        owners = np.zeros(self._count, np.uint64)
-        for group in range(GROUPS):
-            bit = (self.masks >> np.uint64(group)) & np.uint64(1)
-            owners |= bit << np.uint64(group % workers)
-        several = (owners & (owners - np.uint64(1))) != 0
+        several = is_several(owners_of(self.masks, workers))
+        if self._stages is not None:
+            early, main = (owners_of(masks, workers) for masks in (self._stages.early, self._stages.main))
+            several = self._stages.exact | is_several(early) | is_several(main)
         return np.add.reduceat(several.astype(np.int64), self._batches[:-1])
 
     def _rate(self, simulated: Simulated) -> float:

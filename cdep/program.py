@@ -63,13 +63,13 @@ class Rules:
 def touches_of(service: Service, command: Command) -> tuple[Dependency, ...]:
     """The keys by which a command is ordered, or might be: those declared; of a command on everything, those called as others'."""
     if command.kind != "dependent":
-        return command.dependencies
+        return command.touched
     domains: dict[str, str] = {}
     for other in service.commands:
-        for key in other.dependencies:
+        for key in other.touched:
             domains.setdefault(key.parameter, key.domain)
             domains.setdefault(key.domain, key.domain)
-    kinds = {key.domain: _kind_of(other, key) for other in service.commands for key in other.dependencies}
+    kinds = {key.domain: _kind_of(other, key) for other in service.commands for key in other.touched}
     access: Access = "read" if command.access == "read" else "write"
     return tuple(
         Dependency(parameter.name, domains[parameter.name], access)
@@ -96,7 +96,7 @@ def rules_of(service: Service) -> Rules:
     for command in service.commands:
         if command.kind == "dependent":
             whole[command.op] = _ACCESS[command.access]
-        for place, key in enumerate(command.dependencies):
+        for place, key in enumerate(command.touched):
             access[command.op, place] = _ACCESS[key.access]
             spread[command.op, place] = key.domain in service.spread_reads
     return Rules(whole, access, spread, service.order == COMMUTATIVE)

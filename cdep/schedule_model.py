@@ -78,8 +78,7 @@ def simulate(
     if not 1 <= workers <= GROUPS:
         raise ValueError(f"workers: expected 1 to {GROUPS}, found {workers}")
     count = len(masks)
-    owners = np.empty(count, np.uint64)
-    _owners(masks, workers, owners)
+    owners = owners_of(masks, workers)
     apart = np.zeros(len(batches) - 1, np.bool_) if alone is None else alone
     if workers == 1:
         apart = np.ones(len(batches) - 1, np.bool_)
@@ -89,9 +88,15 @@ def simulate(
     return Simulated(float(clocks.max()), idle_ns, clocks.max() - clocks, waited_ns, busy_ns, int(meetings))
 
 
+def owners_of(masks: NDArray[np.uint64], workers: int) -> NDArray[np.uint64]:
+    """The workers, a bit each, that own the groups of each command."""
+    owners = np.empty(len(masks), np.uint64)
+    _owners(masks, workers, owners)
+    return owners
+
+
 @compiled
 def _owners(masks: Any, workers: int, owners: Any) -> None:
-    """The workers, a bit each, that own the groups of each command."""
     one = np.uint64(1)
     zero = np.uint64(0)
     everybody = ~zero if workers == GROUPS else (one << np.uint64(workers)) - one

@@ -31,13 +31,13 @@ class Share:
 
 def commands_on_path(program: Program, path: CriticalPath) -> list[Share]:
     """Each command by its share of the critical path, the greatest first."""
-    return shares_of_commands(program, path.rows, program.service_ns[path.rows])
+    return shares_of_commands(program, path.rows, path.costs_ns)
 
 
 def keys_on_path(program: Program, rules: Rules, path: CriticalPath, top: int) -> list[Share]:
     """Keys by the share of the path that waited for them: what was executed because an earlier command had that key."""
-    names, weights = path.through, program.service_ns[path.rows]
-    known = names >= EVERYTHING
+    names, weights = path.through, path.costs_ns
+    known = (names >= EVERYTHING) & (names < len(program.names))
     return _shares_of_keys(program, rules, names[known], weights[known], path.length_ns, top)
 
 

@@ -14,6 +14,7 @@ from cdep.critical_path import critical_path
 from cdep.prediction import Costs, Predictor
 from cdep.program import NOTHING, READ, WRITE, Program, Rules, rules_of, touches_of
 from cdep.service import Service
+from cdep.staged_model import is_staged
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,8 +37,10 @@ class Gain:
 
 
 def changes_of(service: Service) -> Iterator[Change]:
-    """Each thing that might be declared otherwise, alone."""
+    """Each thing that might be declared otherwise, alone; nothing yet of a service with early stages."""
     base = rules_of(service)
+    if is_staged(service):
+        return
     for command in service.commands:
         yield from _whole(service, command, base) if command.kind == "dependent" else _partial(command, base)
     domains = sorted({key.domain for command in service.commands for key in command.dependencies})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from itertools import cycle
 from statistics import quantiles
 
@@ -106,6 +107,21 @@ class ServiceCosts:
         """End the workers."""
         for runner in self._runners:
             runner.close()
+
+
+def wait_share_of(owner: type[StateMachine], preload: Sequence[Commands], batches: Sequence[Commands]) -> float:
+    """Of the early stages of commands, executed by two workers, those that had to wait; 0 for a service without early stages."""
+    service = service_of(owner)
+    staged = np.array([command.early is not None for command in service.commands])
+    if not staged.any():
+        return 0.0
+    with closing(Runner(owner, 2, choose=lambda synchronous, count: 2)) as runner:
+        runner.start()
+        runner.run(preload)
+        before = sum(runner.engine.counters().waited)
+        runner.run(batches)
+        waited = sum(runner.engine.counters().waited) - before
+    return waited / max(1, int(staged[program_of(service, batches).op].sum()))
 
 
 def _costs_of(runner: Runner, batches: Sequence[Commands], counts: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from cdep.prediction import Costs
 from cdep.program import Program
 from psmr.advice.barriers import MeasuredBarriers
 from psmr.advice.batches import Commands, in_parts, program_of
-from psmr.advice.costs import ServiceCosts
+from psmr.advice.costs import ServiceCosts, wait_share_of
 
 ROUNDS = 8
 WARM_UPS = 1
@@ -35,7 +35,7 @@ def measured(
                 service.forget()
             service.round(part)
             barriers.round()
-        costs = Costs(barriers.costs, service.slowdown)
+        costs = Costs(barriers.costs, service.slowdown, wait_share_of(owner, preload, batches))
         return with_costs(program_of(service_of(owner), batches), service.costs_ns), costs
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from cdep.critical_path import CriticalPath, critical_path
 from cdep.prediction import WORKERS, Costs, Predicted, Predictor
 from cdep.program import Program, Rules, rules_of
 from cdep.serial import Share, commands_on_path, keys_on_path, shares_of_commands, shares_of_keys_at
+from cdep.staged_model import EARLY_SHARE, is_staged, staged_path
 from cdep.what_if import gains
 from cdep.words import keys_text
 
@@ -35,7 +36,7 @@ def document_of(asked: Asked, program: Program, costs: Costs, workers: Sequence[
     rules = rules_of(program.service)
     predictor = Predictor(program, rules, costs)
     predicted = [predictor.at(count) for count in workers]
-    path = critical_path(program, rules, predictor.order)
+    path = _path_of(program, rules, predictor)
     found = {
         "app": asked.app,
         "service": program.service.name,
@@ -51,6 +52,14 @@ def document_of(asked: Asked, program: Program, costs: Costs, workers: Sequence[
     }
     found["verdict"] = verdict(found)
     return found
+
+
+def _path_of(program: Program, rules: Rules, predictor: Predictor) -> CriticalPath:
+    """The critical path; over stages in a service that has them, each told as its command."""
+    if not is_staged(program.service):
+        return critical_path(program, rules, predictor.order)
+    path, rows = staged_path(program, rules)
+    return replace(path, rows=rows)
 
 
 def _costs(program: Program, costs: Costs) -> dict[str, Any]:
@@ -70,6 +79,8 @@ def _costs(program: Program, costs: Costs) -> dict[str, Any]:
         ],
         "barrier_ns": asdict(costs.barrier),
         "slowdown": [list(pair) for pair in costs.slowdown],
+        "early_share": EARLY_SHARE if is_staged(program.service) else None,
+        "wait_share": costs.wait_share,
     }
 
 
