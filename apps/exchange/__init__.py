@@ -1,1 +1,15 @@
 """An exchange: orders reserve credit, are matched by price and time, and both parties of a fill are booked."""
+
+from apps.exchange.model import ExchangeMeaning, ExchangeModel
+from apps.exchange.plain import PlainExchange
+from apps.exchange.staged import Exchange
+from apps.exchange.workload import workload
+from psmr.workload import Application
+
+APPLICATION = Application(Exchange, ExchangeModel, workload, ExchangeMeaning())
+VARIANTS = {
+    "staged": APPLICATION,
+    "plain": Application(PlainExchange, ExchangeModel, workload, ExchangeMeaning()),
+}
+
+__all__ = ["APPLICATION", "VARIANTS", "Exchange", "PlainExchange"]
