@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+if TYPE_CHECKING:
+    from rich.console import Console
 
 WIDTH_WITHOUT_TERMINAL = 140
 
@@ -27,16 +28,22 @@ def print_json(document: dict[str, Any]) -> None:
 
 def console() -> Console:
     """Stdout for people. In a pipe there is no width to keep to, so lines are not wrapped at 80 characters there."""
+    from rich.console import Console
+
     return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL)
 
 
 def say(text: str) -> None:
     """One line to stderr: news that is no result."""
+    from rich.console import Console
+
     Console(stderr=True, highlight=False, soft_wrap=True, emoji=False).print(text, markup=False)
 
 
 def say_error(text: str) -> None:
     """One line to stderr: what went wrong."""
+    from rich.console import Console
+
     errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
     errors.print("psmr: ", style="bold red", end="", markup=False)
     errors.print(text, markup=False)

@@ -1,8 +1,7 @@
-"""`main`: runs one command and turns what went wrong into one line and an exit code."""
+"""`main`: runs one command, and turns words that are none into one line and an exit code."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -26,9 +25,9 @@ from psmr.cli import (
     up,
     upgrade,
 )
-from psmr.cli.exits import MEANINGS, ExitCode, describe, exit_code_of, one_line
+from psmr.cli.exits import MEANINGS, ExitCode, one_line
 from psmr.cli.json_option import complete_json
-from psmr.cli.output import print_json, say_error, speak_any_encoding
+from psmr.cli.reporting import report, reported
 
 _EPILOG = "\n".join(
     [
@@ -87,42 +86,23 @@ for part in (
     part.register(program)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; its exit code. Prints no traceback for an error that a caller can mend."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    speak_any_encoding()
+def main(words: Sequence[str]) -> int:
+    """Run the command that these words ask for; its exit code."""
+    return reported(lambda: _run(words), words)
+
+
+def _run(words: Sequence[str]) -> int:
     try:
-        return _run(words)
+        result = program(complete_json(list(words)), prog_name="psmr", standalone_mode=False)
     except TyperException as error:
         message = one_line(error.format_message()).rstrip(".")
         if not message:  # no command was given, and help is shown already
             return ExitCode.CALLER
-        return _report("UsageError", f"{message}: see {_command_path(error)} --help", ExitCode.CALLER, words)
-    except (KeyboardInterrupt, typer.Abort):
+        return report("UsageError", f"{message}: see {_command_path(error)} --help", ExitCode.CALLER, words)
+    except typer.Abort:
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has enough of it. Python flushes stdout once more when it ends: into nothing, then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.FAILED
-    except Exception as error:
-        code = exit_code_of(error)
-        if code is None:
-            raise
-        described = describe(error)
-        return _report(described["kind"], described["message"], code, words)
-
-
-def _run(words: list[str]) -> int:
-    result = program(complete_json(words), prog_name="psmr", standalone_mode=False)
     sys.stdout.flush()
     return result if isinstance(result, int) else ExitCode.OK
-
-
-def _report(kind: str, message: str, code: ExitCode, words: list[str]) -> int:
-    if "--json" in words:
-        print_json({"error": {"kind": kind, "message": message, "exit_code": int(code)}})
-    say_error(message)
-    return code
 
 
 def _command_path(error: TyperException) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from psmr.cli.arguments import ClusterFile, prose
+from psmr.cli.serving import Serve
 
 
 def serve(
@@ -32,18 +33,7 @@ def serve(
 
     [b]psmr serve cluster.toml --id 1[/]
     """
-    from psmr.config import load
-
-    config = load(file)
-    config.replica(replica_id)
-
-    from psmr.services import find_service
-
-    owner = find_service(config.service)
-
-    from psmr.replica.serve import serve as run_replica
-
-    return run_replica(config, replica_id, owner, joins=join)
+    return Serve(file, replica_id, join).run()
 
 
 def register(program: typer.Typer) -> None:

@@ -67,13 +67,19 @@ class Map(Container, Generic[K, V]):
     `capacity` is how many keys it is meant for, evenly spread: each of the 64 groups takes `group_capacity` of them
     and refuses more with CapacityExceeded, alike on every replica. Memory is taken as keys come. A command may touch
     key *x* only if it depends on *x*; `len`, `clear` and the cursor methods touch every key.
+
+    With `part` (byte keys only) the last `part` bytes of a key number a part of what the bytes before them name: a command
+    may touch `b"name" + b"\\x07"` if it depends on `b"name"`. All parts of a name lie in the name's group.
     """
 
-    def __init__(self, key: type[K] | Max | Size, value: type[V] | Max | Size, *, capacity: int) -> None:
+    def __init__(self, key: type[K] | Max | Size, value: type[V] | Max | Size, *, capacity: int, part: int = 0) -> None:
         self.key = declared(key)
         self.value = declared(value)
         if self.key.kind == "float":
             raise TypeError("Map: a float cannot be a key; use an integer of fixed scale")
+        if part and (self.key.key_kind == "integer" or not 0 < part < self.key.limit):
+            raise TypeError(f"Map: expected a part of fewer bytes than a byte key has, found {part} of {self.key.name}")
+        self.part = part
         self.capacity = checked_capacity("Map", capacity)
         share = math.ceil(capacity / GROUPS)
         self.group_capacity = share + 4 * math.ceil(math.sqrt(share)) + 4
@@ -86,7 +92,8 @@ class Map(Container, Generic[K, V]):
         self._partition_bytes = round_up(self._entries_offset + self.group_capacity * self._entry_bytes, PAGE_BYTES)
 
     def specification(self) -> str:
-        return f"Map({self.key.name}, {self.value.name}, capacity={self.capacity})"
+        part = f", part={self.part}" if self.part else ""
+        return f"Map({self.key.name}, {self.value.name}, capacity={self.capacity}{part})"
 
     @property
     def size_bytes(self) -> int:
@@ -97,7 +104,7 @@ class Map(Container, Generic[K, V]):
         return True
 
     def prepare(self, region: Region, address: int) -> None:
-        header = (self._entry_bytes, 0, self._value_offset, self.group_capacity, self._partition_bytes)
+        header = (self._entry_bytes, self.part, self._value_offset, self.group_capacity, self._partition_bytes)
         region.at(address, 48)[:] = struct.pack("<6q", *header, self._entries_offset)
 
     def compiled_type(self) -> Any:

@@ -12,8 +12,8 @@ Space for all levels and entries up to the partition's capacity is reserved, not
 touch. A partition depends only on the order of its own group's commands, so replicas with any number of workers hold the
 same bytes. Growing writes a fresh level and then one word, so a command that grew a partition can be undone like any other.
 
-Header words: 0 entry_bytes, 1 key_bytes (0: integer key), 2 value_offset, 3 entries_limit, 4 partition_bytes,
-5 entries_offset, 6 key_is_variable, 7 value_is_variable, 8 whether the map was ever cleared.
+Header words: 0 entry_bytes, 1 part_bytes (the end of a byte key, which does not say its group), 2 value_offset,
+3 entries_limit, 4 partition_bytes, 5 entries_offset, 8 whether the map was ever cleared.
 """
 
 from __future__ import annotations
@@ -28,11 +28,21 @@ from psmr.state.words import clear_bytes, copy_bytes, load_i64, load_u8, load_u6
 HEADER_BYTES = 128
 PARTITION_HEADER_BYTES = 128
 FIRST_SLOTS = 16
-_ENTRY_BYTES, _VALUE_OFFSET, _LIMIT, _PARTITION_BYTES, _ENTRIES_OFFSET, _WAS_CLEARED = 0, 16, 24, 32, 40, 64
+_ENTRY_BYTES, _PART_BYTES, _VALUE_OFFSET, _LIMIT, _PARTITION_BYTES, _ENTRIES_OFFSET, _WAS_CLEARED = (
+    0,
+    8,
+    16,
+    24,
+    32,
+    40,
+    64,
+)
 _LIVE, _USED, _FREE, _LEVEL = 0, 8, 16, 24
 _58 = np.uint64(58)
 _32 = np.uint64(32)
 _ONE = np.uint64(1)
+_6 = np.uint64(6)
+_GROUP_BITS = np.uint64(63 << 58)
 
 
 class CapacityExceeded(Exception):
@@ -43,6 +53,17 @@ class CapacityExceeded(Exception):
 def hash_of_u64(key: np.uint64) -> np.uint64:
     """The map's hash of an integer key; its lowest bit is set."""
     return mix(key) | _ONE
+
+
+@inlined
+def hash_of_bytes(base: int, address: int, length: int) -> np.uint64:
+    """The map's hash of a byte key: its top 6 bits, which say the group, are those of the key without its part."""
+    hashed = hash_bytes(address, length)
+    part_bytes = load_i64(base + _PART_BYTES)
+    if part_bytes == 0:
+        return hashed
+    owner = hash_bytes(address, max(length - part_bytes, 0))
+    return (owner & _GROUP_BITS) | (hashed >> _6)
 
 
 @inlined
@@ -160,7 +181,7 @@ def find_u64(base: int, key: np.uint64) -> int:
 @compiled
 def find_bytes(base: int, address: int, length: int) -> int:
     """The address of the entry of a byte key, or 0."""
-    hashed = hash_bytes(address, length)
+    hashed = hash_of_bytes(base, address, length)
     return _find(base, partition_of_hash(base, hashed), hashed | _ONE, np.uint64(address), length)
 
 
@@ -238,7 +259,7 @@ def insert_u64(base: int, frame: int, key: np.uint64) -> int:
 @compiled
 def insert_bytes(base: int, frame: int, address: int, length: int) -> int:
     """The address of the entry of a byte key, made if there is none. Raises `CapacityExceeded`."""
-    hashed = hash_bytes(address, length)
+    hashed = hash_of_bytes(base, address, length)
     return _insert(base, frame, partition_of_hash(base, hashed), hashed | _ONE, np.uint64(address), length)
 
 
@@ -286,7 +307,7 @@ def remove_u64(base: int, frame: int, key: np.uint64) -> bool:
 @compiled
 def remove_bytes(base: int, frame: int, address: int, length: int) -> bool:
     """Remove a byte key; whether it was there."""
-    hashed = hash_bytes(address, length)
+    hashed = hash_of_bytes(base, address, length)
     partition = partition_of_hash(base, hashed)
     slot = _find_slot(base, partition, hashed | _ONE, np.uint64(address), length)
     return _remove(base, frame, partition, slot)

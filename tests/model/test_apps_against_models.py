@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from execution_support import Batch, Raised, calls_of, decode, engines, execute, state_of
 
-from apps import kv, nameserver
+from apps import kv, nameserver, netfs
 from apps.nameserver.packing import ADD, Change, pack_changes, unpack_records
 from apps.nameserver.record_data import data_text, kind_name
 from cdep import service_of
@@ -26,6 +26,7 @@ CASES = [
     *((kv.APPLICATION, {"mix": mix, "keys": "200"}) for mix in ("A", "B", "C", "D", "E", "F", "demo")),
     *((kv.VARIANTS["integer"], {"mix": mix, "distribution": "uniform"}) for mix in ("A", "D", "F", "demo")),
     (nameserver.APPLICATION, {"names": "100"}),
+    (netfs.APPLICATION, {"files": "40", "structure": "1000"}),
 ]
 
 
@@ -82,7 +83,7 @@ def test_a_workload_gets_the_replies_and_the_state_of_the_model(
         answers = replies_as_the_model(*made.values(), application.model(), log)
     operations = history(log, answers)
     assert check(operations, application.checking).linearizable
-    place = next(place for place, operation in enumerate(operations) if operation.command in ("get", "lookup"))
+    place = next(place for place, operation in enumerate(operations) if operation.command in ("get", "lookup", "read"))
     operations[place] = operations[place]._replace(reply=b"never written")
     assert check(operations, application.checking).linearizable is False
 

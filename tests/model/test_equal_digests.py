@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from digest_services import Everything
 from execution_support import NOW_US, Batch, Raised, decode, engines, execute, plain, state_of
+from netfs_calls import netfs_call
 from plain_state import PlainService
 from random_calls import Draw, byte_store_call, everything_call, integer_store_call, nameserver_call, random_log
 
-from apps import kv, nameserver
+from apps import kv, nameserver, netfs
 from cdep import StateMachine, service_of
 from proxies.layout import layout_of
 from psmr.execution.engine import Engine
@@ -39,6 +40,7 @@ SUBJECTS = [
     Subject(kv.KV, kv.APPLICATION.model, byte_store_call),
     Subject(kv.IntegerKV, kv.VARIANTS["integer"].model, integer_store_call),
     Subject(nameserver.Nameserver, nameserver.APPLICATION.model, nameserver_call),
+    Subject(netfs.NetFS, netfs.APPLICATION.model, netfs_call),
     Subject(Everything, lambda: PlainService(Everything), everything_call),
 ]
 

@@ -33,6 +33,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *words: object) -> str:
         ("kv", "keys.trace", b"", "expected keys of 4 bytes each, found 0 bytes"),
         ("kv", "keys.trace.xz", b"abcd", "expected a file compressed by xz, found one that is not"),
         ("kv", "keys.trace.xz", lzma.compress(bytes(400))[:-20], "expected a file compressed by xz"),
+        ("netfs", "operations", b"create /a\nopen /a\n", "line 2: expected one of create"),
         ("nameserver", "root.zone", b"\xff\xfe\0", "line 1: expected 'name ttl IN type data'"),
     ],
 )

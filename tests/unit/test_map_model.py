@@ -39,13 +39,17 @@ Steps = st.lists(
 class Limited(dict[Any, Any]):
     """What a map ought to be."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, part: int = 0) -> None:
         super().__init__()
         self._limit = limit
+        self._part = part
+
+    def _group(self, key: Any) -> int:
+        return group_of(key[: max(len(key) - self._part, 0)] if self._part else key)
 
     def put(self, key: Any, value: Any) -> None:
-        group = group_of(key)
-        if key not in self and sum(group_of(other) == group for other in self) >= self._limit:
+        group = self._group(key)
+        if key not in self and sum(self._group(other) == group for other in self) >= self._limit:
             raise CapacityExceeded
         self[key] = value
 
@@ -53,7 +57,7 @@ class Limited(dict[Any, Any]):
 def compare(declared: Map[Any, Any], keys: list[Any], steps: list[Step], value_of: Any) -> None:
     state = State(declared)
     (table,) = state.bound()
-    model = Limited(declared.group_capacity)
+    model = Limited(declared.group_capacity, declared.part)
     for what, place, number in steps:
         key = keys[place % len(keys)]
         state.begin()
@@ -101,6 +105,21 @@ def test_numbers(steps: list[Step]) -> None:
 @given(Steps)
 def test_words(steps: list[Step]) -> None:
     compare(Map[bytes, bytes](Max(16), Max(21), capacity=64), WORDS, steps, lambda number: b"v" * (number % 22))
+
+
+@settings(max_examples=60, deadline=None)
+@given(Steps)
+def test_parts_of_words(steps: list[Step]) -> None:
+    words = [name + bytes([0, part]) for name in (b"", b"a", b"b" * 14) for part in range(12)] + [b"", b"a"]
+    compare(Map[bytes, bytes](Max(16), Max(21), capacity=64, part=2), words, steps, lambda number: b"v" * (number % 22))
+
+
+def test_only_byte_keys_have_parts_and_not_of_all_they_are() -> None:
+    assert "part" not in Map[bytes, Any](Max(4), u8, capacity=10).specification()
+    assert Map[bytes, Any](Max(4), u8, capacity=10, part=3).specification().endswith(", part=3)")
+    for key, part in ((Max(4), 4), (Max(4), -1), (u64, 1)):
+        with pytest.raises(TypeError, match="expected a part of fewer bytes than a byte key has"):
+            Map[Any, Any](key, u8, capacity=10, part=part)
 
 
 @pytest.mark.parametrize("capacity", [*range(1, 66), 2560, 3008, 3009, 3072, 3073, 7168, 16128])

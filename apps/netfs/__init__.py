@@ -1,0 +1,11 @@
+"""A networked file system: files and directories by path; pieces of files read and written in parallel."""
+
+from apps.netfs.meaning import NetFSMeaning
+from apps.netfs.model import NetFSModel
+from apps.netfs.service import NetFS
+from apps.netfs.workload import workload
+from psmr.workload import Application
+
+APPLICATION = Application(NetFS, NetFSModel, workload, NetFSMeaning())
+
+__all__ = ["APPLICATION", "NetFS"]
