@@ -1,7 +1,7 @@
 """`psmr bench NAME`: run one benchmark, print its tables, write its JSON, draw its curves.
 
 A benchmark is a module with a `QUESTION`, `run(quick, say) -> result`, `table(result)` and `passed(result)`. It may have
-`more_tables(result)`, each table by its title, and `plots(result)`.
+`more_tables(result)`, each table by its title, `plots(result)`, and `page(result)`, a report as HTML.
 """
 
 from __future__ import annotations
@@ -16,23 +16,28 @@ from rich.console import Console
 from rich.table import Table
 
 from bench._plot import check_drawable, draw
-from psmr.cli.files import write_whole
+from psmr.cli.files import check_place, write_whole
 from psmr.cli.output import console
 from psmr.errors import ConfigurationError
 
 EXIT_FAILED = 1
+_PAGE_STARTS = "<!DOCTYPE html>"
 STANDARD_OUTPUT = Path("-")
 
 
-def run_bench(name: str, json_file: Path | None, quick: bool, plot_file: Path | None = None) -> int:
+def run_bench(
+    name: str, json_file: Path | None, quick: bool, plot_file: Path | None = None, page_file: Path | None = None
+) -> int:
     """Run benchmark `name`; 0 when its answers were right as well as measured.
 
-    Its curves are drawn to `plot_file`, or beside a named `json_file`. Raises ConfigurationError, before it measures, if
-    `plot_file` cannot be drawn.
+    Its curves are drawn to `plot_file`, or beside a named `json_file`; its report goes to `page_file`. Raises
+    ConfigurationError, before it measures, if `plot_file` or `page_file` cannot be written.
     """
     module = importlib.import_module(f"bench.{name}")
     if plot_file:
         _check_drawable(name, module, plot_file)
+    if page_file:
+        _check_page(name, module, page_file)
     progress = Console(stderr=True, highlight=False, soft_wrap=True)
     result = module.run(quick, lambda text: progress.print(f"{name}: {text}", style="dim", markup=False))
     if json_file == STANDARD_OUTPUT:
@@ -46,6 +51,9 @@ def run_bench(name: str, json_file: Path | None, quick: bool, plot_file: Path | 
         _draw(module, result, plot_file, progress)
     elif hasattr(module, "plots") and json_file != STANDARD_OUTPUT:
         _draw_beside(module, result, json_file, progress)
+    if page_file:
+        write_whole(page_file, module.page(result), what="a page", starts_with=_PAGE_STARTS)
+        progress.print(f"page written to {page_file}", markup=False)
     return 0 if module.passed(result) else EXIT_FAILED
 
 
@@ -55,6 +63,14 @@ def _check_drawable(name: str, module: ModuleType, plot_file: Path) -> None:
             f"bench {name}: expected curves to draw, found a benchmark that has none: leave --plot out"
         )
     check_drawable(plot_file)
+
+
+def _check_page(name: str, module: ModuleType, page_file: Path) -> None:
+    if not hasattr(module, "page"):
+        raise ConfigurationError(
+            f"bench {name}: expected a report to write, found a benchmark that has none: leave --html out"
+        )
+    check_place(page_file, what="a page", starts_with=_PAGE_STARTS)
 
 
 def _draw(module: ModuleType, result: dict[str, Any], plot_file: Path, progress: Console) -> None:

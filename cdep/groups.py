@@ -123,7 +123,7 @@ def _dependency_masks(
         return _by_position(positions) if key.access == "read" else np.full(positions.size, ALL_GROUPS, np.uint64)
     if key.parameter not in columns:
         raise CallError(f"{command.name} has no column {key.parameter!r}; give one for each key")
-    groups = _groups(command.name, key.parameter, command.parameter(key.parameter).type, columns[key.parameter])
+    groups = key_groups(command.name, key.parameter, command.parameter(key.parameter).type, columns[key.parameter])
     if groups.size != positions.size:
         found = f"{groups.size} rows for {positions.size} positions"
         raise CallError(f"{command.name}: column {key.parameter!r} has {found}; give as many")
@@ -134,8 +134,8 @@ def _by_position(positions: NDArray[Any]) -> NDArray[np.uint64]:
     return np.left_shift(_ONE, (positions % GROUPS).astype(np.uint64), dtype=np.uint64)
 
 
-def _groups(command: str, parameter: str, type_: ValueType, column: Column) -> NDArray[np.uint8]:
-    """The group of each key in a column, 0 to 63."""
+def key_groups(command: str, parameter: str, type_: ValueType, column: Column) -> NDArray[np.uint8]:
+    """The group of each key in a column, 0 to 63; raises CallError for a column that is not of the type."""
     if isinstance(column, BytesColumn):
         if type_.kind == "bytes":
             return _groups_of_slices(column)

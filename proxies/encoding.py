@@ -114,7 +114,7 @@ class CommandEncoder:
         """C-G of encoded calls that stand one after another from a position on: 64 bits of groups a row."""
         rows = np.frombuffer(encoded.records, self._layout.dtype(encoded.stride or self._layout.stride))
         blob = np.frombuffer(encoded.blob, np.uint8)
-        columns: Mapping[str, cdep.Column] = {f.name: _key_column(f.type, rows[f.name], blob) for f in self._fields}
+        columns: Mapping[str, cdep.Column] = {f.name: key_column(f.type, rows[f.name], blob) for f in self._fields}
         positions = np.arange(first_position, first_position + encoded.count)
         return cdep.masks(self.service, self.command, columns, positions)
 
@@ -182,7 +182,8 @@ def _write(records: NDArray[np.void], field: Field, values: Any, blob: list[byte
     return base
 
 
-def _key_column(type_: ValueType, rows: NDArray[Any], blob: NDArray[np.uint8]) -> cdep.Column:
+def key_column(type_: ValueType, rows: NDArray[Any], blob: NDArray[np.uint8]) -> cdep.Column:
+    """One field of many records as `cdep.masks` takes it."""
     return cdep.BytesColumn(blob, rows["offset"], rows["length"]) if type_.kind == "bytes" else rows
 
 

@@ -39,6 +39,10 @@ def bench(
         Path | None,
         typer.Option("--plot", metavar="FILE", help="Draw its curves there, as SVG or PNG; needs matplotlib."),
     ] = None,
+    page_file: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write its report there as a page, where it has one."),
+    ] = None,
 ) -> int:
     """Measure something: what replication costs, where parallelism collapses, ...
 
@@ -61,7 +65,7 @@ def bench(
     with leaving_at_once():
         command = importlib.import_module("bench.command")
         importlib.import_module(f"bench.{name}")
-    return int(command.run_bench(name, json_file, quick, plot_file))
+    return int(command.run_bench(name, json_file, quick, plot_file, page_file))
 
 
 def register(program: typer.Typer) -> None:

@@ -1,4 +1,4 @@
-"""`psmr cdep` and its `show`: a service's relation and groups as tables, and the relation as a picture."""
+"""`psmr cdep`, and `psmr cdep show`: a service's relation and groups as tables, and the relation as a picture."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from psmr.cli import advise
 from psmr.cli.arguments import Json, Service, prose
 from psmr.cli.lint import lint
 from psmr.cli.output import console, print_json
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
     from cdep import GroupsRow, RelationRow
 
 group = typer.Typer(help="Look at what a service's annotations say.", no_args_is_help=True)
-
-
-@group.callback()
-def _group() -> None:
-    """Has no options of its own."""
 
 
 def show(
@@ -106,4 +102,5 @@ def register(program: typer.Typer) -> None:
     """Add the group of commands."""
     group.command(help=prose(show))(show)
     group.command(help=prose(lint))(lint)
+    advise.register(group)
     program.add_typer(group, name="cdep", rich_help_panel="Services")

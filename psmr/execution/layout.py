@@ -45,6 +45,9 @@ replica's copying thread reads them below the worker's KEPT, and gives their mem
 **Events.** A worker of a service that declares events has an area for them (`psmr.execution.events`), FRAME_EVENT_AREA, and for
 each slot, at FRAME_EVENT_PIECES, two words: where in the area the slot's events begin and end. They are the worker's until
 COMPLETED passes the slot, and the replica's until COLLECTED does.
+
+**Waits.** Where FRAME_WAITS is not 0, the worker writes down every wait that it cannot pass at once: a head of `WAITS_…`, then
+entries of `WAIT_…`. Whoever has put the memory there reads it while nothing executes (`psmr.execution.waits`).
 """
 
 from __future__ import annotations
@@ -157,7 +160,19 @@ FRAME_EARLY_LIST = FRAME_BYTES + 376
 FRAME_MAIN_LIST = FRAME_BYTES + 384
 FRAME_ENDED = FRAME_BYTES + 392
 FRAME_CARRIED_WORDS = FRAME_BYTES + 400
+FRAME_WAITS = FRAME_BYTES + 768
 FRAME_TOTAL_BYTES = 4096
+
+WAITS_COUNT = 0
+WAITS_ROOM = 8
+WAITS_NS = 16
+WAITS_HEAD_BYTES = 64
+WAIT_WORD = 0
+WAIT_LEAST = 8
+WAIT_SLOT = 16
+WAIT_BOUND = 24
+WAIT_NS = 32
+WAIT_BYTES = 40
 
 REPLIES_COUNT = 0
 REPLIES_BLOB_BYTES = 8

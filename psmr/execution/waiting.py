@@ -21,15 +21,29 @@ from psmr.execution.layout import (
     ALARM,
     ASLEEP,
     COLLECTED,
+    FRAME_BOUND,
+    FRAME_CLOCK,
     FRAME_CONTROL,
+    FRAME_SLOT,
     FRAME_SPIN,
+    FRAME_WAITS,
     FRAME_WORKER,
     STOPPING,
+    WAIT_BOUND,
+    WAIT_BYTES,
+    WAIT_LEAST,
+    WAIT_NS,
+    WAIT_SLOT,
+    WAIT_WORD,
+    WAITS_COUNT,
+    WAITS_HEAD_BYTES,
+    WAITS_NS,
+    WAITS_ROOM,
     WORKER_BYTES,
     WORKERS,
 )
-from psmr.state.atomics import add_atomic, fence, load_acquire, relax, sleep_while, store_release, wake
-from psmr.state.words import load_i64
+from psmr.state.atomics import add_atomic, fence, load_acquire, monotonic_ns, relax, sleep_while, store_release, wake
+from psmr.state.words import load_i64, store_i64
 
 NAP_NS = 250_000_000
 _FOR_WORK = 1
@@ -45,6 +59,34 @@ def line_of(control: int, worker: int) -> int:
 @compiled
 def wait_until(frame: int, word: int, least: int) -> bool:
     """Wait until the word is at least `least`; False when the workers are to end instead."""
+    if load_i64(frame + FRAME_WAITS) == 0:
+        return _wait_until(frame, word, least)
+    if load_acquire(word) >= least:
+        return True
+    began_ns = monotonic_ns(frame + FRAME_CLOCK)
+    goes_on = _wait_until(frame, word, least)
+    _note(frame, word, least, monotonic_ns(frame + FRAME_CLOCK) - began_ns)
+    return goes_on
+
+
+@compiled
+def _note(frame: int, word: int, least: int, waited_ns: int) -> None:
+    """Write a wait down; its time counts even where there is no room for more of it."""
+    waits = load_i64(frame + FRAME_WAITS)
+    count = load_i64(waits + WAITS_COUNT)
+    store_i64(waits + WAITS_COUNT, count + 1)
+    store_i64(waits + WAITS_NS, load_i64(waits + WAITS_NS) + waited_ns)
+    if count < load_i64(waits + WAITS_ROOM):
+        entry = waits + WAITS_HEAD_BYTES + count * WAIT_BYTES
+        store_i64(entry + WAIT_WORD, word - load_i64(frame + FRAME_CONTROL))
+        store_i64(entry + WAIT_LEAST, least)
+        store_i64(entry + WAIT_SLOT, load_i64(frame + FRAME_SLOT))
+        store_i64(entry + WAIT_BOUND, load_i64(frame + FRAME_BOUND))
+        store_i64(entry + WAIT_NS, waited_ns)
+
+
+@compiled
+def _wait_until(frame: int, word: int, least: int) -> bool:
     for _ in range(load_i64(frame + FRAME_SPIN)):
         if load_acquire(word) >= least:
             return True

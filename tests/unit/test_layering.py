@@ -47,8 +47,9 @@ LAYERS = {
     "testing": ENDS | AROUND,
     "demo": ENDS | AROUND,
     "chaos": ENDS | AROUND | {"demo"},
+    "advice": ENDS | AROUND | {"demo"},
     "fuzzing": ENDS | {""},
-    "cli": ENDS | AROUND | {"", "testing", "demo", "fuzzing", "chaos"},
+    "cli": ENDS | AROUND | {"", "testing", "demo", "fuzzing", "chaos", "advice"},
     "__main__": {"cli"},
 }
 """Which of the other parts of psmr each part may import; "" is `psmr/__init__.py`, the public names."""

@@ -1,0 +1,217 @@
+"""One scene measured: the same prepared batches by four engines in turn, and what their workers waited for.
+
+    smr      one worker: single-threaded state-machine replication
+    paper    k workers, a meeting for every command that goes to several of them (P-SMR as published); of a service with early
+             stages, which the paper has not, the same as `watched`
+    psmr     k workers, barriers combined, and one worker alone where that has been the cheaper way: this engine as it runs
+    watched  k workers in every batch, barriers combined, their waits written down: it shows what one would wait for
+
+Between their turns the commands' costs are measured on an engine of its own, so that what disturbs the machine disturbs both.
+Every reply and the state in the end must be those of the one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from bench._collapse_scenes import Scene
+from bench._measurement import Spread
+from cdep import service_of
+from cdep.prediction import WORKERS, Costs
+from cdep.program import Program, masks_of, order_of, rules_of
+from cdep.serial import shares_of_commands, shares_of_keys_at
+from psmr.advice.barriers import MeasuredBarriers
+from psmr.advice.batches import Commands, commands_of, in_parts, preload_of, program_of
+from psmr.advice.costs import ServiceCosts, wait_share_of
+from psmr.advice.predicting import with_costs
+from psmr.advice.report import TOP, Asked, document_of, named
+from psmr.advice.running import Ran, Runner
+from psmr.execution.waits import Waited, Waits
+from psmr.services import find_application
+from psmr.workload import WorkloadOptions
+
+BATCH = 1024
+CLIENTS = 4
+WARM_UPS = 3
+ENGINES = ("smr", "paper", "psmr", "watched")
+ALLOWED = 0.15
+"""How far a prediction may be from what was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much to measure."""
+
+    workers: tuple[int, ...]
+    commands: int = 100_000
+    """Of a round; every round executes others, for a state that they have changed before would answer otherwise."""
+    rounds: int = 8
+
+
+@dataclass(slots=True)
+class _Watched:
+    """What was waited for, over all measured rounds; `at_rows` by command of the program, in ns."""
+
+    at_rows: Any
+    batches: int = 0
+    seconds: float = 0.0
+    by_worker: dict[int, tuple[float, float]] = field(default_factory=dict)
+    """(ns waited at commands, ns in batches), waits included."""
+
+
+def measure(scene: Scene, effort: Effort) -> list[dict[str, Any]]:
+    """A row a number of workers."""
+    application = find_application(scene.app)
+    service = service_of(application.service)
+    workload = application.workload(WorkloadOptions(1, CLIENTS, BATCH, None, scene.parameters))
+    preload = preload_of(service, workload)
+    rounds = WARM_UPS + effort.rounds
+    parts = in_parts(commands_of(service, workload, CLIENTS, effort.commands * rounds), rounds)
+    return [_measure_at(scene, effort, workers, preload, parts) for workers in effort.workers]
+
+
+def _measure_at(
+    scene: Scene, effort: Effort, workers: int, preload: Sequence[Commands], parts: Sequence[Sequence[Commands]]
+) -> dict[str, Any]:
+    owner = find_application(scene.app).service
+    program = program_of(service_of(owner), [batch for part in parts[WARM_UPS:] for batch in part])
+    watched = _Watched(np.zeros(program.count))
+    rates: dict[str, list[float]] = {name: [] for name in ENGINES}
+    with (
+        closing(MeasuredBarriers()) as barriers,
+        closing(ServiceCosts(owner, preload)) as costs,
+        closing(_Engines(owner, workers, preload)) as engines,
+    ):
+        for number, part in enumerate(parts):
+            if number == WARM_UPS:
+                costs.forget()
+            costs.round(part)
+            barriers.round()
+            found = engines.race(part, program, watched if number >= WARM_UPS else None)
+            for name, rate in found.items():
+                rates[name].append(rate)
+        engines.compare_states()
+        costed = with_costs(program, costs.costs_ns)
+        every = [batch for part in parts for batch in part]
+        machine = Costs(barriers.costs, costs.slowdown, wait_share_of(owner, preload, every))
+    curve = tuple(sorted({*WORKERS, workers}))
+    document = document_of(Asked(scene.app, scene.label, BATCH), costed, machine, curve)
+    spreads = {name: Spread(tuple(each[WARM_UPS:])) for name, each in rates.items()}
+    return _row(scene, workers, spreads, document, _waiting(costed, watched, workers))
+
+
+class _Engines:
+    """The four, over the same service; each sleeps while another one runs."""
+
+    def __init__(self, owner: Any, workers: int, preload: Sequence[Commands]) -> None:
+        def together(synchronous: int, count: int) -> int:
+            return workers
+
+        self.runners = {
+            "smr": Runner(owner, 1),
+            "paper": Runner(owner, workers, look_ahead=0, choose=together),
+            "psmr": Runner(owner, workers),
+            "watched": Runner(owner, workers, choose=together),
+        }
+        self._waits = Waits(self.runners["watched"].engine.memory)
+        for runner in self.runners.values():
+            runner.start()
+        for runner in self.runners.values():
+            runner.run(preload)
+        self._waits.take()
+
+    def race(self, batches: Sequence[Commands], program: Program, watched: _Watched | None) -> dict[str, float]:
+        """Commands a second of each; raises AssertionError if their replies differ."""
+        rates: dict[str, float] = {}
+        answers: dict[str, int] = {}
+        for name, runner in self.runners.items():
+            digest = xxhash.xxh3_64()
+            first = runner.next_slot
+            ran = runner.run(batches, lambda executed, digest=digest: digest.update(executed.reply))  # type: ignore[misc]
+            rates[name] = sum(batch.count for batch in batches) / ran.seconds
+            answers[name] = digest.intdigest()
+            if name == "watched":
+                waited = self._waits.take()
+                if watched is not None:
+                    _add(waited, first, program, ran, watched)
+                    watched.batches += len(batches)
+        if len(set(answers.values())) != 1:
+            raise AssertionError(f"collapse: expected the replies of one thread from all, found {answers}")
+        return rates
+
+    def compare_states(self) -> None:
+        """Raises AssertionError if they differ."""
+        digests = {name: runner.engine.digest() for name, runner in self.runners.items()}
+        if len(set(digests.values())) != 1:
+            raise AssertionError(f"collapse: expected the state of one thread in all, found {digests}")
+
+    def close(self) -> None:
+        """End the workers of all."""
+        for runner in self.runners.values():
+            runner.close()
+
+
+def _add(waited: Sequence[Waited], first: int, program: Program, ran: Ran, watched: _Watched) -> None:
+    """Enter a round's waits by command; rows of a slot are in the order of execution."""
+    rules = rules_of(program.service)
+    order = order_of(program, masks_of(program, rules), rules)
+    watched.seconds += ran.seconds
+    for worker, found in enumerate(waited):
+        slots, rows, ns = found.at_rows.T
+        np.add.at(watched.at_rows, order[program.batches[watched.batches + slots - first] + rows], ns)
+        waits_ns, busy_ns = watched.by_worker.setdefault(worker, (0.0, 0.0))
+        waits_ns += float(ns.sum() + found.unknown_ns)
+        watched.by_worker[worker] = waits_ns, busy_ns + sum(busy[worker] for busy in ran.busy_ns)
+
+
+def _waiting(program: Program, watched: _Watched, workers: int) -> dict[str, Any]:
+    """The share of its time that each worker waited, at which commands and keys, and that it had nothing left to do."""
+    total_ns = watched.seconds * 1e9 or 1.0
+    rules = rules_of(program.service)
+    rows = np.flatnonzero(watched.at_rows)
+    weights = watched.at_rows[rows]
+    shares = {
+        "by_command": shares_of_commands(program, rows, weights),
+        "by_key": shares_of_keys_at(program, rules, rows, weights, TOP),
+    }
+    by_worker = [watched.by_worker[worker] for worker in range(workers)]
+    return {
+        "at_commands": [waits_ns / total_ns for waits_ns, _ in by_worker],
+        "nothing_left": [max(0.0, 1 - busy_ns / total_ns) for _, busy_ns in by_worker],
+        **{
+            name: [{"what": named(each), "share": each.share, "of_commands": each.of_commands} for each in found]
+            for name, found in shares.items()
+        },
+    }
+
+
+def _row(
+    scene: Scene, workers: int, spreads: dict[str, Spread], document: dict[str, Any], waiting: dict[str, Any]
+) -> dict[str, Any]:
+    rates = {name: spread.median for name, spread in spreads.items()}
+    by_workers = {row["workers"]: row for row in document["predicted"]}
+    one, many = by_workers[1]["per_s"], by_workers[workers]
+    predicted = {"smr": one, "psmr": many["per_s"], "paper": one * many["paper_speed_up"]}
+    return {
+        "app": scene.app,
+        "label": scene.label,
+        "workers": workers,
+        **{f"{name}_per_s": round(rate) for name, rate in rates.items()},
+        "paper_ratio": round(rates["paper"] / rates["smr"], 3),
+        "psmr_ratio": round(rates["psmr"] / rates["smr"], 3),
+        "together_ratio": round(rates["watched"] / rates["smr"], 3),
+        "predicted_per_s": {name: round(rate) for name, rate in predicted.items()},
+        "difference": {name: round(rate / rates[name] - 1, 3) for name, rate in predicted.items()},
+        "within": all(abs(rate / rates[name] - 1) <= ALLOWED for name, rate in predicted.items() if name != "paper"),
+        "waiting": waiting,
+        "advice": document,
+        "runs_per_s": {name: [round(run) for run in spread.runs] for name, spread in spreads.items()},
+        "spread": {name: round((max(s.runs) - min(s.runs)) / median(s.runs), 3) for name, s in spreads.items()},
+    }

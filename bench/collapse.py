@@ -1,0 +1,147 @@
+"""Where does parallel execution become one thread, for which commands and keys, and is it predicted?
+
+Every application, under workloads that differ in the number of keys and how calls spread over them: throughput of one thread, of
+P-SMR as published, and of this engine; what its workers wait for, written down by themselves; and what `psmr cdep advise` says of
+the same commands, from their costs and the annotations alone. Prepared batches, no network, no disk (`_collapse_measure`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from bench._collapse_measure import ALLOWED, Effort, measure
+from bench._collapse_page import page as page
+from bench._collapse_scenes import scenes
+from bench._machine import machine
+from bench._plot import Plot
+
+QUESTION = "where does parallel execution become one thread, and is it predicted?"
+
+
+def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
+    """Every scene with every number of workers."""
+    cores = len(os.sched_getaffinity(0))
+    workers = tuple(count for count in (2, 4, 8, 16) if count <= cores) or (2,)
+    effort = Effort(workers[:1], 4_000, 2) if quick else Effort(workers)
+    rows: list[dict[str, Any]] = []
+    for scene in scenes(quick):
+        say(f"{scene.title} …")
+        for row in measure(scene, effort):
+            rows.append(row)
+            say(_line(row))
+    return {
+        "bench": "collapse",
+        "question": QUESTION,
+        "machine": machine(),
+        "load": list(os.getloadavg()),
+        "rows": rows,
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    return (
+        f"{row['app']}, {row['label']}, {row['workers']} workers: paper {row['paper_ratio']:.2f} ×, engine "
+        f"{row['psmr_ratio']:.2f} × one thread; predicted {row['difference']['psmr']:+.0%}"
+    )
+
+
+def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Rows for people: the first is the heading."""
+    rows: list[tuple[str, ...]] = [
+        (
+            "application",
+            "workload",
+            "workers",
+            "one thread /s",
+            "paper",
+            "engine",
+            "all in every batch",
+            "waits",
+            "most of it at",
+        )
+    ]
+    for row in result["rows"]:
+        rows.append(
+            (
+                row["app"],
+                row["label"],
+                str(row["workers"]),
+                f"{row['smr_per_s']:,}",
+                f"{row['paper_ratio']:.2f} ×",
+                f"{row['psmr_ratio']:.2f} ×",
+                f"{row['together_ratio']:.2f} ×",
+                " ".join(f"{share:.0%}" for share in row["waiting"]["at_commands"]),
+                _most(row["waiting"]),
+            )
+        )
+    return rows
+
+
+def _most(waiting: dict[str, Any]) -> str:
+    """ "size (0.2% of the commands): 98%; key user4405: 12%"."""
+    parts = [
+        f"{each['what']} ({each['of_commands']:.1%} of the commands): {each['share']:.0%}"
+        for each in waiting["by_command"][:1]
+    ]
+    parts += [f"{each['what']}: {each['share']:.0%}" for each in waiting["by_key"][:1] if each["what"] != "everything"]
+    return "; ".join(parts) or "nothing"
+
+
+def more_tables(result: dict[str, Any]) -> dict[str, list[tuple[str, ...]]]:
+    """The prediction beside what was measured, and what each scene comes to."""
+    heading = (
+        "application",
+        "workload",
+        "workers",
+        "measured /s",
+        "predicted /s",
+        "difference",
+        f"within {ALLOWED:.0%}",
+    )
+    compared: list[tuple[str, ...]] = [heading]
+    for row in result["rows"]:
+        compared += [
+            _compared(row, name, workers)
+            for name, workers in (("smr", 1), ("psmr", row["workers"]), ("paper", row["workers"]))
+        ]
+    verdicts: list[tuple[str, ...]] = [
+        ("application", "workload", "what the prediction says"),
+        *((r["app"], r["label"], r["advice"]["verdict"]) for r in result["rows"]),
+    ]
+    return {"predicted by `psmr cdep advise`, and measured": compared, "which annotation, which key": verdicts}
+
+
+def _compared(row: dict[str, Any], name: str, workers: int) -> tuple[str, ...]:
+    difference = row["difference"][name]
+    return (
+        row["app"],
+        row["label"],
+        f"{workers}{', the paper’s way' if name == 'paper' else ''}",
+        f"{row[f'{name}_per_s']:,}",
+        f"{row['predicted_per_s'][name]:,}",
+        f"{difference:+.1%}",
+        "yes" if abs(difference) <= ALLOWED else "NO",
+    )
+
+
+def plots(result: dict[str, Any]) -> list[Plot]:
+    """For each application: how many times one thread, by scene."""
+    found: list[Plot] = []
+    for app in dict.fromkeys(row["app"] for row in result["rows"]):
+        rows = [row for row in result["rows"] if row["app"] == app]
+        names = {"paper": "paper_ratio", "engine": "psmr_ratio", "all in every batch": "together_ratio"}
+        curves = {name: [(float(place), row[key]) for place, row in enumerate(rows, 1)] for name, key in names.items()}
+        curves["predicted"] = [
+            (float(place), row["predicted_per_s"]["psmr"] / row["predicted_per_s"]["smr"])
+            for place, row in enumerate(rows, 1)
+        ]
+        labels = ", ".join(f"{place}: {row['label']}, {row['workers']} workers" for place, row in enumerate(rows, 1))
+        found.append(Plot(app, "workload", "× one thread", curves, note=labels))
+    return found
+
+
+def passed(result: dict[str, Any]) -> bool:
+    """Replies and states were compared as each row was measured."""
+    return bool(result["rows"])

@@ -1,0 +1,152 @@
+"""How fast a program would be executed by 1 to 64 workers, before anybody runs it. Pure: what commands and barriers cost is given.
+
+Three answers a number of workers: the paper's way (a meeting a command that goes to several workers), the engine with all its
+workers in every batch, and the engine as it runs, which executes a batch with one worker where that has been the cheaper way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cdep.program import Program, Rules, masks_of, order_of
+from cdep.schedule_model import GROUPS, BarrierCosts, Simulated, owners_of, simulate
+from cdep.staged_model import is_several, is_staged, simulate_stages, stages_of
+
+WORKERS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+CLASSES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What the machine adds to the commands: barriers, and `slowdown`, pairs (workers, times as much as one worker alone takes).
+
+    Between two pairs it is interpolated, beyond the last it stays. `wait_share`: of the early stages, those that have to wait.
+    """
+
+    barrier: BarrierCosts = field(default_factory=BarrierCosts)
+    slowdown: tuple[tuple[int, float], ...] = ((1, 1.0),)
+    wait_share: float = 0.0
+
+    def slowdown_of(self, workers: int) -> float:
+        """How much longer a command takes while `workers` of them execute at once."""
+        counts, factors = zip(*self.slowdown, strict=True)
+        return float(np.interp(workers, counts, factors))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predicted:
+    """Commands a second: `engine_per_s` as it runs, `together_per_s` with all workers in every batch, `paper_per_s`.
+
+    `alone_share`: commands in batches that one worker executes by itself. `together`: the schedule behind `together_per_s`.
+    """
+
+    workers: int
+    engine_per_s: float
+    together_per_s: float
+    paper_per_s: float
+    alone_share: float
+    together: Simulated
+
+    def waiting_shares(self) -> list[float]:
+        """Of each worker's time, with all in every batch: what it waits for others at commands."""
+        return [float(idle) / (self.together.total_ns or 1.0) for idle in self.together.idle_ns]
+
+    def unemployed_shares(self) -> list[float]:
+        """Of each worker's time, with all in every batch: when it has nothing left to do while others have."""
+        return [float(left) / (self.together.total_ns or 1.0) for left in self.together.left_ns]
+
+
+class Predictor:
+    """A program under rules, in the order of execution; `at` predicts it for a number of workers."""
+
+    def __init__(self, program: Program, rules: Rules, costs: Costs) -> None:
+        masks = masks_of(program, rules)
+        self.order = order_of(program, masks, rules)
+        self.masks = masks[self.order]
+        self.service_ns = program.service_ns[self.order]
+        self._batches = program.batches
+        self._costs = costs
+        self._count = program.count
+        self._stages = stages_of(program, rules, costs.wait_share) if is_staged(program.service) else None
+
+    def at(self, workers: int) -> Predicted:
+        """The prediction for 1 to 64 workers."""
+        one = self._simulated(1)
+        if workers == 1:
+            rate = self._rate(one)
+            return Predicted(1, rate, rate, rate, 1.0, one)
+        together = self._simulated(workers)
+        alone = self._alone(workers, together)
+        chosen = self._simulated(workers, alone=alone) if alone.any() else together
+        sizes = np.diff(self._batches)
+        return Predicted(
+            workers,
+            self._rate(chosen),
+            self._rate(together),
+            self._rate(self._simulated(workers, look_ahead=0)),
+            float(sizes[alone].sum()) / max(1, self._count),
+            together,
+        )
+
+    def group_bound(self) -> float:
+        """The greatest speed-up that the mapping to 64 groups leaves: a worker a group, and nothing costs but the commands."""
+        if self._stages is not None:
+            free = simulate_stages(self._stages, self._batches, GROUPS, BarrierCosts())
+        else:
+            free = simulate(self.masks, self.service_ns, self._batches, GROUPS, BarrierCosts(), look_ahead=0)
+        return float(self.service_ns.sum()) / free.total_ns if free.total_ns else 1.0
+
+    def _simulated(
+        self, workers: int, *, look_ahead: int | None = None, alone: NDArray[np.bool_] | None = None
+    ) -> Simulated:
+        slow = self._costs.slowdown_of(workers) if alone is None else self._mixed(workers, alone)
+        if self._stages is not None and workers > 1:
+            return simulate_stages(self._stages, self._batches, workers, self._costs.barrier, slow=slow, alone=alone)
+        ahead = {} if look_ahead is None else {"look_ahead": look_ahead}
+        return simulate(
+            self.masks, self.service_ns * slow, self._batches, workers, self._costs.barrier, alone=alone, **ahead
+        )
+
+    def _mixed(self, workers: int, alone: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """A command of a batch that one worker executes is not slowed down by others."""
+        factors = np.where(alone, 1.0, self._costs.slowdown_of(workers))
+        return np.repeat(factors, np.diff(self._batches))
+
+    def _alone(self, workers: int, together: Simulated) -> NDArray[np.bool_]:
+        """The batches that one worker executes: classes of batches in which a command costs less that way."""
+        classes = classes_of(self._several(workers), np.diff(self._batches))
+        alone_ns = np.add.reduceat(self.service_ns, self._batches[:-1]) if self._count else np.zeros(0)
+        together_by_class = np.bincount(classes, together.busy_ns / workers, CLASSES)
+        alone_by_class = np.bincount(classes, alone_ns, CLASSES)
+        return (alone_by_class < together_by_class)[classes]
+
+    def _several(self, workers: int) -> NDArray[np.int64]:
+        """How many commands of each batch go to several workers."""
+        several = is_several(owners_of(self.masks, workers))
+        if self._stages is not None:
+            early, main = (owners_of(masks, workers) for masks in (self._stages.early, self._stages.main))
+            several = self._stages.exact | is_several(early) | is_several(main)
+        return np.add.reduceat(several.astype(np.int64), self._batches[:-1])
+
+    def _rate(self, simulated: Simulated) -> float:
+        return self._count / simulated.total_ns * 1e9 if simulated.total_ns else 0.0
+
+
+def classes_of(several: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The classes of batches among which the engine chooses: by powers of two of the share of commands of several workers."""
+    share = several * 1024 // np.maximum(counts, 1)
+    bits = np.zeros(len(share), np.int64)
+    while share.any():
+        bits += share > 0
+        share = share >> 1
+    return np.where(several == 0, 0, np.minimum(CLASSES - 1, 1 + bits))
+
+
+def predict(program: Program, rules: Rules, costs: Costs, workers: Sequence[int] = WORKERS) -> list[Predicted]:
+    """The prediction for each number of workers."""
+    predictor = Predictor(program, rules, costs)
+    return [predictor.at(count) for count in workers]

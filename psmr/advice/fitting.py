@@ -1,0 +1,51 @@
+"""What each command costs, from batches that hold different numbers of each: least squares without negative costs. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_ROUNDS = 4
+_FACTOR = 1.5
+_DEVIATIONS = 6.0
+
+
+def fitted(counts: NDArray[Any], busy_ns: NDArray[Any], total_ns: float) -> NDArray[np.float64]:
+    """The cost of each command, in ns, and last of a batch: a row of `counts` a batch, a column a command.
+
+    Batches that took far longer than the others say they should have were interrupted, and tell nothing. `total_ns` is what all
+    of them cost together by the processor's account: the costs found are brought to add up to it. A command that never comes
+    costs what commands cost on average.
+    """
+    present = np.flatnonzero(counts.sum(axis=0))
+    columns = np.column_stack([counts[:, present], np.ones(len(counts))]).astype(np.float64)
+    kept = np.ones(len(counts), np.bool_)
+    found = np.zeros(columns.shape[1])
+    for _ in range(_ROUNDS):
+        weights = 1.0 / np.sqrt(np.maximum(columns[kept, :-1].sum(axis=1), 1.0))
+        found = _least_squares(columns[kept] * weights[:, None], busy_ns[kept] * weights)
+        expected = columns @ found
+        rest = busy_ns - expected
+        spread = 1.4826 * float(np.median(np.abs(rest[kept])))
+        kept = ~((rest > _DEVIATIONS * spread) & (busy_ns > _FACTOR * expected))
+    sum_ns = float((columns @ found).sum())
+    scale = total_ns / sum_ns if sum_ns else 1.0
+    costs = np.full(counts.shape[1] + 1, total_ns / max(1, counts.sum()))
+    costs[present] = found[:-1] * scale
+    costs[-1] = found[-1] * scale
+    return costs
+
+
+def _least_squares(columns: NDArray[Any], values: NDArray[Any]) -> NDArray[np.float64]:
+    """The solution without negative parts: those that would be are left out, the most negative first."""
+    used = list(range(columns.shape[1]))
+    while used:
+        found = np.linalg.lstsq(columns[:, used], values, rcond=None)[0]
+        if found.min() >= 0:
+            result = np.zeros(columns.shape[1])
+            result[used] = found
+            return result
+        used.pop(int(found.argmin()))
+    return np.zeros(columns.shape[1])

@@ -1,0 +1,133 @@
+"""Prepared batches executed by an engine, and what that took: by the clock, by batch, and by the processor's own account."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import active_children
+from typing import Any
+
+from cdep import StateMachine
+from psmr.advice.batches import Commands
+from psmr.errors import Violation
+from psmr.execution import layout as at
+from psmr.execution.engine import Engine
+from psmr.execution.outcome import Executed
+
+SLOTS_AT_ONCE = 1000
+"""Batches prepared before the clock runs: fewer than the engine has slots."""
+RING_BYTES = 256 << 20
+_STALL_S = 120.0
+_COLLECT_S = 1.0
+_PROCESSOR_TIME = 2
+
+
+@dataclass(slots=True)
+class Ran:
+    """`seconds` from publishing to the last command, `processor_s` of the workers meanwhile; `busy_ns`: by batch, a worker each."""
+
+    seconds: float
+    processor_s: float
+    busy_ns: list[list[int]]
+
+
+class Runner:
+    """An engine that executes prepared batches, several at once or one after another; it sleeps in between."""
+
+    def __init__(self, owner: type[StateMachine], workers: int, **options: Any) -> None:
+        self.engine = Engine(owner, workers, ring_bytes=RING_BYTES, **options)
+        self._slots = 0
+        self._before = set(active_children())
+        self._processes: list[int] = []
+
+    def start(self) -> None:
+        """Fork the workers."""
+        self.engine.start()
+        self._processes = [process.pid for process in set(active_children()) - self._before if process.pid]
+
+    @property
+    def next_slot(self) -> int:
+        """The number of the slot that the next batch gets."""
+        return self._slots
+
+    def run(self, batches: Sequence[Commands], take: Callable[[Executed], object] = lambda executed: None) -> Ran:
+        """Execute batches, as many at once as there is room for; `take` gets each reply, in order."""
+        total = Ran(0.0, 0.0, [])
+        for part in parts_of(batches):
+            self.prepare(part)
+            used = self.processor_s()
+            started_ns = time.monotonic_ns()
+            self.engine.publish()
+            self.wait()
+            total.processor_s += self.processor_s() - used
+            ended_ns = self._ended_ns()
+            total.seconds += (ended_ns - started_ns) / 1e9
+            total.busy_ns += self.collect(take)
+        return total
+
+    def prepare(self, batches: Sequence[Commands]) -> None:
+        """Put batches in place for the next `publish`."""
+        until = time.perf_counter() + _STALL_S
+        for batch in batches:
+            while not self.engine.prepare(1, 1, batch.stride, batch.count, batch.records, batch.blob, batch.now_us):
+                # A worker that has only passed others' batches may need a moment to give their places back.
+                if time.perf_counter() > until:
+                    raise Violation("expected the batches to fit the delivery ring, found no room for them")
+                time.sleep(0.001)
+
+    def wait(self) -> None:
+        """Sleep until everything published is executed; raises Violation when workers die or stall."""
+        until = time.perf_counter() + _STALL_S
+        while not self.engine.settle(_COLLECT_S):
+            if self.engine.dead() or time.perf_counter() > until:
+                raise Violation(f"expected the workers to finish, found {self.engine.dead() or 'them stalled'}")
+
+    def collect(self, take: Callable[[Executed], object]) -> list[list[int]]:
+        """Take the replies; what each batch kept each worker busy for."""
+        busy = [self._busy_ns(self._slots + place) for place in range(self.engine.outstanding)]
+        self._slots += self.engine.outstanding
+        for executed in self.engine.collect():
+            take(executed)
+        return busy
+
+    def _ended_ns(self) -> int:
+        """When the last batch was executed, by its worker's own clock: this process looks up only now and then."""
+        last = self._busy_ns(self._slots + self.engine.outstanding - 1)
+        memory = self.engine.memory
+        began = [memory.get(frame + at.FRAME_STARTED_NS) for frame in memory.frames]
+        return max(start + busy for start, busy in zip(began, last, strict=True) if busy)
+
+    def _busy_ns(self, slot: int) -> list[int]:
+        """Of each worker in a slot that is completed and not collected; 0 of those that only pass it."""
+        memory = self.engine.memory
+        executor = memory.get(memory.slots + slot % at.SLOTS * at.SLOT_BYTES + at.SLOT_EXECUTOR)
+        found: list[int] = []
+        for worker, (ring, starts) in enumerate(zip(memory.reply_rings, memory.reply_starts, strict=True)):
+            header = ring + memory.get(starts + 8 * (slot % at.SLOTS))
+            has_part = executor in (at.TOGETHER, worker)
+            found.append(memory.get(header + at.REPLIES_BUSY_NS) if has_part else 0)
+        return found
+
+    def processor_s(self) -> float:
+        """Processor time that the workers have had."""
+        return sum(time.clock_gettime(~process << 3 | _PROCESSOR_TIME) for process in self._processes)
+
+    def close(self) -> None:
+        """End the workers."""
+        self.engine.close()
+
+
+def parts_of(batches: Sequence[Commands]) -> Iterator[list[Commands]]:
+    """Batches in groups that fit the engine's slots and, with room to spare, its rings."""
+    part: list[Commands] = []
+    size = 0
+    for batch in batches:
+        size_bytes = len(batch.records) + len(batch.blob) + 16 * batch.count
+        if part and (len(part) == SLOTS_AT_ONCE or size + size_bytes > RING_BYTES // 4):
+            yield part
+            part, size = [], 0
+        part.append(batch)
+        size += size_bytes
+    if part:
+        yield part

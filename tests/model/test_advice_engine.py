@@ -1,0 +1,142 @@
+"""The model of the schedule counts what the engine does, and workers write down where they have waited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from staged_service import CLIENTS, STOCKS, Orders
+
+from cdep import service_of
+from cdep.program import masks_of, rules_of
+from cdep.schedule_model import BarrierCosts, simulate
+from cdep.staged_model import simulate_stages, stages_of
+from proxies.layout import layout_of
+from psmr.advice.batches import Commands, program_of
+from psmr.advice.probe import Probe
+from psmr.advice.running import Runner
+from psmr.demo.traffic import BatchEncoder
+from psmr.execution.waits import Waits
+from psmr.workload import Segment
+
+WORKERS = 3
+ROWS = 300
+OP_OF_CREDIT = service_of(Orders).command("credit").op
+
+
+def random_batches(seed: int, count: int, share: float) -> list[Commands]:
+    """Batches of turns, a share of them dependent."""
+    random = np.random.default_rng(seed)
+    layout = layout_of(service_of(Probe))
+    batches = []
+    for _ in range(count):
+        records = np.zeros(ROWS, layout.commands[0].dtype(layout.stride))
+        records["op"] = random.random(ROWS) < share
+        records["cell"] = random.integers(0, 1000, ROWS)
+        records["rounds"] = 3
+        batches.append(Commands(records.tobytes(), ROWS, b""))
+    return batches
+
+
+@pytest.fixture(scope="module", params=[0, 8])
+def runner(request: pytest.FixtureRequest) -> Iterator[tuple[Runner, Waits, int]]:
+    made = Runner(Probe, WORKERS, spin=20, look_ahead=request.param, choose=lambda synchronous, count: WORKERS)
+    waits = Waits(made.engine.memory)
+    made.start()
+    yield made, waits, request.param
+    made.close()
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 1.0])
+def test_meetings_are_those_of_the_engine(runner: tuple[Runner, Waits, int], share: float) -> None:
+    made, waits, look_ahead = runner
+    batches = random_batches(int(share * 100), 6, share)
+    program = program_of(service_of(Probe), batches)
+    rules = rules_of(program.service)
+    masks = masks_of(program, rules)
+    free = BarrierCosts()
+    expected = simulate(masks, program.service_ns, program.batches, WORKERS, free, look_ahead=look_ahead)
+    before, first = made.engine.counters(), made.next_slot
+    waits.take()
+    ran = made.run(batches)
+    after = made.engine.counters()
+    assert sum(after.synchronous) - sum(before.synchronous) == expected.meetings > 0
+    assert sum(after.commands) - sum(before.commands) == program.count
+    assert len(ran.busy_ns) == len(batches)
+    waited = waits.take()
+    assert any(len(found.at_rows) for found in waited)
+    for found in waited:
+        slots, rows, ns = found.at_rows.T
+        # Workers wait only where a command has several owners.
+        assert set(program.op[program.batches[slots - first] + rows].tolist()) <= {1}
+        assert (ns > 0).all()
+        assert found.unknown_ns == found.rounds_ns == 0
+
+
+def test_waits_that_find_no_room_still_count() -> None:
+    made = Runner(Probe, 2, spin=20, look_ahead=0, choose=lambda synchronous, count: 2)
+    waits = Waits(made.engine.memory, room=5)
+    made.start()
+    try:
+        made.run(random_batches(1, 2, 1.0))
+        for found in waits.take():
+            assert len(found.at_rows) <= 5
+            assert found.unknown_ns > 0
+        assert all(found.unknown_ns == 0 for found in waits.take())
+    finally:
+        made.close()
+
+
+def test_numbers_of_commands_are_told_from_their_records() -> None:
+    (batch,) = random_batches(5, 1, 0.5)
+    program = program_of(service_of(Probe), [batch, batch])
+    assert program.batches.tolist() == [0, ROWS, 2 * ROWS]
+    assert program.op[:ROWS].tolist() == program.op[ROWS:].tolist()
+    turned = program.keys[program.op == 0, 0]
+    assert {program.names[number][0] for number in turned.tolist()} == {"cell"}
+    damaged = Commands(b"\xff" * len(batch.records), ROWS, b"")
+    with pytest.raises(ValueError, match="expected commands 0 to 1 of Probe, found 65535"):
+        program_of(service_of(Probe), [damaged])
+
+
+def staged_batches(seed: int, count: int) -> list[Commands]:
+    """Batches of orders that all find credit, with some commands that are decided as a whole; deposits come first."""
+    random = np.random.default_rng(seed)
+    encoder = BatchEncoder(service_of(Orders))
+    clients = np.arange(CLIENTS)
+    deposits = Segment("deposit", {"client": clients, "amount": np.full(CLIENTS, 1 << 30)}, CLIENTS)
+    batches = [Commands(*encoder.encode([deposits]))]
+    for _ in range(count):
+        segments = []
+        for _ in range(12):
+            client, stock = random.integers(0, CLIENTS, 20), random.integers(0, STOCKS, 20)
+            segments.append(Segment("order", {"client": client, "stock": stock, "amount": np.full(20, 2)}, 20))
+            if random.random() < 0.2:
+                segments.append(Segment("credit", {"client": client[:1]}, 1))
+            segments.append(Segment("give_up", {"stock": stock[:2]}, 2))
+        batches.append(Commands(*encoder.encode(segments)))
+    return batches
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_rounds_are_those_of_the_engine(workers: int) -> None:
+    batches = staged_batches(workers, 8)
+    program = program_of(service_of(Orders), batches)
+    stages = stages_of(program, rules_of(program.service), wait_share=0.0)
+    expected = simulate_stages(stages, program.batches, workers, BarrierCosts())
+    made = Runner(Orders, workers, spin=20, choose=lambda synchronous, count: workers)
+    waits = Waits(made.engine.memory)
+    made.start()
+    try:
+        made.run(batches)
+        counters = made.engine.counters()
+        assert counters.waited == (0,) * workers
+        assert counters.rounds == (expected.meetings,) * workers
+        assert expected.meetings > len(batches)
+        for found in waits.take():
+            slots, rows, _ = found.at_rows.T
+            assert set(program.op[program.batches[slots] + rows].tolist()) <= {OP_OF_CREDIT}
+            assert found.rounds_ns > 0
+    finally:
+        made.close()
