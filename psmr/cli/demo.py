@@ -22,7 +22,15 @@ def demo(
     ] = "kv",
     replicas: Annotated[int, typer.Option(min=1, max=7, help="Replicas to start.")] = 3,
     workers: Annotated[int, typer.Option(min=1, max=16, help="Workers of each replica.")] = 2,
-    seconds: Annotated[float, typer.Option(min=1, max=3600, help="How long to send commands.")] = 15,
+    seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            max=3600,
+            help="How long to send commands. [dim]default: 15; where an application judges a file as a whole, to its end[/]",
+            show_default=False,
+        ),
+    ] = None,
     clients: Annotated[int, typer.Option(min=1, max=64, help="Clients that send them.")] = 4,
     input_file: Annotated[
         Path | None,
@@ -54,18 +62,20 @@ def demo(
     with leaving_at_once():
         from psmr.cli.output import say
         from psmr.demo.command import run_demo
-        from psmr.demo.options import DemoOptions
+        from psmr.demo.options import SECONDS, DemoOptions
         from psmr.lint import refuse_nondeterminism
         from psmr.services import find_application
 
-        refuse_nondeterminism(find_application(application).service, allowed=allow_nondeterminism, say=say)
+        found = find_application(application)
+        refuse_nondeterminism(found.service, allowed=allow_nondeterminism, say=say)
 
     return run_demo(
         DemoOptions(
             app=application,
             replicas=replicas,
             workers=workers,
-            seconds=seconds,
+            seconds=SECONDS if seconds is None else seconds,
+            to_the_end=seconds is None and input_file is not None and found.judge is not None,
             clients=clients,
             input=input_file,
             json=json,

@@ -6,15 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+SECONDS = 15.0
+LONGEST_S = 900.0
+
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """The options of `psmr demo`. `rate` is how many commands a second all clients together offer at most."""
+    """The options of `psmr demo`. `rate` is how many commands a second all clients together offer at most.
+
+    `to_the_end`: clients go on after `seconds` until the input file ends, for `LONGEST_S` at most.
+    """
 
     app: str = "kv"
     replicas: int = 3
     workers: int = 2
-    seconds: float = 15.0
+    seconds: float = SECONDS
     clients: int = 4
     input: Path | None = None
     json: bool = False
@@ -25,3 +31,9 @@ class DemoOptions:
     seed: int = 1
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Of the application's workload."""
+    to_the_end: bool = False
+
+    @property
+    def longest_s(self) -> float:
+        """When clients stop, whatever they have still to send."""
+        return max(self.seconds, LONGEST_S) if self.to_the_end else self.seconds

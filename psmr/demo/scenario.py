@@ -81,7 +81,7 @@ class Scenario:
             await self._open_clients(stack)
             await self.traffic.preload(self.clients[0], encoder, self._workload)
             self.course.started_us = monotonic_us()
-            until_us = self.course.started_us + int(self.options.seconds * 1e6)
+            until_us = self.course.started_us + int(self.options.longest_s * 1e6)
             watching = asyncio.create_task(self._watch())
             faults = asyncio.create_task(self._faults.run(self))
             rate = self.options.rate / self.options.clients
