@@ -20,7 +20,7 @@ from cdep.lint.unit import (
     known,
     python_function,
 )
-from cdep.lint.values import KEYS, NUMBER, SET, UNKNOWN, Value
+from cdep.lint.values import NUMBER, SET, UNKNOWN, Value
 from cdep.service import StateField, StateMachine
 
 _MAKES_SETS = {"union", "intersection", "difference", "symmetric_difference", "copy"}
@@ -38,7 +38,7 @@ def member(unit: Unit, node: ast.Attribute, base: Value) -> Value:
     if base.kind == "instance":
         return class_member(unit, node, base.of, name, base)
     if base.kind != "known":
-        return _of_plain(name).kept_by(base.shared)
+        return UNKNOWN.kept_by(base.shared)
     if isinstance(base.of, ModuleType):
         return _of_module(unit, node, base.of, name)
     if isinstance(base.of, type):
@@ -109,13 +109,6 @@ def _parsed(hint: str) -> ast.expr | None:
         return ast.parse(hint, mode="eval").body
     except SyntaxError:
         return None
-
-
-def _of_plain(name: str) -> Value:
-    """A method of something of which only little is known; what it gives when called."""
-    if name in {"keys", "items"}:
-        return Value("method", of=None, inner=KEYS)
-    return UNKNOWN
 
 
 def _of_module(unit: Unit, node: ast.Attribute, module: ModuleType, name: str) -> Value:

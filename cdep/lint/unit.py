@@ -8,7 +8,7 @@ import enum
 import functools
 import inspect
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +139,14 @@ class Unit(ABC):
     def bind(self, name: str, value: Value) -> None:
         """Let a name mean a value from here on."""
         self.variables[name] = value
+
+    def learn(self, container: ast.expr, value: Value) -> None:
+        """Remember what was put into a list or dict of the command's own."""
+        before = self.variables.get(container.id) if isinstance(container, ast.Name) else None
+        if before is None or before.shared or before.kind not in {"list", "dict", "set"} or value.kind == "unknown":
+            return
+        inner = joined(before.inner, value) if before.inner and before.inner.kind != "unknown" else value
+        self.bind(container.id, replace(before, inner=inner))  # type: ignore[attr-defined]
 
     def merge(self, others: list[dict[str, Value]]) -> None:
         """Go on with what names may mean after several ways through the code."""

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import datetime
 import functools
@@ -414,6 +415,44 @@ class KeysOfBoth(StateMachine):
     def make(self, word: Word) -> u64:
         left, right = dict.fromkeys(word), dict.fromkeys(word[1:])
         return u64(list(left.keys() & right.keys())[0])  # fault KeysOfBoth: set-order
+
+
+class SetsInADict(StateMachine):
+    @dependent
+    def make(self, word: Word) -> u64:
+        places = {}
+        for place, byte in enumerate(word):
+            places.setdefault(byte & 1, set()).add(place)
+        total = 0
+        for group in places.values():
+            for place in group:  # fault SetsInADict: set-order
+                total = total * 3 + place
+        return u64(total)
+
+
+class SetsInADefaultDict(StateMachine):
+    @dependent
+    def make(self, word: Word) -> u64:
+        places = collections.defaultdict(set)
+        for place, byte in enumerate(word):
+            places[byte & 1].add(place)
+        total = 0
+        for key, group in places.items():
+            total += key * len(group)
+            total = total * 3 + tuple(group)[0]  # fault SetsInADefaultDict: set-order
+        return u64(total)
+
+
+class ListOfFloats(StateMachine):
+    rates = Array(f64, capacity=10)
+
+    @dependent
+    def make(self, count: u64) -> f64:
+        found = []
+        for place in range(int(count)):
+            found.append(self.rates[place])
+        found.sort()  # fault ListOfFloats: nan
+        return f64(found[0])
 
 
 class SumOverASet(StateMachine):
