@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import enum
 import sys
 from collections import deque
 from types import FunctionType, ModuleType
@@ -43,6 +44,8 @@ class Program:
         self._results: dict[tuple[object, ...], Value] = {}
         self._variants: dict[Any, int] = {}
         self._constants: set[int] = set()
+        self._module_values: dict[tuple[int, str], Value] = {}
+        self._class_variables: set[tuple[type, str]] = set()
         self._reads: list[tuple[Place, ast.AST, str, str]] = []
         self._later: deque[tuple[Any, ...]] = deque()
         self._held: list[object] = []
@@ -111,23 +114,36 @@ class Program:
 
     def module_variable(self, unit: Unit, node: ast.AST, names: dict[str, Any], name: str) -> Value:
         """What a module's variable means, having read where its value comes from."""
+        key = (id(names), name)
+        if key not in self._module_values:
+            value, is_settled = self._module_variable(unit, node, names, name)
+            if not is_settled:
+                return value
+            self._module_values[key] = value
+        return self._module_values[key]
+
+    def _module_variable(self, unit: Unit, node: ast.AST, names: dict[str, Any], name: str) -> tuple[Value, bool]:
+        """The same, and whether there is nothing to say of each place that reads it."""
         found = names[name]
         module = str(names.get("__name__"))
         if isinstance(found, type | FunctionType | ModuleType) or not self.scope.has(module):
-            return known(found)
+            return known(found), True
         file = self.file_of(names)
         for statement in file.bindings.get(name, ()) if file else ():
             if isinstance(statement, ast.ImportFrom):
-                return self._imported(unit, node, names, statement, name)
+                return self._imported(unit, node, names, statement, name), False
             self._constant(unit, names, statement, name)
         line = file.changes(name, found) if file else 0
         if line:
             what = f"module variable {name}, which line {line} of its module changes"
             self._reads.append((unit.place, node, name, what))
-        return known(found, f"{MODULE_VARIABLE} {name}")
+        return known(found, f"{MODULE_VARIABLE} {name}"), not line
 
     def class_variable(self, unit: Unit, owner: type, name: str) -> None:
         """Read where a class attribute's value comes from."""
+        if (owner, name) in self._class_variables or issubclass(owner, enum.Enum):
+            return
+        self._class_variables.add((owner, name))
         module = sys.modules.get(owner.__module__)
         file = self.file_of(vars(module)) if module is not None else None
         if module is None or file is None:

@@ -217,6 +217,8 @@ def python_function(value: Any) -> FunctionType | None:
     for _ in range(_WRAPPERS_MAX):
         if isinstance(value, FunctionType):
             return value
+        if isinstance(value, type | BuiltinFunctionType | ModuleType):
+            return None
         inner = next((name for name in _INNER if inspect.getattr_static(value, name, None) is not None), None)
         if inner is None:
             return None

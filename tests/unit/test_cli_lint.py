@@ -163,6 +163,36 @@ def test_whoever_insists_is_warned(
     assert "looked_anyway.py:7:20 clock" in said
 
 
+def test_whoever_watches_replicas_passes_the_permission_on(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "looked_watched.py").write_text(CLOCK)
+    cluster_file(here, "looked_watched")
+    started: list[list[str]] = []
+
+    class Ended:
+        """A replica that ends at once."""
+
+        pid = 1
+
+        def __init__(self, words: list[str], **options: object) -> None:
+            started.append(words)
+
+        def poll(self) -> int:
+            return 0
+
+        def send_signal(self, number: int) -> None:
+            """Ended already."""
+
+        def wait(self, timeout_s: float | None = None) -> int:
+            return 0
+
+    monkeypatch.setattr("psmr.cluster.processes.subprocess.Popen", Ended)
+    main(["up", "cluster.toml", "--allow-nondeterminism"])
+    assert "WARNING: it runs all the same" in capsys.readouterr().err
+    assert [words[-1] for words in started] == ["--allow-nondeterminism"]
+
+
 def test_a_plain_service_starts_without_a_word(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
