@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import enum
 from collections import defaultdict
 from typing import Any
@@ -132,6 +133,8 @@ class Calls(Unit):
                 self.program.call(function, made, values, keywords, self.place.chain)
             elif function is not None:
                 self.program.call(function, made, [], {}, self.place.chain)
+        if dataclasses.is_dataclass(owner):
+            self.program.default_factories(self, owner)
         if any("__del__" in vars(base) for base in owner.__mro__):
             self.found(node, "finalizer", f"{owner.__name__} has __del__")
         return made

@@ -13,7 +13,7 @@ import numpy as np
 
 from cdep.lint.annotated import annotated_value
 from cdep.lint.floats import guarded_in
-from cdep.lint.members import is_watched, member
+from cdep.lint.members import library_value, member
 from cdep.lint.naming import Naming, usual
 from cdep.lint.report import CannotLint, Finding
 from cdep.lint.scope import Scope
@@ -126,7 +126,8 @@ class Program:
         """The same, and whether there is nothing to say of each place that reads it."""
         found = names[name]
         module = str(names.get("__name__"))
-        if isinstance(found, type | FunctionType | ModuleType) or not self.scope.has(module):
+        is_own = self.scope.has(str(getattr(found, "__module__", "")))
+        if isinstance(found, ModuleType) or (callable(found) and is_own) or not self.scope.has(module):
             return known(found), True
         file = self.file_of(names)
         for statement in file.bindings.get(name, ()) if file else ():
@@ -150,6 +151,20 @@ class Program:
             return
         for statement in bindings_of(file.class_body(owner.__qualname__)).get(name, ()):
             self._constant(unit, {**vars(module), **vars(owner), "__name__": module.__name__}, statement, name)
+
+    def default_factories(self, unit: Unit, owner: type) -> None:
+        """Read what a dataclass calls for the values that its maker leaves out."""
+        module = sys.modules.get(owner.__module__)
+        file = self.file_of(vars(module)) if module is not None else None
+        if module is None or file is None or (owner, "") in self._class_variables:
+            return
+        self._class_variables.add((owner, ""))
+        written = bindings_of(file.class_body(owner.__qualname__))
+        reader = Statements(self, Place(file, vars(module), (*unit.place.chain, owner.__name__)))
+        for statement in [each for name in written for each in written[name]]:
+            for given in getattr(getattr(statement, "value", None), "keywords", ()):
+                if given.arg == "default_factory":
+                    reader.invoke(given.value, reader.evaluate(given.value), [], {})
 
     def member_of(self, unit: Unit, node: ast.Attribute, module: ModuleType) -> Value:
         """What `from module import name` gives inside a function."""
@@ -185,8 +200,7 @@ class Program:
         module = sys.modules.get(home)
         if module is not None and self.scope.has(home) and theirs in vars(module):
             return self.module_variable(unit, node, vars(module), theirs)
-        dotted = Value("name", of=f"{usual(home)}.{theirs}")
-        return dotted if is_watched(dotted, names[name]) else known(names[name])
+        return library_value(unit, Value("name", of=f"{usual(home)}.{theirs}"), names[name])
 
     def _constant(self, unit: Unit, names: dict[str, Any], statement: Any, name: str) -> None:
         """Read the expression that gave a variable its value when its module was imported."""

@@ -27,6 +27,7 @@ import time as t
 import urllib.request
 import uuid
 import weakref
+from dataclasses import dataclass, field
 from datetime import datetime as dt
 from pathlib import Path
 from random import Random
@@ -1014,3 +1015,43 @@ class LongChain(StateMachine):
     @dependent
     def make(self, key: u64) -> u64:
         return u64(_step_1(int(key)))
+
+
+@dataclass
+class Ticket:
+    number: uuid.UUID = field(default_factory=uuid.uuid1)  # fault DefaultFactory: random
+    lots: list[int] = field(default_factory=list)
+
+
+class DefaultFactory(StateMachine):
+    @dependent
+    def make(self, key: u64) -> u64:
+        return u64(Ticket().number.int & 3)
+
+
+class WeakSet(StateMachine):
+    @dependent
+    def make(self, key: u64) -> u64:
+        return u64(len(weakref.WeakSet([Token()])))  # fault WeakSet: finalizer
+
+
+class CachedProperty(StateMachine):
+    @functools.cached_property
+    def _limit(self) -> int:
+        return 3
+
+    @dependent
+    def make(self, key: u64) -> u64:
+        return u64(self._limit)  # fault CachedProperty: attribute
+
+
+@contextlib.contextmanager
+def _timed():
+    yield int(now())  # fault InsideAContext: clock
+
+
+class InsideAContext(StateMachine):
+    @dependent
+    def make(self, key: u64) -> u64:
+        with _timed() as at:
+            return u64(at)
