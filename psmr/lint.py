@@ -36,7 +36,7 @@ def refuse_nondeterminism(
     if complaint and allowed:
         say(f"WARNING: it runs all the same, and replicas may differ: {complaint}")
     elif complaint:
-        raise ConfigurationError(f"{complaint}: correct them (psmr cdep lint says how), {HOW_TO_ALLOW}")
+        raise ConfigurationError(f"{complaint}, {HOW_TO_ALLOW}")
 
 
 def place_of(finding: Finding) -> str:
@@ -55,7 +55,8 @@ def _complaint(owner: type[StateMachine]) -> str:
     shown = "; ".join(f"{place_of(each)} {each.code} ({each.what}): {each.why}" for each in findings[:SHOWN_MAX])
     more = f"; and {len(findings) - SHOWN_MAX} more" if len(findings) > SHOWN_MAX else ""
     places = "1 place" if len(findings) == 1 else f"{len(findings)} places"
-    return f"{name}: expected handlers that do the same on every replica, found {places} that may not: {shown}{more}"
+    found = f"found {places} that may not: {shown}{more}"
+    return f"{name}: expected handlers that do the same on every replica, {found}: see psmr cdep lint for the cures"
 
 
 @contextmanager

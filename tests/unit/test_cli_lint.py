@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from psmr.cluster import LocalCluster
 from psmr.config import local_cluster
 from psmr.errors import ConfigurationError
 from psmr.lint import refuse_nondeterminism
+from psmr.services import app_names
 
 HEAD = "from psmr import StateMachine, dependent, u64\n"
 SERVICE = """
@@ -45,10 +47,12 @@ def cluster_file(folder: Path, service: str, lint: str = "on") -> str:
     return "cluster.toml"
 
 
-@pytest.mark.parametrize("application", ["kv", "kv:integer", "nameserver"])
+@pytest.mark.parametrize("application", app_names())
 def test_nothing_is_found_in_the_applications(application: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["cdep", "lint", application]) == ExitCode.OK
-    assert "nothing that would make replicas differ" in capsys.readouterr().out
+    variants = getattr(importlib.import_module(f"apps.{application}"), "VARIANTS", {})
+    for name in [application, *(f"{application}:{variant}" for variant in variants)]:
+        assert main(["cdep", "lint", name]) == ExitCode.OK
+        assert "nothing that would make replicas differ" in capsys.readouterr().out
 
 
 def test_place_code_reason_and_cure_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,7 +212,7 @@ def test_a_local_cluster_is_refused_before_anything_is_started() -> None:
 
 
 def test_the_first_findings_stand_for_many() -> None:
-    with pytest.raises(ConfigurationError, match="and 1 more: correct them"):
+    with pytest.raises(ConfigurationError, match="and 1 more: see psmr cdep lint"):
         refuse_nondeterminism(lint_corpus.Many)
     said: list[str] = []
     refuse_nondeterminism(lint_corpus.Many, allowed=True, say=said.append)
