@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import linecache
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from cdep import StateMachine
@@ -17,7 +19,8 @@ HOW_TO_ALLOW = 'or run it all the same: --allow-nondeterminism, or lint = "off" 
 def look_at(owner: type[StateMachine]) -> Report:
     """What the check finds in a service that is loaded. Raises ConfigurationError where there is no source to look at."""
     try:
-        return lint(owner, _source)
+        with _garbage_left_alone():
+            return lint(owner, _source)
     except CannotLint as error:
         raise ConfigurationError(str(error)) from None
 
@@ -33,7 +36,7 @@ def refuse_nondeterminism(
     if complaint and allowed:
         say(f"WARNING: it runs all the same, and replicas may differ: {complaint}")
     elif complaint:
-        raise ConfigurationError(f"{complaint}: correct them (psmr cdep lint says how), {HOW_TO_ALLOW}")
+        raise ConfigurationError(f"{complaint}, {HOW_TO_ALLOW}")
 
 
 def place_of(finding: Finding) -> str:
@@ -52,7 +55,20 @@ def _complaint(owner: type[StateMachine]) -> str:
     shown = "; ".join(f"{place_of(each)} {each.code} ({each.what}): {each.why}" for each in findings[:SHOWN_MAX])
     more = f"; and {len(findings) - SHOWN_MAX} more" if len(findings) > SHOWN_MAX else ""
     places = "1 place" if len(findings) == 1 else f"{len(findings)} places"
-    return f"{name}: expected handlers that do the same on every replica, found {places} that may not: {shown}{more}"
+    found = f"found {places} that may not: {shown}{more}"
+    return f"{name}: expected handlers that do the same on every replica, {found}: see psmr cdep lint for the cures"
+
+
+@contextmanager
+def _garbage_left_alone() -> Iterator[None]:
+    """Trees of syntax are many objects: the collector would look through all that is loaded, which takes longer than this."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _source(path: str, names: dict[str, Any]) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import enum
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from cdep.lint.unit import Unit, python_function
 from cdep.lint.values import DICT, FLOAT, ITERATOR, KEYS, NUMBER, SINGLE, TEXT, UNKNOWN, Value, element, listed
 
 _IN_ORDER = {"extend", "extendleft", "writelines", "fromkeys", "join", "fromiter", "array", "asarray", "deque"}
+_PUTS = {"append", "add", "insert", "appendleft", "extend", "setdefault"}
 _CONSTRUCTED = ("__new__", "__init__", "__post_init__")
 _PROTOCOL = (
     "__eq__",
@@ -130,6 +133,8 @@ class Calls(Unit):
                 self.program.call(function, made, values, keywords, self.place.chain)
             elif function is not None:
                 self.program.call(function, made, [], {}, self.place.chain)
+        if dataclasses.is_dataclass(owner):
+            self.program.default_factories(self, owner)
         if any("__del__" in vars(base) for base in owner.__mro__):
             self.found(node, "finalizer", f"{owner.__name__} has __del__")
         return made
@@ -153,17 +158,20 @@ class Calls(Unit):
         if name == "__next__":
             return element(base)
         floats.check_method(self, node, name, base, values)
+        if isinstance(node.func, ast.Attribute) and values and name in _PUTS:
+            self.learn(node.func.value, values[-1] if name != "extend" else element(values[-1]))
         if base.kind == "field":
             return base.inner if name in {"get", "value_at"} else UNKNOWN
         if base.kind == "dict" and name in {"get", "pop", "setdefault"}:
-            return self._looked_up(node, base)
+            found = self._looked_up(node, base)
+            return values[-1] if found.kind == "unknown" and len(values) > 1 else found
         if base.kind == "dict" and name == "values":
             return listed(element(base)).kept_by(base.shared)
         if base.kind == "text":
             builtin_calls.check_format(self, node, name, values)
             return TEXT
-        if base.kind == "unknown" and name in {"keys", "items"}:
-            return KEYS
+        if base.kind in {"unknown", "dict"} and name in {"keys", "items"}:
+            return Value("keys", inner=Value("pair", inner=base.inner)) if name == "items" and base.inner else KEYS
         return None
 
     def _looked_up(self, node: ast.Call, base: Value) -> Value:
@@ -191,6 +199,10 @@ def plain_instance(owner: type, values: list[Value]) -> Value:
         return SINGLE if issubclass(owner, bool | np.bool_ | enum.Enum) else NUMBER
     if issubclass(owner, str | bytes | bytearray):
         return TEXT
+    if issubclass(owner, defaultdict) and first.kind in {"known", "closure"}:
+        return Value(
+            "dict", inner=plain_instance(first.of, []) if isinstance(first.of, type) else first.inner or UNKNOWN
+        )
     if issubclass(owner, dict):
         return DICT
     if issubclass(owner, list | tuple):

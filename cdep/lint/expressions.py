@@ -77,14 +77,15 @@ class Expressions(Calls):
             base = self.evaluate(target.value)
             self.store_attribute(target, base, target.attr, value)
         elif isinstance(target, ast.Subscript):
-            self._store_item(target)
+            self._store_item(target, value)
         elif isinstance(target, ast.Starred):
             self.assign(target.value, listed(UNKNOWN))
         elif isinstance(target, ast.Tuple | ast.List):
             if value.kind == "set":
                 self.found(target, "set-order", "unpacking of a set")
-            for each in target.elts:
-                self.assign(each, element(value))
+            for place, each in enumerate(target.elts):
+                is_key = value.kind == "pair" and place == 0
+                self.assign(each, UNKNOWN if is_key else element(value))
 
     def is_global(self, name: str) -> bool:
         """Whether a `global` statement of this function names it."""
@@ -111,10 +112,11 @@ class Expressions(Calls):
     def _is_module(self, base: Value) -> bool:
         return type(base.of).__name__ == "module"
 
-    def _store_item(self, target: ast.Subscript) -> None:
+    def _store_item(self, target: ast.Subscript, value: Value) -> None:
         base, key = self.evaluate(target.value), self.evaluate(target.slice)
         if base.kind == "dict":
             floats.check_key(self, target.slice, key)
+        self.learn(target.value, value)
         self.changed(target, base, "assignment to an item of")
 
     def _name(self, node: ast.Name) -> Value:

@@ -20,7 +20,7 @@ from cdep.lint.unit import (
     known,
     python_function,
 )
-from cdep.lint.values import KEYS, NUMBER, SET, UNKNOWN, Value
+from cdep.lint.values import NUMBER, SET, UNKNOWN, Value
 from cdep.service import StateField, StateMachine
 
 _MAKES_SETS = {"union", "intersection", "difference", "symmetric_difference", "copy"}
@@ -38,7 +38,7 @@ def member(unit: Unit, node: ast.Attribute, base: Value) -> Value:
     if base.kind == "instance":
         return class_member(unit, node, base.of, name, base)
     if base.kind != "known":
-        return _of_plain(name).kept_by(base.shared)
+        return UNKNOWN.kept_by(base.shared)
     if isinstance(base.of, ModuleType):
         return _of_module(unit, node, base.of, name)
     if isinstance(base.of, type):
@@ -73,6 +73,8 @@ def class_member(unit: Unit, node: ast.AST, owner: type, name: str, receiver: Va
     bound = receiver or Value("known", of=owner)
     if isinstance(found, StateField):
         return field_value(found)
+    if isinstance(found, functools.cached_property) and receiver is not None and receiver.shared == SELF:
+        unit.found(node, "attribute", f"{name}, which is kept on self once it is computed")
     if isinstance(found, property | functools.cached_property):
         getter = found.fget if isinstance(found, property) else found.func
         return unit.program.call(getter, receiver, [], {}, unit.place.chain) if receiver and getter else UNKNOWN
@@ -86,9 +88,14 @@ def class_member(unit: Unit, node: ast.AST, owner: type, name: str, receiver: Va
     return known(found, f"{CLASS_ATTRIBUTE} {owner.__name__}.{name}")
 
 
-def is_watched(dotted: Value, found: Any) -> bool:
-    """Whether a library's variable is known by its name alone: the object itself, as `sys.platform`, could be anyone's."""
-    return not callable(found) and not isinstance(found, ModuleType) and bool(code_of(dotted.of))
+def library_value(unit: Unit, dotted: Value, found: Any) -> Value:
+    """What a library has under a name: the object, or the name where only that says what is wrong with it.
+
+    `sys.platform` could be anyone's text, and `weakref.WeakSet` says that it comes from another module.
+    """
+    if isinstance(found, ModuleType) or not code_of(dotted.of):
+        return known(found)
+    return known(found) if callable(found) and code_of(unit.program.naming.name_of(found)) else dotted
 
 
 def _undeclared(unit: Unit, owner: type, name: str, receiver: Value | None) -> Value:
@@ -111,13 +118,6 @@ def _parsed(hint: str) -> ast.expr | None:
         return None
 
 
-def _of_plain(name: str) -> Value:
-    """A method of something of which only little is known; what it gives when called."""
-    if name in {"keys", "items"}:
-        return Value("method", of=None, inner=KEYS)
-    return UNKNOWN
-
-
 def _of_module(unit: Unit, node: ast.Attribute, module: ModuleType, name: str) -> Value:
     if unit.program.scope.has(module.__name__):
         return unit.program.module_variable(unit, node, vars(module), name) if name in vars(module) else UNKNOWN
@@ -125,7 +125,7 @@ def _of_module(unit: Unit, node: ast.Attribute, module: ModuleType, name: str) -
     found = vars(module).get(name)
     if found is None and f"{module.__name__}.{name}" in sys.modules:
         found = sys.modules[f"{module.__name__}.{name}"]
-    return dotted if is_watched(dotted, found) else known(found)
+    return library_value(unit, dotted, found)
 
 
 def _of_foreign_class(unit: Unit, home: type, name: str, receiver: Value | None) -> Value:

@@ -111,6 +111,7 @@ SAME_MODULE = {
     "_asyncio": "asyncio",
     "_ctypes": "ctypes",
     "_queue": "queue",
+    "_weakrefset": "weakref",
     "pathlib._local": "pathlib",
     "numpy.random.mtrand": "numpy.random",
     "numpy.random._generator": "numpy.random",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import enum
 import sys
 from collections import deque
 from types import FunctionType, ModuleType
@@ -12,7 +13,7 @@ import numpy as np
 
 from cdep.lint.annotated import annotated_value
 from cdep.lint.floats import guarded_in
-from cdep.lint.members import is_watched, member
+from cdep.lint.members import library_value, member
 from cdep.lint.naming import Naming, usual
 from cdep.lint.report import CannotLint, Finding
 from cdep.lint.scope import Scope
@@ -43,6 +44,8 @@ class Program:
         self._results: dict[tuple[object, ...], Value] = {}
         self._variants: dict[Any, int] = {}
         self._constants: set[int] = set()
+        self._module_values: dict[tuple[int, str], Value] = {}
+        self._class_variables: set[tuple[type, str]] = set()
         self._reads: list[tuple[Place, ast.AST, str, str]] = []
         self._later: deque[tuple[Any, ...]] = deque()
         self._held: list[object] = []
@@ -111,29 +114,57 @@ class Program:
 
     def module_variable(self, unit: Unit, node: ast.AST, names: dict[str, Any], name: str) -> Value:
         """What a module's variable means, having read where its value comes from."""
+        key = (id(names), name)
+        if key not in self._module_values:
+            value, is_settled = self._module_variable(unit, node, names, name)
+            if not is_settled:
+                return value
+            self._module_values[key] = value
+        return self._module_values[key]
+
+    def _module_variable(self, unit: Unit, node: ast.AST, names: dict[str, Any], name: str) -> tuple[Value, bool]:
+        """The same, and whether there is nothing to say of each place that reads it."""
         found = names[name]
         module = str(names.get("__name__"))
-        if isinstance(found, type | FunctionType | ModuleType) or not self.scope.has(module):
-            return known(found)
+        is_own = self.scope.has(str(getattr(found, "__module__", "")))
+        if isinstance(found, ModuleType) or (callable(found) and is_own) or not self.scope.has(module):
+            return known(found), True
         file = self.file_of(names)
         for statement in file.bindings.get(name, ()) if file else ():
             if isinstance(statement, ast.ImportFrom):
-                return self._imported(unit, node, names, statement, name)
+                return self._imported(unit, node, names, statement, name), False
             self._constant(unit, names, statement, name)
         line = file.changes(name, found) if file else 0
         if line:
             what = f"module variable {name}, which line {line} of its module changes"
             self._reads.append((unit.place, node, name, what))
-        return known(found, f"{MODULE_VARIABLE} {name}")
+        return known(found, f"{MODULE_VARIABLE} {name}"), not line
 
     def class_variable(self, unit: Unit, owner: type, name: str) -> None:
         """Read where a class attribute's value comes from."""
+        if (owner, name) in self._class_variables or issubclass(owner, enum.Enum):
+            return
+        self._class_variables.add((owner, name))
         module = sys.modules.get(owner.__module__)
         file = self.file_of(vars(module)) if module is not None else None
         if module is None or file is None:
             return
         for statement in bindings_of(file.class_body(owner.__qualname__)).get(name, ()):
             self._constant(unit, {**vars(module), **vars(owner), "__name__": module.__name__}, statement, name)
+
+    def default_factories(self, unit: Unit, owner: type) -> None:
+        """Read what a dataclass calls for the values that its maker leaves out."""
+        module = sys.modules.get(owner.__module__)
+        file = self.file_of(vars(module)) if module is not None else None
+        if module is None or file is None or (owner, "") in self._class_variables:
+            return
+        self._class_variables.add((owner, ""))
+        written = bindings_of(file.class_body(owner.__qualname__))
+        reader = Statements(self, Place(file, vars(module), (*unit.place.chain, owner.__name__)))
+        for statement in [each for name in written for each in written[name]]:
+            for given in getattr(getattr(statement, "value", None), "keywords", ()):
+                if given.arg == "default_factory":
+                    reader.invoke(given.value, reader.evaluate(given.value), [], {})
 
     def member_of(self, unit: Unit, node: ast.Attribute, module: ModuleType) -> Value:
         """What `from module import name` gives inside a function."""
@@ -169,8 +200,7 @@ class Program:
         module = sys.modules.get(home)
         if module is not None and self.scope.has(home) and theirs in vars(module):
             return self.module_variable(unit, node, vars(module), theirs)
-        dotted = Value("name", of=f"{usual(home)}.{theirs}")
-        return dotted if is_watched(dotted, names[name]) else known(names[name])
+        return library_value(unit, Value("name", of=f"{usual(home)}.{theirs}"), names[name])
 
     def _constant(self, unit: Unit, names: dict[str, Any], statement: Any, name: str) -> None:
         """Read the expression that gave a variable its value when its module was imported."""

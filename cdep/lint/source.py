@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from cdep.lint.names import MUTATORS
 from cdep.lint.report import CannotLint
 
@@ -18,7 +20,7 @@ Read = Callable[[str, dict[str, Any]], str]
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Scope = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-_PLAIN = (str, bytes, int, float, bool, tuple, frozenset, type(None))
+_PLAIN = (str, bytes, int, float, bool, tuple, frozenset, type(None), np.generic)
 _BLOCKS = (
     ast.If,
     ast.For,
@@ -30,7 +32,6 @@ _BLOCKS = (
     ast.TryStar,
     ast.ExceptHandler,
     ast.Match,
-    ast.match_case,
 )
 _ALLOW = re.compile(r"#\s*psmr:\s*allow\b(?P<rest>.*)$")
 
@@ -60,8 +61,10 @@ class SourceFile:
 
     def function(self, line: int, name: str, arguments: tuple[str, ...]) -> FunctionNode | None:
         """The function whose code says that it begins at `line`; None if the file is not what was loaded."""
-        known = self._functions if name != "<lambda>" else self._lambdas
-        return next((node for node in known.get(line, ()) if _fits(node, name, arguments)), None)
+        if name == "<lambda>":
+            return next((node for node in self._lambdas.get(line, ()) if parameters(node) == arguments), None)
+        node = _function_at(self.tree.body, line)
+        return node if node is not None and node.name == name and parameters(node) == arguments else None
 
     def class_body(self, qualname: str) -> list[ast.stmt]:
         """The statements of a class; none if it is not written out here."""
@@ -87,11 +90,14 @@ class SourceFile:
     @cached_property
     def _changed(self) -> dict[str, int]:
         found: dict[str, int] = {}
-        for functions in self._functions.values():
-            for node in functions:
-                for name, line in _changes(node):
-                    if name in self.bindings:
-                        found.setdefault(name, line)
+        left = list(_scopes(self.tree.body))
+        for node in left:  # grows
+            if isinstance(node, ast.ClassDef):
+                left += _scopes(node.body)
+                continue
+            for name, line in _changes(node):
+                if name in self.bindings:
+                    found.setdefault(name, line)
         return found
 
     @cached_property
@@ -109,17 +115,6 @@ class SourceFile:
         }
 
     @cached_property
-    def _functions(self) -> dict[int, list[FunctionNode]]:
-        found: dict[int, list[FunctionNode]] = {}
-        left: list[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef] = list(_scopes(self.tree.body))
-        for node in left:  # grows
-            left += _scopes(node.body)
-            if not isinstance(node, ast.ClassDef):
-                line = min([node.lineno, *(each.lineno for each in node.decorator_list)])
-                found.setdefault(line, []).append(node)
-        return found
-
-    @cached_property
     def _lambdas(self) -> dict[int, list[FunctionNode]]:
         found: dict[int, list[FunctionNode]] = {}
         for node in ast.walk(self.tree):
@@ -128,8 +123,26 @@ class SourceFile:
         return found
 
 
-def _fits(node: FunctionNode, name: str, arguments: tuple[str, ...]) -> bool:
-    return getattr(node, "name", "<lambda>") == name and parameters(node) == arguments
+def _function_at(body: list[Any], line: int) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """The function whose first line, a decorator's perhaps, is this one."""
+    for statement in body:
+        decorators = getattr(statement, "decorator_list", None)
+        first = decorators[0].lineno if decorators else statement.lineno
+        if not first <= line <= (statement.end_lineno or first):
+            continue
+        if first == line and isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            return statement
+        return next((found for inner in _bodies(statement) if (found := _function_at(inner, line))), None)
+    return None
+
+
+def _bodies(statement: Any) -> Iterator[list[Any]]:
+    """The blocks of a statement; of `match`, those of its cases."""
+    for name in ("body", "orelse", "finalbody", "handlers"):
+        block = getattr(statement, name, None)
+        if isinstance(block, list):
+            yield block
+    yield from (case.body for case in getattr(statement, "cases", ()))
 
 
 def parameters(node: FunctionNode) -> tuple[str, ...]:
@@ -155,20 +168,19 @@ def _bound(statement: ast.stmt) -> Iterator[str]:
     elif isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
         for target in targets:
-            yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
+            if isinstance(target, ast.Name):
+                yield target.id
+            else:
+                yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
 
 
-def _plain(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+def _plain(body: list[Any]) -> Iterator[Any]:
     """Every statement of a body that runs when it runs: branches, but no functions and classes."""
     for statement in body:
         yield statement
-        if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            inner = (node for node in ast.iter_child_nodes(statement))
-            for node in inner:
-                if isinstance(node, ast.stmt):
-                    yield from _plain([node])
-                elif isinstance(node, ast.ExceptHandler):
-                    yield from _plain(node.body)
+        if isinstance(statement, _BLOCKS):
+            for block in _bodies(statement):
+                yield from _plain(block)
 
 
 def _scopes(body: list[Any]) -> Iterator[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -176,8 +188,8 @@ def _scopes(body: list[Any]) -> Iterator[ast.ClassDef | ast.FunctionDef | ast.As
         if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield statement
         elif isinstance(statement, _BLOCKS):
-            for name in ("body", "orelse", "finalbody", "handlers", "cases"):
-                yield from _scopes(getattr(statement, name, []))
+            for block in _bodies(statement):
+                yield from _scopes(block)
 
 
 def _changes(function: FunctionNode) -> Iterator[tuple[str, int]]:

@@ -101,13 +101,15 @@ class Statements(Expressions):
         self._loop([], UNKNOWN, node.body, node.orelse)
 
     def _loop(self, targets: list[ast.expr], value: Value, body: list[ast.stmt], after: list[ast.stmt]) -> None:
-        """Twice through the body: what its end binds is seen at its beginning."""
-        before = dict(self.variables)
+        """Through the body, and once more where its end binds what its beginning sees."""
         for _ in range(2):
+            before = dict(self.variables)
             for target in targets:
                 self.assign(target, value)
             self.body(body)
             self.merge([before, self.variables])
+            if all(self.variables[name].key == known_before.key for name, known_before in before.items()):
+                break
         self.body(after)
 
     def _if(self, node: ast.If) -> None:

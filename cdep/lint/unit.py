@@ -8,7 +8,7 @@ import enum
 import functools
 import inspect
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -140,6 +140,14 @@ class Unit(ABC):
         """Let a name mean a value from here on."""
         self.variables[name] = value
 
+    def learn(self, container: ast.expr, value: Value) -> None:
+        """Remember what was put into a list or dict of the command's own."""
+        before = self.variables.get(container.id) if isinstance(container, ast.Name) else None
+        if before is None or before.shared or before.kind not in {"list", "dict", "set"} or value.kind == "unknown":
+            return
+        inner = joined(before.inner, value) if before.inner and before.inner.kind != "unknown" else value
+        self.bind(container.id, replace(before, inner=inner))  # type: ignore[attr-defined]
+
     def merge(self, others: list[dict[str, Value]]) -> None:
         """Go on with what names may mean after several ways through the code."""
         merged = dict(others[0])
@@ -209,6 +217,8 @@ def python_function(value: Any) -> FunctionType | None:
     for _ in range(_WRAPPERS_MAX):
         if isinstance(value, FunctionType):
             return value
+        if isinstance(value, type | BuiltinFunctionType | ModuleType):
+            return None
         inner = next((name for name in _INNER if inspect.getattr_static(value, name, None) is not None), None)
         if inner is None:
             return None

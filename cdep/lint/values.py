@@ -14,6 +14,7 @@ class Value:
         unknown   number  float  text  list  dict  keys   plain values; `inner` is an element's
         set                                              in no fixed order
         iterator  closure                                what goes on from where it was left
+        pair                                             a key and a value, of which `inner` is the kind
         known                                            `of` is the object itself: a function, a class, a constant
         instance                                         of the class `of`
         method                                           the function `of`, bound to `inner`
@@ -61,6 +62,8 @@ def joined(a: Value, b: Value) -> Value:
     """What a name may mean that is `a` on one way and `b` on the other."""
     if a.key == b.key:
         return a
+    if a.kind == b.kind and a.inner and b.inner and a.kind not in {"method", "field"}:
+        return replace(a, inner=joined(a.inner, b.inner), shared=a.shared or b.shared)
     for kind in _RISK:
         for value in (a, b):
             if value.kind == kind:
@@ -70,7 +73,9 @@ def joined(a: Value, b: Value) -> Value:
 
 def element(value: Value) -> Value:
     """What iterating over a value gives."""
-    inner = value.inner if value.kind in {"set", "list", "dict", "keys"} and value.inner else UNKNOWN
+    inner = (
+        value.inner if value.kind in {"set", "list", "dict", "keys", "pair", "iterator"} and value.inner else UNKNOWN
+    )
     return inner.kept_by(value.shared)
 
 

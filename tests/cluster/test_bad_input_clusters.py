@@ -84,7 +84,7 @@ def test_a_handler_that_cannot_be_compiled(tmp_path: Path) -> None:
         f'peers = "ipc://@psmr-bad-{os.getpid()}-p"\nclients = "ipc://@psmr-bad-{os.getpid()}-c"\n'
     )
     line = one_line(psmr("serve", "cluster.toml", "--id", 1, cwd=tmp_path), ExitCode.CALLER)
-    assert f"Listing.count ({tmp_path / 'psmr_uncompilable.py'}:4): expected a handler that Numba can compile" in line
+    assert f"Listing.count ({tmp_path / 'psmr_uncompilable.py'}:5): expected a handler that Numba can compile" in line
     assert 'set execution = "interpreted"' in line
 
 

@@ -14,7 +14,9 @@ from fault_services import Fatal
 from apps.kv import IntegerKV
 from psmr.client.connecting import connect_blocking
 from psmr.cluster import LocalCluster
+from psmr.errors import ConfigurationError
 from psmr.replica.clocks import monotonic_us
+from psmr.services import service_text
 
 pytestmark = pytest.mark.cluster
 
@@ -57,11 +59,20 @@ def test_a_replica_whose_worker_dies_starts_again_from_its_log(cluster: LocalClu
     assert "starts again from its log" in said
 
 
+def test_a_command_that_kills_its_worker_is_refused_unless_it_is_allowed() -> None:
+    with LocalCluster(service_text(Fatal), replicas=1, durability="memory", execution="interpreted") as cluster:
+        with pytest.raises(ConfigurationError) as caught:
+            cluster.wait_ready(PATIENCE_S)
+        assert "fault_services.py:79:9 process (os.kill)" in str(caught.value)
+        assert caught.value.args[0].count("--allow-nondeterminism") == 1
+
+
 def test_a_command_that_kills_its_worker_each_time_stops_the_replica() -> None:
     with LocalCluster(Fatal, replicas=1, durability="memory", execution="interpreted", lint="off") as cluster:
         cluster.wait_ready(PATIENCE_S)
         with connect_blocking(Fatal, cluster.addresses, **PATIENT) as fatal:
             assert fatal.put(7, 1)
+            assert "WARNING: it runs all the same, and replicas may differ" in cluster.process(1).log.read_text()
             fatal.kill.submit([7])
             process = cluster.process(1)
             wait_until(lambda: not process.running, "the replica to give up", START_PATIENCE_S)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import datetime
 import functools
@@ -26,6 +27,7 @@ import time as t
 import urllib.request
 import uuid
 import weakref
+from dataclasses import dataclass, field
 from datetime import datetime as dt
 from pathlib import Path
 from random import Random
@@ -414,6 +416,44 @@ class KeysOfBoth(StateMachine):
     def make(self, word: Word) -> u64:
         left, right = dict.fromkeys(word), dict.fromkeys(word[1:])
         return u64(list(left.keys() & right.keys())[0])  # fault KeysOfBoth: set-order
+
+
+class SetsInADict(StateMachine):
+    @dependent
+    def make(self, word: Word) -> u64:
+        places = {}
+        for place, byte in enumerate(word):
+            places.setdefault(byte & 1, set()).add(place)
+        total = 0
+        for group in places.values():
+            for place in group:  # fault SetsInADict: set-order
+                total = total * 3 + place
+        return u64(total)
+
+
+class SetsInADefaultDict(StateMachine):
+    @dependent
+    def make(self, word: Word) -> u64:
+        places = collections.defaultdict(set)
+        for place, byte in enumerate(word):
+            places[byte & 1].add(place)
+        total = 0
+        for key, group in places.items():
+            total += key * len(group)
+            total = total * 3 + tuple(group)[0]  # fault SetsInADefaultDict: set-order
+        return u64(total)
+
+
+class ListOfFloats(StateMachine):
+    rates = Array(f64, capacity=10)
+
+    @dependent
+    def make(self, count: u64) -> f64:
+        found = []
+        for place in range(int(count)):
+            found.append(self.rates[place])
+        found.sort()  # fault ListOfFloats: nan
+        return f64(found[0])
 
 
 class SumOverASet(StateMachine):
@@ -975,3 +1015,43 @@ class LongChain(StateMachine):
     @dependent
     def make(self, key: u64) -> u64:
         return u64(_step_1(int(key)))
+
+
+@dataclass
+class Ticket:
+    number: uuid.UUID = field(default_factory=uuid.uuid1)  # fault DefaultFactory: random
+    lots: list[int] = field(default_factory=list)
+
+
+class DefaultFactory(StateMachine):
+    @dependent
+    def make(self, key: u64) -> u64:
+        return u64(Ticket().number.int & 3)
+
+
+class WeakSet(StateMachine):
+    @dependent
+    def make(self, key: u64) -> u64:
+        return u64(len(weakref.WeakSet([Token()])))  # fault WeakSet: finalizer
+
+
+class CachedProperty(StateMachine):
+    @functools.cached_property
+    def _limit(self) -> int:
+        return 3
+
+    @dependent
+    def make(self, key: u64) -> u64:
+        return u64(self._limit)  # fault CachedProperty: attribute
+
+
+@contextlib.contextmanager
+def _timed():
+    yield int(now())  # fault InsideAContext: clock
+
+
+class InsideAContext(StateMachine):
+    @dependent
+    def make(self, key: u64) -> u64:
+        with _timed() as at:
+            return u64(at)

@@ -327,6 +327,27 @@ class Derived(Base):
         return self._next(place % u64(self.WIDTH)) + super()._next(place % u64(Derived.WIDTH))
 
 
+class Grouped(StateMachine):
+    @independent
+    def count(self, word: Word) -> u64:
+        groups: dict[int, set[int]] = {}
+        named: dict[bytes, list[int]] = {}
+        for place, byte in enumerate(word):
+            groups.setdefault(byte & 1, set()).add(place)
+            named.setdefault(word[place : place + 1], []).append(place)
+        total = 0
+        for key, group in groups.items():
+            total += key * len(group) + max(group)
+            for place in sorted(group):
+                total = total * 3 + place
+        for name, places in named.items():
+            for byte in name:
+                total += byte
+            for place in places:
+                total = total * 5 + place
+        return u64(total)
+
+
 class Recursive(StateMachine):
     @independent
     def gcd(self, a: u64, b: u64) -> u64:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import difflib
+import fractions
+import inspect
 import linecache
 import re
+import statistics
 import sys
 import time
 from collections import defaultdict
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import lint_corpus
@@ -20,7 +27,10 @@ from cdep import StateMachine, annotation_of, dependent, u64
 from cdep.lint import RULES, Report, lint
 from cdep.lint.document import BEGIN, tables
 from cdep.lint.names import CODE_OF, HARMLESS, SEEDED
+from cdep.lint.program import Program
+from cdep.lint.scope import Scope
 from cdep.lint.source import SourceFile
+from cdep.lint.values import UNKNOWN
 
 FILES: dict[str, SourceFile] = {}
 MARK = re.compile(r"# fault (\w+): ([\w, -]+)$")
@@ -160,3 +170,26 @@ def test_a_comment_in_a_text_allows_nothing() -> None:
     report = looked_at(Local)
     assert [each.code for each in report.findings] == ["clock"]
     assert report.allowed == ()
+
+
+class OneModule(Scope):
+    """As if a library's module were a service's own."""
+
+    def __init__(self, module: ModuleType) -> None:
+        super().__init__(())
+        self.has = lambda name: name == module.__name__
+
+
+@pytest.mark.parametrize(
+    "module", [argparse, difflib, fractions, statistics, contextlib], ids=lambda each: each.__name__
+)
+def test_reading_ends_whatever_is_written(module: ModuleType) -> None:
+    program = Program(OneModule(module), read, {})
+    functions = [each for each in vars(module).values() if inspect.isfunction(each)]
+    for owner in [each for each in vars(module).values() if isinstance(each, type)]:
+        functions += [each for each in vars(owner).values() if inspect.isfunction(each)]
+    for function in functions:
+        program.call(function, UNKNOWN, [], {}, ())
+    program.finish()
+    assert len(program.codes) >= 10
+    assert all(RULES[each.code] for each in program.findings.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from psmr.cluster import LocalCluster
 from psmr.config import local_cluster
 from psmr.errors import ConfigurationError
 from psmr.lint import refuse_nondeterminism
+from psmr.services import app_names
 
 HEAD = "from psmr import StateMachine, dependent, u64\n"
 SERVICE = """
@@ -45,10 +47,12 @@ def cluster_file(folder: Path, service: str, lint: str = "on") -> str:
     return "cluster.toml"
 
 
-@pytest.mark.parametrize("application", ["kv", "kv:integer", "nameserver"])
+@pytest.mark.parametrize("application", app_names())
 def test_nothing_is_found_in_the_applications(application: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["cdep", "lint", application]) == ExitCode.OK
-    assert "nothing that would make replicas differ" in capsys.readouterr().out
+    variants = getattr(importlib.import_module(f"apps.{application}"), "VARIANTS", {})
+    for name in [application, *(f"{application}:{variant}" for variant in variants)]:
+        assert main(["cdep", "lint", name]) == ExitCode.OK
+        assert "nothing that would make replicas differ" in capsys.readouterr().out
 
 
 def test_place_code_reason_and_cure_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -163,6 +167,36 @@ def test_whoever_insists_is_warned(
     assert "looked_anyway.py:7:20 clock" in said
 
 
+def test_whoever_watches_replicas_passes_the_permission_on(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "looked_watched.py").write_text(CLOCK)
+    cluster_file(here, "looked_watched")
+    started: list[list[str]] = []
+
+    class Ended:
+        """A replica that ends at once."""
+
+        pid = 1
+
+        def __init__(self, words: list[str], **options: object) -> None:
+            started.append(words)
+
+        def poll(self) -> int:
+            return 0
+
+        def send_signal(self, number: int) -> None:
+            """Ended already."""
+
+        def wait(self, timeout_s: float | None = None) -> int:
+            return 0
+
+    monkeypatch.setattr("psmr.cluster.processes.subprocess.Popen", Ended)
+    main(["up", "cluster.toml", "--allow-nondeterminism"])
+    assert "WARNING: it runs all the same" in capsys.readouterr().err
+    assert [words[-1] for words in started] == ["--allow-nondeterminism"]
+
+
 def test_a_plain_service_starts_without_a_word(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,7 +212,7 @@ def test_a_local_cluster_is_refused_before_anything_is_started() -> None:
 
 
 def test_the_first_findings_stand_for_many() -> None:
-    with pytest.raises(ConfigurationError, match="and 1 more: correct them"):
+    with pytest.raises(ConfigurationError, match="and 1 more: see psmr cdep lint"):
         refuse_nondeterminism(lint_corpus.Many)
     said: list[str] = []
     refuse_nondeterminism(lint_corpus.Many, allowed=True, say=said.append)

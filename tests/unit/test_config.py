@@ -117,7 +117,7 @@ ADDRESS = 'expected an address such as "tcp://127.0.0.1:7101" (port 1 to 65535) 
     [
         (
             edited("durability", "durabilty"),
-            "cluster.durabilty: expected one of data, durability, execution, name, "
+            "cluster.durabilty: expected one of data, durability, execution, lint, name, "
             'service, found an unknown key: did you mean "durability"?',
         ),
         (
@@ -138,6 +138,7 @@ ADDRESS = 'expected an address such as "tcp://127.0.0.1:7101" (port 1 to 65535) 
             'such as "demo", found 3: correct the value',
         ),
         (edited('name = "demo"', 'name = "De mo"'), 'found "De mo"'),
+        (edited('name = "demo"', 'name = "demo"\nlint = "no"'), 'cluster.lint: expected "on" or "off", found "no"'),
         (
             edited("apps.kv:KV", "apps/kv.py"),
             'cluster.service: expected module:class, such as "apps.kv:KV", found "apps/kv.py"',
