@@ -19,6 +19,8 @@ import pytest
 from cluster_support import PATIENT, START_PATIENCE_S, settle, wait_until
 from event_service import Telling
 
+from psmr.cli import main
+from psmr.cli.exits import ExitCode
 from psmr.client.connecting import connect, connect_blocking
 from psmr.client.following import ServiceEvent
 from psmr.client.status import fetch_status
@@ -118,6 +120,22 @@ def test_some_kinds_and_an_event_loop(cluster: LocalCluster) -> None:
         return found
 
     assert asyncio.run(some()) == emptied
+
+
+def test_the_command_line_shows_them(cluster: LocalCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    with connect_blocking(Telling, cluster.addresses, **PATIENT) as client:
+        tell(client, 1)
+        one, other = follow(client, 5, 7)
+    assert main(["events", str(cluster.file), "--from", "5", "--count", "2", "--json"]) == ExitCode.OK
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["position"], line["index"], line["fields"]) for line in lines] == [
+        (event.position, event.index, event.fields) for event in (one, other)
+    ]
+    assert main(["events", cluster.addresses[0], "--kind", "emptied", "--count", "1"]) == ExitCode.OK
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.split()[3:] == ["emptied", "key=1"]
+    assert main(["events", str(cluster.file), "--kind", "emptid"]) == ExitCode.CALLER
+    assert "found ['emptid']" in capsys.readouterr().err
 
 
 @pytest.mark.slow
