@@ -34,13 +34,13 @@ def offer(engine: Engine, sequence: int, batch: Batch, *, is_read: bool = False)
     return engine.offer(7, sequence, stride, len(batch), encoded, blob, NOW_US + sequence, is_read=is_read)
 
 
-def run(engine: Engine, log: Sequence[Batch], chance: random.Random | None = None) -> list[Executed]:
-    """What the batches gave; those that are executed are collected now and then, as chance has it."""
+def run(engine: Engine, log: Sequence[Batch], chance: random.Random | None = None, often: float = 1) -> list[Executed]:
+    """What the batches gave; those that are executed are collected `often` after one is offered, as chance has it."""
     executed: list[Executed] = []
     for sequence, batch in enumerate(log, 1):
         while not offer(engine, sequence, batch):
             executed += engine.collect()
-        if chance is None or chance.random() < 0.2:
+        if chance is None or chance.random() < often:
             executed += engine.collect()
     deadline = time.monotonic() + GUARD_S
     while len(executed) < len(log):
@@ -165,7 +165,10 @@ def test_where_execution_is_in_another_order_rows_are_those_of_the_batch() -> No
 
 
 @pytest.mark.parametrize("name", ["compiled, 1 workers", "compiled, 3 workers"])
-def test_events_that_are_not_yet_collected_are_not_overwritten(made: dict[str, Engine], name: str) -> None:
+@pytest.mark.parametrize("often", [0.2, 0])
+def test_events_that_are_not_yet_collected_are_not_overwritten(
+    made: dict[str, Engine], name: str, often: float
+) -> None:
     chance = random.Random(3)
     log: list[Batch] = [
         [("change", (chance.randrange(64), 2 * number)), *[("ring", (MOST,))] * chance.choice([0, 1, 2, 12])]
@@ -173,7 +176,7 @@ def test_events_that_are_not_yet_collected_are_not_overwritten(made: dict[str, E
     ]
     engine = made[name]
     engine._choose = lambda synchronous, count: chance.choice([1, 3])
-    for batch, executed in zip(log, run(engine, log, chance), strict=True):
+    for batch, executed in zip(log, run(engine, log, chance, often), strict=True):
         events = np.frombuffer(executed.events, np.uint8)
         rings = len(batch) - 1
         assert executed.event_count >= rings * MOST
