@@ -1,4 +1,4 @@
-"""A real hour of one stock: every visible execution meets the resting order that the file says, but for those it explains itself."""
+"""A real hour of one stock: every visible execution meets the resting order that the file says, but for what it explains itself."""
 
 from __future__ import annotations
 
