@@ -56,6 +56,18 @@ class Zipfian:
         return np.minimum(ranks, self.items - 1)
 
 
+class Weighted:
+    """As `Zipfian`, exact and for every exponent, also 1; it keeps a table of all items."""
+
+    def __init__(self, items: int, exponent: float) -> None:
+        self.items = items
+        weights = 1.0 / np.arange(1, items + 1) ** exponent
+        self._bounds = np.cumsum(weights / weights.sum())
+
+    def draw(self, generator: Generator, count: int) -> Ranks:
+        return np.minimum(np.searchsorted(self._bounds, generator.random(count), side="right"), self.items - 1)
+
+
 class Scrambled:
     """Another distribution, its numbers scattered by a hash: popular ones are no neighbours (as in YCSB)."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from cdep import StateMachine
 
@@ -62,6 +62,37 @@ class Model(Protocol):
         """
 
 
+Told = tuple[str, tuple[Any, ...]]
+"""An event: its name, and the values of its fields in the order declared."""
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A model of a service with events."""
+
+    events: list[Told]
+    """What the calls so far have told, in order; whoever has read it may clear it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What an application itself says of a run: whether it holds, in figures and in one line."""
+
+    holds: bool
+    figures: Mapping[str, Any]
+    text: str
+
+
+class Judge(Protocol):
+    """Looks at what was executed, in the order of the log, for what only the application can know: its real input's results."""
+
+    def see(self, command: str, arguments: Sequence[Any], reply: Any, events: Sequence[Told]) -> None:
+        """One executed call."""
+
+    def judgement(self) -> Judgement:
+        """In the end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Application:
     """A service with what is needed to try it."""
@@ -71,3 +102,5 @@ class Application:
     workload: Callable[[WorkloadOptions], Workload]
     checking: Any
     """A `psmr.checking.Model` of it: a pure step, and the key by which a history may be cut."""
+    judge: Callable[[WorkloadOptions], Judge | None] | None = None
+    """Who judges a run with such a workload, beside model and checker; None: nobody."""

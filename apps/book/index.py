@@ -1,8 +1,8 @@
 """Which row of a book has the order of a number: a hash table in rows that belong to the instrument.
 
-Open addressing with linear probing; a slot is the upper 16 bits of the number's hash, then row + 1 (0: an empty slot), so the home
-of a slot is known without looking at its order. Removing moves later slots of the run back (Knuth 6.4, algorithm R): no tombstones. The
-table doubles into room of its own that was never written:
+Open addressing with linear probing; a slot is the upper 16 bits of the number's hash, then row + 1 (0: an empty slot), so the
+home of a slot is known without looking at its order. Removing moves later slots of the run back (Knuth 6.4, algorithm R): no
+tombstones. The table doubles into room of its own that was never written:
 
     slots of one instrument | 64 slots | 128 slots | … | 32,768 slots |
 """

@@ -86,7 +86,8 @@ def parse(number: int, line: str) -> Message:
         raise ValueError(f"expected time,type,order id,size,price,direction, found {line.strip()[:80]!r}")
     _check_time(fields[0])
     kind, order, size, price, direction = (
-        _number(name, text) for name, text in zip(("type", "order id", "size", "price", "direction"), fields[1:], strict=True)
+        _number(name, text)
+        for name, text in zip(("type", "order id", "size", "price", "direction"), fields[1:], strict=True)
     )
     if kind not in tuple(Type):
         raise ValueError(f"type: expected 1 to 7, found {kind}")
@@ -117,5 +118,7 @@ def _number(name: str, text: str) -> int:
 
 def _check_time(text: str) -> None:
     seconds, _, fraction = text.partition(".")
-    if not (seconds.isascii() and seconds.isdecimal() and (not fraction or (fraction.isascii() and fraction.isdecimal()))):
+    if not (
+        seconds.isascii() and seconds.isdecimal() and (not fraction or (fraction.isascii() and fraction.isdecimal()))
+    ):
         raise ValueError(f"time: expected seconds after midnight, found {text[:40]!r}")

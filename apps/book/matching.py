@@ -1,7 +1,7 @@
 """Matching by strict price-time priority: what a command does to one book, whoever counts the money.
 
-A service mixes this in and declares the commands (`apps.book.service`). It says which clients there are (`_is_client`), and may want to know of
-every fill and of every quantity that leaves a book, or never comes to rest in it (`_on_fill`, `_on_release`).
+A service mixes this in and declares the commands (`apps.book.service`). It says which clients there are (`_is_client`), and may
+want to know of every fill, and of every quantity that leaves a book or never comes to rest in it (`_on_fill`, `_on_release`).
 """
 
 from __future__ import annotations
@@ -151,10 +151,16 @@ class Matching(Ladder):
     def _market(self, instrument: int, client: int, order: u64, side: int, prevention: int, quantity: int) -> int:
         """An order at whatever price, of which nothing rests: the lots filled."""
         limit = TICKS - 1 if side == BUY else 1
-        if self._closed(instrument, client) == 0 and self._wrong(side, IMMEDIATE, prevention, limit, quantity) == 0:
-            if not self._crosses(instrument, side, limit):
-                return self._reject(instrument, client, order, _NOTHING_TO_TRADE_WITH)
+        is_fine = (
+            self._closed(instrument, client) == 0 and self._wrong(side, IMMEDIATE, prevention, limit, quantity) == 0
+        )
+        if is_fine and not self._crosses(instrument, side, limit):
+            return self._reject(instrument, client, order, _NOTHING_TO_TRADE_WITH)
         return self._limit(instrument, client, order, side, IMMEDIATE, prevention, limit, quantity)
+
+    def _is_passing(self, kind: int) -> bool:
+        """Whether nothing of such an order rests."""
+        return IMMEDIATE <= kind <= FILL_OR_KILL
 
     def _crosses(self, instrument: int, side: int, price: int) -> bool:
         """Whether an order would trade at once."""
@@ -172,7 +178,7 @@ class Matching(Ladder):
             return _WOULD_TRADE
         if kind == FILL_OR_KILL and not self._is_fillable(instrument, client, side, prevention, price, quantity):
             return _NOT_FILLABLE
-        if (kind == DAY or kind == POST_ONLY) and self.books.resting[instrument] >= ORDERS:
+        if not self._is_passing(kind) and self.books.resting[instrument] >= ORDERS:
             return _BOOK_FULL
         return 0
 
@@ -208,7 +214,7 @@ class Matching(Ladder):
             left, why = self._take(instrument, client, order, side, prevention, price, quantity)
         if left == 0:
             return 0
-        if why != NOT_TO_REST or kind == IMMEDIATE or kind == FILL_OR_KILL:
+        if why != NOT_TO_REST or self._is_passing(kind):
             self.cancelled.emit(instrument, client, order, side, why, price, left)
             self._on_release(instrument, side, client, price, left)
             return left
@@ -230,7 +236,10 @@ class Matching(Ladder):
     def _take(
         self, instrument: int, client: int, order: u64, side: int, prevention: int, limit: int, quantity: int
     ) -> tuple[int, int]:
-        """Trade with the other side, best price first: the lots left, and why no more may be traded (NOT_TO_REST: for want of orders)."""
+        """Trade with the other side, best price first: the lots left, and why they are.
+
+        NOT_TO_REST: there were no more orders at its price.
+        """
         other = SELL if side == BUY else BUY
         left = quantity
         steps = 0

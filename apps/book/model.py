@@ -62,15 +62,15 @@ class BookModel:
     def state(self) -> dict[str, Any]:
         """What of the service's state says something without the rest: who is registered, and what rests at best."""
         books = [self.books.get(instrument) for instrument in range(INSTRUMENTS)]
-        bests = [(_best_price(book, Side.BUY, 0), _best_price(book, Side.SELL, TICKS if book else 0)) for book in books]
+        bests = [(_best_price(book, Side.BUY), _best_price(book, Side.SELL)) for book in books]
         return {
             "clients": [int(client in self.clients) for client in range(CLIENTS)],
             "market": [int(self.is_halted)],
             "books": {
                 "best_bid": [bid for bid, _ in bests],
                 "best_ask": [ask for _, ask in bests],
-                "resting": [len(book) if book else 0 for book in books],
-                "status": [int(book.status) if book else 0 for book in books],
+                "resting": [0 if book is None else len(book) for book in books],
+                "status": [0 if book is None else int(book.status) for book in books],
             },
         }
 
@@ -97,9 +97,7 @@ class BookModel:
         _check_order(*rest)
         return book.limit(client, order, *rest)
 
-    def _market_order(
-        self, instrument: int, client: int, order: int, side: int, prevention: int, quantity: int
-    ) -> int:
+    def _market_order(self, instrument: int, client: int, order: int, side: int, prevention: int, quantity: int) -> int:
         book = self._trading(instrument, client)
         _check_order(side, Kind.IMMEDIATE, prevention, 1, quantity)
         if not book.sides[Side.SELL if side == Side.BUY else Side.BUY]:
@@ -182,8 +180,13 @@ class BookModel:
         return 0 if resting is None else resting.quantity
 
 
-def _best_price(book: OneBook | None, side: Side, none: int) -> int:
-    return book.sides[side][0].price if book and book.sides[side] else none
+def _best_price(book: OneBook | None, side: Side) -> int:
+    """As the service keeps it: 0 and TICKS are the best bid and the best offer of an empty book."""
+    if book is None:
+        return 0
+    if book.sides[side]:
+        return book.sides[side][0].price
+    return 0 if side == Side.BUY else TICKS
 
 
 def _check_order(side: int, kind: int, prevention: int, price: int, quantity: int) -> None:
@@ -247,7 +250,7 @@ class BookMeaning:
             return state, reply
         book = model.books.get(instrument)
         clients = frozenset(model.clients) if command == "register" else state.clients
-        return State(clients, model.is_halted, book.content() if book else None), reply
+        return State(clients, model.is_halted, None if book is None else book.content()), reply
 
     def key(self, command: str, arguments: tuple[Any, ...], /) -> Hashable | None:
         """The instrument; what concerns the whole market has none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -22,10 +22,10 @@ class Resting(NamedTuple):
     price: int
     quantity: int
 
-    @property
-    def urgency(self) -> int:
-        """Less for a price that trades earlier."""
-        return -self.price if self.side == Side.BUY else self.price
+
+def urgency(resting: Resting) -> int:
+    """Less for a price that trades earlier."""
+    return -resting.price if resting.side == Side.BUY else resting.price
 
 
 class Rejected(Exception):
@@ -44,13 +44,16 @@ class Content(NamedTuple):
     asks: tuple[Resting, ...] = ()
 
 
+EMPTY = Content()
+
+
 class OneBook:
     """A book that changes. What its commands tell is appended to `events`; they raise Rejected before anything changes."""
 
-    def __init__(self, instrument: int, events: list[Event], content: Content = Content()) -> None:
+    def __init__(self, instrument: int, events: list[Event], content: Content = EMPTY) -> None:
         self.instrument = instrument
         self.status = content.status
-        self.sides = {Side.BUY: list(content.bids), Side.SELL: list(content.asks)}
+        self.sides: dict[int, list[Resting]] = {Side.BUY: list(content.bids), Side.SELL: list(content.asks)}
         self._by_number = {resting.order: resting for side in self.sides.values() for resting in side}
         self._events = events
 
@@ -61,9 +64,7 @@ class OneBook:
     def __len__(self) -> int:
         return len(self._by_number)
 
-    def limit(
-        self, client: int, order: int, side: int, kind: int, prevention: int, price: int, quantity: int
-    ) -> int:
+    def limit(self, client: int, order: int, side: int, kind: int, prevention: int, price: int, quantity: int) -> int:
         """The lots filled at once."""
         new = Resting(order, client, side, kind, prevention, price, quantity)
         if order in self._by_number:
@@ -114,7 +115,7 @@ class OneBook:
 
     def levels(self, side: int) -> Iterator[tuple[int, int, int]]:
         """(price, orders, lots) of one side, the best first."""
-        prices = dict.fromkeys(resting.price for resting in self.sides[Side(side)])
+        prices = dict.fromkeys(resting.price for resting in self.sides[side])
         return ((price, *self._level(side, price)) for price in prices)
 
     def find(self, order: int) -> Resting | None:
@@ -128,8 +129,11 @@ class OneBook:
         self._tell("changed", side, price, *self._level(side, price))
 
     def _level(self, side: int, price: int) -> tuple[int, int]:
-        there = [resting.quantity for resting in self.sides[Side(side)] if resting.price == price]
-        return len(there), sum(there)
+        orders = self.sides[side]
+        at = -price if side == Side.BUY else price
+        begin = bisect_left(orders, at, key=urgency)
+        end = bisect_right(orders, at, lo=begin, key=urgency)
+        return end - begin, sum(resting.quantity for resting in orders[begin:end])
 
     def _own(self, client: int, order: int) -> Resting:
         resting = self._by_number.get(order)
@@ -143,7 +147,7 @@ class OneBook:
         """The orders that a new one could trade with, in their order."""
         others = self.sides[Side.SELL if new.side == Side.BUY else Side.BUY]
         limit = new.price if new.side == Side.BUY else -new.price
-        return others[: bisect_right(others, limit, key=lambda resting: resting.urgency)]
+        return others[: bisect_right(others, limit, key=urgency)]
 
     def _can_fill(self, new: Resting) -> bool:
         found = 0
@@ -207,20 +211,21 @@ class OneBook:
 
     def _cancel(self, resting: Resting, why: Why) -> None:
         self._take_out(resting)
-        self._tell(
-            "cancelled", resting.client, resting.order, resting.side, why, resting.price, resting.quantity
-        )
+        self._tell("cancelled", resting.client, resting.order, resting.side, why, resting.price, resting.quantity)
 
     def _put(self, resting: Resting) -> None:
-        side = self.sides[Side(resting.side)]
-        side.insert(bisect_right(side, resting.urgency, key=lambda other: other.urgency), resting)
+        side = self.sides[resting.side]
+        side.insert(bisect_right(side, urgency(resting), key=urgency), resting)
         self._by_number[resting.order] = resting
 
     def _take_out(self, resting: Resting) -> None:
-        self.sides[Side(resting.side)].remove(resting)
+        del self.sides[resting.side][self._place(resting)]
         del self._by_number[resting.order]
 
+    def _place(self, resting: Resting) -> int:
+        side = self.sides[resting.side]
+        return side.index(resting, bisect_left(side, urgency(resting), key=urgency))
+
     def _exchange(self, old: Resting, new: Resting) -> None:
-        side = self.sides[Side(old.side)]
-        side[side.index(old)] = new
+        self.sides[old.side][self._place(old)] = new
         self._by_number[old.order] = new

@@ -256,5 +256,3 @@ class Desk(Trading):
         if ask == TICKS:
             ask = 0
         return i64(self.books.best_bid[instrument]) << 32 | ask
-
-

@@ -54,7 +54,9 @@ class ExchangeModel:
             "replace": self._replace,
             "reduce": self._reduce,
             "cancel": lambda instrument, client, order: self._with_book(instrument, client).cancel(client, order),
-            "mass_cancel": lambda instrument, client: self._with_book(instrument, client).mass_cancel(client, SWEEP_MAX),
+            "mass_cancel": lambda instrument, client: self._with_book(instrument, client).mass_cancel(
+                client, SWEEP_MAX
+            ),
             "mass_cancel_everywhere": self._mass_cancel_everywhere,
             "list_instrument": self._list_instrument,
             "halt": lambda instrument: self._turn(instrument, Status.HALTED, Reason.ALREADY_HALTED),
@@ -105,9 +107,7 @@ class ExchangeModel:
             raise Rejected(Refusal.ABOVE_CEILING)
         return book.limit(client, order, side, kind, prevention, price, quantity)
 
-    def _market_order(
-        self, instrument: int, client: int, order: int, side: int, prevention: int, quantity: int
-    ) -> int:
+    def _market_order(self, instrument: int, client: int, order: int, side: int, prevention: int, quantity: int) -> int:
         ceiling = self.cells.get(("ceiling", instrument), 0)
         if side in tuple(Side) and self._is_priced(instrument, client, ceiling, quantity):
             self._reserve(client, ceiling * quantity)
@@ -362,13 +362,17 @@ class ExchangeModel:
                 if isinstance(key, tuple) and key[0] == "lots"
             },
             "lines": {
-                name: {key[1] * CLIENTS + key[2]: value for key, held in lines.items() if (value := getattr(held, name))}
+                name: {
+                    key[1] * CLIENTS + key[2]: value for key, held in lines.items() if (value := getattr(held, name))
+                }
                 for name in ("limit", "used")
             },
             "market": [int(self.cells.get("halted", False))],
             "books": {
                 "best_bid": [bid for bid, _ in bests],
-                "best_ask": [ask or (0 if book is None else TICKS) for (_, ask), book in zip(bests, books, strict=True)],
+                "best_ask": [
+                    ask or (0 if book is None else TICKS) for (_, ask), book in zip(bests, books, strict=True)
+                ],
                 "resting": [0 if book is None else len(book) for book in books],
                 "status": [0 if book is None else int(book.status) for book in books],
             },

@@ -135,7 +135,9 @@ class Trading(Matching):
             limit = self.ceilings[instrument]
         if carried <= 0:
             return self._refused(instrument, client, order, side, IMMEDIATE, prevention, limit, quantity, carried)
-        is_fit = self._closed(instrument, client) == 0 and self._wrong(side, IMMEDIATE, prevention, limit, quantity) == 0
+        is_fit = (
+            self._closed(instrument, client) == 0 and self._wrong(side, IMMEDIATE, prevention, limit, quantity) == 0
+        )
         if is_fit and not self._crosses(instrument, side, limit):
             answer = self._reject(instrument, client, order, _NOTHING_TO_TRADE_WITH)
         else:

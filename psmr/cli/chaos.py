@@ -103,7 +103,7 @@ def _run_one(options: ChaosOptions, json_file: Path | None, html_file: Path | No
     result, page = run_chaos(options)
     if html_file is not None:
         write_whole(html_file, page, what="a page", starts_with=_PAGE)
-    _write_json({**asdict(result), "passed": result.passed}, json_file)
+    _write_json(result.as_json(), json_file)
     if json_file is None or str(json_file) != STANDARD_OUTPUT:
         print_result(result)
     return ExitCode.OK if result.passed else ExitCode.FAILED

@@ -33,6 +33,10 @@ def demo(
     ] = 25_000,
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Commands in a batch.")] = 64,
     seed: Annotated[int, typer.Option(help="Of the generated commands.")] = 1,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the application's workload; may be repeated."),
+    ] = None,
     json: Json = False,
 ) -> int:
     """Run an application on a cluster of this machine, drive it, and show what ran in parallel.
@@ -65,8 +69,24 @@ def demo(
             rate=rate,
             batch=batch,
             seed=seed,
+            parameters=_parameters(settings or []),
         )
     )
+
+
+def _parameters(settings: list[str]) -> dict[str, str]:
+    """The settings by name. Raises ConfigurationError for one that is not NAME=VALUE, or is there twice."""
+    from psmr.errors import ConfigurationError
+
+    parameters: dict[str, str] = {}
+    for setting in settings:
+        name, separator, value = setting.partition("=")
+        if not name or not separator:
+            raise ConfigurationError(f"--set {setting}: expected NAME=VALUE, such as --set keys=1000")
+        if name in parameters:
+            raise ConfigurationError(f"--set {setting}: expected each name once, found {name} before")
+        parameters[name] = value
+    return parameters
 
 
 def register(program: typer.Typer) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 
 from psmr.cluster.local import LocalCluster
 from psmr.config import Tuning
@@ -37,7 +36,7 @@ def run_demo(options: DemoOptions) -> int:
         findings = run_and_verify(scenario, cluster, display)
     result = _result(options, scenario, findings, faults.killed_us)
     if options.json:
-        sys.stdout.write(json.dumps({**asdict(result), "passed": result.passed}) + "\n")
+        sys.stdout.write(json.dumps(result.as_json()) + "\n")
     else:
         print_outcome(result.app, result, _rows(result))
     return 0 if result.passed else EXIT_FAILED

@@ -11,11 +11,19 @@ from psmr.errors import ConfigurationError
 from psmr.workload import Application, Segment, Workload, WorkloadOptions
 
 
+def workload_options(options: DemoOptions) -> WorkloadOptions:
+    """What of a demonstration's options is the workload's."""
+    return WorkloadOptions(options.seed, options.clients, options.batch, options.input, options.parameters)
+
+
 def workload_of(application: Application, options: DemoOptions) -> Workload:
     """The application's workload; raises ConfigurationError, now or while it is drawn from, for a malformed input."""
-    chosen = WorkloadOptions(options.seed, options.clients, options.batch, options.input, options.parameters)
+    chosen = workload_options(options)
     if options.input is None:
-        return application.workload(chosen)
+        try:
+            return application.workload(chosen)
+        except ValueError as error:
+            raise ConfigurationError(f"--set: {error}") from error
     with _malformed_input(options.input):
         return _FromFile(application.workload(chosen), options.input)
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from psmr.cluster.interrupts import holding_interrupts
 from psmr.cluster.local import LocalCluster
 from psmr.demo.apart import run_apart
+from psmr.demo.input import workload_options
 from psmr.demo.live import Display
 from psmr.demo.scenario import Scenario
 from psmr.demo.verdicts import Verdicts
@@ -45,6 +46,7 @@ def run_and_verify(
                 int(scenario.course.statuses[0].get("delivered")),
                 scenario.traffic.records,
                 cluster.departed,
+                workload_options(options),
             ),
         )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from psmr.demo.scenario import Scenario
 from psmr.demo.verify import Findings
+from psmr.workload import Judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,19 @@ class Verdicts:
     model_difference: str
     linearizable: bool | None
     linearizability: str
+    judgement: Judgement | None
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was lost or duplicated and every comparison holds."""
-        clean = self.lost == 0 and self.duplicated == 0
+        """Whether nothing was lost or duplicated, every comparison holds, and the application has nothing against it."""
+        clean = self.lost == 0 and self.duplicated == 0 and (self.judgement is None or self.judgement.holds)
         return clean and self.digests_equal and self.model_equal and self.linearizable is True
+
+    def as_json(self) -> dict[str, Any]:
+        """The outcome as one object; what the application itself found stands beside the rest."""
+        fields = asdict(self)
+        judgement = fields.pop("judgement")
+        return {**fields, **(judgement["figures"] if judgement else {}), "passed": self.passed}
 
 
 def judged(scenario: Scenario, findings: Findings) -> dict[str, Any]:
@@ -47,11 +55,14 @@ def judged(scenario: Scenario, findings: Findings) -> dict[str, Any]:
         "model_difference": findings.model_difference,
         "linearizable": findings.linearizable,
         "linearizability": findings.linearizability,
+        "judgement": findings.judgement,
     }
 
 
 def verdict_rows(verdicts: Verdicts) -> list[tuple[str, str, str]]:
     """Name, what was found in rich's markup, what it means."""
+    judgement = verdicts.judgement
+    judged_rows = [("real input", _verdict(judgement.holds), judgement.text)] if judgement else []
     return [
         (
             "lost",
@@ -68,8 +79,13 @@ def verdict_rows(verdicts: Verdicts) -> list[tuple[str, str, str]]:
             _verdict(verdicts.digests_equal),
             "state and sessions, on all replicas and in a fresh replay of the log",
         ),
-        ("model equal", _verdict(verdicts.model_equal), "every reply and the final state, against sequential Python"),
+        (
+            "model equal",
+            _verdict(verdicts.model_equal),
+            "every reply and event, and the final state, against sequential Python",
+        ),
         ("linearizable", _verdict(verdicts.linearizable is True), verdicts.linearizability.splitlines()[0]),
+        *judged_rows,
     ]
 
 

@@ -8,25 +8,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cdep import StateMachine
-from proxies.calls import CommandCall, Raised, calls_of, order_of, replies_of
+from proxies.calls import Raised, calls_of, order_of, replies_of
 from proxies.layout import ServiceLayout
 from psmr.checking import Operation, check
-from psmr.core.batch import KIND_COMMANDS, split
-from psmr.core.control import is_control
-from psmr.core.reply import BatchStatus, Reply, parse_reply
+from psmr.core.reply import BatchStatus, parse_reply
+from psmr.demo.calls import Calls, CallsError, ExecutedCall
 from psmr.demo.record import BatchRecord
+from psmr.demo.told import ToldByBatch
 from psmr.execution.memory import Memory
 from psmr.replica.replay import Replay
 from psmr.services import find_application
 from psmr.state.array import Array, Column, Table
 from psmr.state.map import Map
 from psmr.storage import WholeLog
-from psmr.workload import Application, Model
+from psmr.workload import Judge, Judgement, Model, Telling, WorkloadOptions
 
 CHECK_TIMEOUT_S = 60.0
 LISTED_MAX = 1 << 20
@@ -37,7 +37,7 @@ LISTED_MAX = 1 << 20
 class Evidence:
     """What is to be checked: the replicas' folders, how far their log counts, and the clients' records.
 
-    `departed` are folders of replicas that were removed before the end.
+    `departed` are folders of replicas that were removed before the end; `options` those of the run's workload.
     """
 
     app: str
@@ -46,6 +46,7 @@ class Evidence:
     last_index: int
     records: Sequence[BatchRecord]
     departed: Sequence[Path] = ()
+    options: WorkloadOptions = field(default_factory=WorkloadOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Findings:
     model_difference: str
     linearizable: bool | None
     linearizability: str
+    judgement: Judgement | None
 
 
 def verify(evidence: Evidence) -> Findings:
@@ -69,6 +71,9 @@ def verify(evidence: Evidence) -> Findings:
     """
     application = find_application(evidence.app)
     replay = Replay(application.service)
+    told = ToldByBatch(replay.engine.service)
+    replay.delivery.events = told if told.is_needed else None
+    judge = application.judge(evidence.options) if application.judge else None
     try:
         log = WholeLog(evidence.folders, evidence.cluster_id, evidence.last_index, departed=evidence.departed)
         executed = _replay(replay, log)
@@ -78,7 +83,7 @@ def verify(evidence: Evidence) -> Findings:
     finally:
         replay.close()
     lost, duplicated = _account(evidence.records, executed)
-    difference = _compare_with_model(application, layout, log, executed, contents)
+    difference = _compare_with_model(Calls(layout, log, executed, told), application.model(), judge, contents)
     verdict = check(
         operations(layout, evidence.records), application.checking, timeout_s=CHECK_TIMEOUT_S, session_order=True
     )
@@ -91,6 +96,7 @@ def verify(evidence: Evidence) -> Findings:
         difference,
         verdict.linearizable,
         verdict.text(),
+        judge.judgement() if judge else None,
     )
 
 
@@ -126,51 +132,33 @@ def _account(records: Iterable[BatchRecord], executed: dict[tuple[int, int], byt
     return lost, duplicated
 
 
-def _compare_with_model(
-    application: Application,
-    layout: ServiceLayout,
-    log: WholeLog,
-    executed: dict[tuple[int, int], bytes],
-    contents: dict[str, Any],
-) -> str:
-    """The first difference between the model, run over the log one command at a time, and the engine; "" if none."""
-    model = application.model()
-    done: set[tuple[int, int]] = set()
-    index, stamped_us = 1, 0
-    while index <= log.last_index:
-        for record in log.read(index, 1 << 20):
-            index = record.index + 1
-            if record.time_us < stamped_us:
-                return f"log index {record.index}: stamped {record.time_us} µs, the entry before it {stamped_us} µs"
-            stamped_us = record.time_us
-            for batch in [] if is_control(record.payload) else split(record.payload):
-                place = (batch.session, batch.sequence)
-                # A duplicate, or one out of order, was executed elsewhere in the log or not at all.
-                if batch.kind != KIND_COMMANDS or place not in executed or place in done:
-                    continue
-                if batch.sequence > 1 and (batch.session, batch.sequence - 1) not in done:
-                    continue
-                done.add(place)
-                calls = calls_of(layout, batch.records, batch.count, batch.blob)
-                difference = _apply(model, layout, calls, parse_reply(executed[place]))
-                if difference:
-                    return f"log index {record.index}: {difference}"
-    if len(done) != len(executed):
-        return f"the engine executed {len(executed)} batches, the model {len(done)}"
+def _compare_with_model(calls: Calls, model: Model, judge: Judge | None, contents: dict[str, Any]) -> str:
+    """The first difference between the model, given the log's calls one by one, and the engine; "" if none."""
+    telling = model if isinstance(model, Telling) else None
+    try:
+        for call in calls:
+            if judge is not None:
+                judge.see(call.command, call.arguments, call.reply, call.told)
+            difference = _apply(model, telling, call)
+            if difference:
+                return f"log index {call.index}: {difference}"
+    except CallsError as error:
+        return str(error)
     return _difference(model.state(), contents)
 
 
-def _apply(model: Model, layout: ServiceLayout, calls: list[CommandCall], reply: Reply) -> str:
-    found = replies_of(layout, calls, reply.records, reply.blob)
-    for row in order_of(layout, calls):
-        call, actual = calls[row], found[row]
-        try:
-            expected = model.apply(call.command, call.arguments)
-        except Exception as error:  # noqa: BLE001 - a model raises where its service is to raise; both are compared
-            expected = Raised(f"{type(error).__name__}: {error}")
-        same = isinstance(actual, Raised) if isinstance(expected, Raised) else actual == expected
-        if not same:
-            return f"{call.command}{call.arguments}: expected {expected!r} from the model, found {actual!r}"
+def _apply(model: Model, telling: Telling | None, call: ExecutedCall) -> str:
+    if telling is not None:
+        telling.events.clear()
+    try:
+        expected = model.apply(call.command, call.arguments)
+    except Exception as error:  # noqa: BLE001 - a model raises where its service is to raise; both are compared
+        expected = Raised(f"{type(error).__name__}: {error}")
+    same = isinstance(call.reply, Raised) if isinstance(expected, Raised) else call.reply == expected
+    if not same:
+        return f"{call.command}{call.arguments}: expected {expected!r} from the model, found {call.reply!r}"
+    if telling is not None and telling.events != call.told:
+        return f"{call.command}{call.arguments}: expected events {telling.events} from the model, found {call.told}"
     return ""
 
 
