@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from apps.book.rules import INSTRUMENTS, TICKS, Kind, Prevention, Side
-from apps.distributions import Distribution, Generator, Scrambled, Uniform, Zipfian, scatter
+from apps.distributions import Distribution, Generator, Scrambled, Uniform, Weighted, scatter
 from apps.exchange.file_flow import FileFlow
 from apps.exchange.rules import CLIENTS, SETTLED_AT_ONCE_MAX
 from apps.parameters import Parameters
@@ -64,7 +64,7 @@ _PARAMETERS = {
 _KINDS = (*SHARES, "trade")
 REST, TAKE, CANCEL, REDUCE, REPLACE, MARKET = range(6)
 _COMMANDS = tuple("limit" if kind in ("rest", "take") else kind for kind in _KINDS)
-_KNOWN = ("instruments", "clients", "distribution", "exponent", "room", "trades", "wrong", "skip_malformed", "file_clients")
+_KNOWN = ("instruments", "clients", "distribution", "exponent", "room", "trades", "wrong")
 
 
 def workload(options: WorkloadOptions) -> Workload:
@@ -74,10 +74,9 @@ def workload(options: WorkloadOptions) -> Workload:
     `room`, credit in percent of what a client's share of the flow takes (100; 20 is near exhaustion); `trades` in a million calls are
     agreed between two clients (100), `wrong` ones name what there is not or what no order may have (2,000).
     """
-    parameters = Parameters(options.parameters, _KNOWN)
     if options.input_file is not None:
-        return FileFlow(options, parameters)
-    return GeneratedFlow(options, parameters)
+        return FileFlow(options)
+    return GeneratedFlow(options, Parameters(options.parameters, _KNOWN))
 
 
 class GeneratedFlow:
@@ -212,7 +211,7 @@ class _LiveOrders:
 def _distribution(items: int, exponent: float) -> Distribution:
     if exponent == 0.0:
         return Uniform(items)
-    return Scrambled(Zipfian(items, exponent if exponent != 1.0 else 0.9999))
+    return Scrambled(Weighted(items, exponent))
 
 
 def _scattered(items: int, exponent: float) -> Numbers:
