@@ -33,6 +33,11 @@ class FlowLog:
         """The run."""
         return map(self._encoded, self._flow.batches(0))
 
+    def all_batches(self) -> Iterator[Encoded]:
+        """What prepares it, then the run."""
+        yield from self.opening()
+        yield from self.batches()
+
     def _encoded(self, segments: Sequence[Segment]) -> Encoded:
         places: dict[str, list[np.ndarray]] = {}
         columns: dict[str, list[Segment]] = {}
