@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -51,8 +52,8 @@ def compare(commands: int, model_commands: int, say: Callable[[str], None]) -> E
     made = {"plain, 1 worker": Engine(PlainExchange, 1, ring_bytes=_RING_BYTES)}
     for workers in WORKERS:
         # All workers take part in every batch: by itself the engine would have one execute what that is cheaper for.
-        every: Callable[[int, int], int] = lambda _, __, workers=workers: workers  # type: ignore[misc]
-        made[f"staged, {workers} workers"] = Engine(Exchange, workers, ring_bytes=_RING_BYTES, choose=every)
+        choose = partial(_all, workers)
+        made[f"staged, {workers} workers"] = Engine(Exchange, workers, ring_bytes=_RING_BYTES, choose=choose)
     try:
         for engine in made.values():
             engine.start()
@@ -60,6 +61,10 @@ def compare(commands: int, model_commands: int, say: Callable[[str], None]) -> E
     finally:
         for engine in made.values():
             engine.close()
+
+
+def _all(workers: int, synchronous: int, count: int) -> int:
+    return workers
 
 
 def _compare(
@@ -100,7 +105,9 @@ def _execute(engine: Engine, batches: list[Any]) -> list[Executed]:
         while not engine.offer(7, 1, batch.stride, batch.count, batch.records, batch.blob, 0):
             executed += engine.collect()
             if engine.dead() or time.monotonic() > deadline:
-                raise AssertionError(f"exchange: expected room for a batch, found none, and dead workers {engine.dead()}")
+                raise AssertionError(
+                    f"exchange: expected room for a batch, found none, and dead workers {engine.dead()}"
+                )
     if not engine.settle(_STALL_S):
         raise AssertionError(f"exchange: expected the workers to finish, found {engine.dead() or 'them stalled'}")
     return executed + engine.collect()
@@ -124,7 +131,9 @@ class _Witness:
             told = ToldByBatch(self._engine.service)
             told.take(0, 0, gave)
             by_row = told.of((gave.session, gave.sequence))
-            for row, (call, answer) in enumerate(zip(calls, replies_of(layout, calls, reply.records, reply.blob), strict=True)):
+            for row, (call, answer) in enumerate(
+                zip(calls, replies_of(layout, calls, reply.records, reply.blob), strict=True)
+            ):
                 expected = self._model.apply(call.command, call.arguments)
                 if answer != expected or by_row.get(row, []) != self._model.events:
                     return f"{call.command}{call.arguments}: expected {expected} of the model, found {answer}, or other events"
