@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from types import TracebackType
 from typing import Any, Self
@@ -35,8 +35,12 @@ class Race:
     """Engines over both services, which take turns; enter it before any thread exists."""
 
     def __init__(self, parameters: dict[str, str]) -> None:
-        self._logs = {owner: FlowLog(owner, parameters).all_batches() for owner in (PlainExchange, Exchange)}
-        self._openings = {owner: len(list(FlowLog(owner, parameters).opening())) for owner in (PlainExchange, Exchange)}
+        self._logs: dict[type[StateMachine], Iterator[Encoded]] = {
+            owner: FlowLog(owner, parameters).all_batches() for owner in (PlainExchange, Exchange)
+        }
+        self._openings: dict[type[StateMachine], int] = {
+            owner: len(list(FlowLog(owner, parameters).opening())) for owner in (PlainExchange, Exchange)
+        }
         self._engines = {
             name: Engine(owner, workers, ring_bytes=_RING_BYTES) for name, (owner, workers) in CONTESTANTS.items()
         }

@@ -1,7 +1,7 @@
 """What do stages win for an exchange, and are they exact? Plain and staged, one log, every reply, event and state compared.
 
-First near exhaustion: few clients on few instruments, and credit that refuses a good part of the orders. The plain exchange on one
 First near exhaustion: few clients on few instruments, and credit that refuses many orders. The plain exchange on one
+worker, the staged one on one, two and three, and over the first part the sequential model must agree in every reply and event,
 and the states between. Then at the size of a market: 1,000 instruments, 10,000 clients, both by zipf, with credit that hardly ever
 refuses, near exhaustion, and with trades that two clients have agreed on, which make all workers meet. Batches are in place
 before the clock runs; contestants take turns.
@@ -64,7 +64,7 @@ def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
 def more_tables(result: dict[str, Any]) -> dict[str, list[tuple[str, ...]]]:
     """What was compared, and when the workers met."""
     found = Equality(**result["equality"])
-    rows = [
+    rows: list[tuple[str, ...]] = [
         ("what", "found"),
         ("commands, each way", f"{found.commands:,}"),
         ("of them with the model", f"{found.compared_with_model:,}, {found.no_credit:,} refused for want of credit"),
@@ -72,7 +72,7 @@ def more_tables(result: dict[str, Any]) -> dict[str, list[tuple[str, ...]]]:
         ("exact commands", f"{found.exact:,}"),
         ("difference", found.difference or "none"),
     ]
-    met = [("flow", "commands", "rounds", "reservations that waited")]
+    met: list[tuple[str, ...]] = [("flow", "commands", "rounds", "reservations that waited")]
     for row in result["rows"]:
         if "rounds" in row:
             met.append((row["flow"], f"{row['commands']:,}", f"{row['rounds']:,}", f"{row['waited']:,}"))

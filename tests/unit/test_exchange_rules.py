@@ -190,6 +190,6 @@ def test_a_file_is_spread_over_clients_and_judged(tmp_path: Path) -> None:
     assert judgement.figures == {"executions_compared": 1, "same_resting_order": 1, "mismatches": {}}
     assert len(model.books[0]) == 0
     assert (
-        model.apply("position", (0, [key[2] for key in model.cells if isinstance(key, tuple) and key[0] == "lots"][0]))
+        model.apply("position", (0, next(key[2] for key in model.cells if isinstance(key, tuple) and key[0] == "lots")))
         != 0
     )
