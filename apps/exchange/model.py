@@ -421,7 +421,7 @@ def _check_order(side: int, kind: int, prevention: int, price: int, quantity: in
 
 
 class ExchangeMeaning:
-    """The same for `psmr.checking`. Credit joins all instruments of a client, and a fill two clients: a history is checked whole."""
+    """The same for `psmr.checking`. Credit joins a client's instruments, and a fill two clients: a history is checked whole."""
 
     initial = Cells()
     read_only = frozenset({"available", "cash", "position", "best"})
