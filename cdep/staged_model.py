@@ -105,8 +105,8 @@ def simulate_stages(
 
 def is_several(owners: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Whether more than one bit is set."""
-    found: NDArray[np.bool_] = (owners & (owners - np.uint64(1))) != 0
-    return found & (owners != 0)
+    found: NDArray[np.bool_] = (owners != 0) & ((owners & (owners - np.uint64(1))) != 0)
+    return found
 
 
 def staged_path(program: Program, rules: Rules) -> tuple[CriticalPath, NDArray[np.int64]]:
@@ -147,7 +147,7 @@ def _wait(worker: int, until: float, add: float, costs: Any, clocks: Any, idle_n
     goes_on = until + add
     if until - clocks[worker] > costs[4]:
         goes_on += costs[5]
-    waited = max(0.0, goes_on - clocks[worker])
+    waited: float = max(0.0, goes_on - clocks[worker])
     clocks[worker] += waited
     idle_ns[worker] += waited
     return waited
