@@ -186,11 +186,10 @@ def _reason(document: dict[str, Any]) -> str:
     waits, left = max(waiting["share_of_time"]), max(waiting["unemployed_share"])
     if not document["load"]:
         return "Nothing in it depends on anything."
+    key = next((each for each in document["load"] if each["what"] != "everything"), document["load"][0])
     if max(waits, left) < _MATTERS:
-        key = document["load"][0]
         return f"The heaviest is {key['what']}: {_percent(key['of_work'])} of the work."
     if left >= waits or not waiting["by_command"] or _is_skewed(document):
-        key = next((each for each in document["load"] if each["what"] != "everything"), document["load"][0])
         return (
             f"One of two workers has less to do than the other, and waits or has nothing left for {waits + left:.0%} of the "
             f"time: keys are not equally popular. The heaviest is {key['what']}, {_percent(key['of_work'])} of the work."
