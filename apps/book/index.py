@@ -9,7 +9,7 @@ tombstones. The table doubles into room of its own that was never written:
 
 from __future__ import annotations
 
-from apps.book.rules import INSTRUMENTS, ORDERS
+from apps.book.rules import INSTRUMENTS, ORDERS, Number
 from psmr import Array, Table, i64, u8, u16, u32, u64
 
 FIRST_BITS = 6
@@ -52,7 +52,7 @@ class OrderIndex:
     """Resting orders. `next`, `previous`: of the same price, + 1, or 0; of a free row `next` is the next free one."""
     slots = Array(u32, capacity=INSTRUMENTS * SLOTS, block=SLOTS)
 
-    def _slot_of(self, instrument: int, order: u64) -> int:
+    def _slot_of(self, instrument: Number, order: u64) -> Number:
         """The slot that leads to an order, or the empty one where it would be put."""
         bits = self.books.bits[instrument]
         last = (1 << bits) - 1
@@ -67,11 +67,11 @@ class OrderIndex:
                 return first + place
             place = (place + 1) & last
 
-    def _row_of(self, instrument: int, order: u64) -> int:
+    def _row_of(self, instrument: Number, order: u64) -> Number:
         """The row of a resting order in its book, + 1; 0 if there is no such order."""
         return self.slots[self._slot_of(instrument, order)] & 0xFFFF
 
-    def _enter(self, instrument: int, order: u64, row: int) -> None:
+    def _enter(self, instrument: Number, order: u64, row: Number) -> None:
         """Have an order that is not there lead to a row."""
         bits = self.books.bits[instrument]
         if 8 * (self.books.resting[instrument] + 1) > 5 << bits and bits < _LAST_BITS:
@@ -79,7 +79,7 @@ class OrderIndex:
         hashed = i64((order * _PRIME) >> _SHIFT)
         self.slots[self._slot_of(instrument, order)] = hashed << 16 | (row + 1)
 
-    def _double(self, instrument: int, bits: int) -> None:
+    def _double(self, instrument: Number, bits: Number) -> None:
         """Put every slot into a table of twice the size."""
         size = 1 << bits
         old = instrument * SLOTS + size - (1 << FIRST_BITS)
@@ -93,7 +93,7 @@ class OrderIndex:
                 self.slots[new + to] = slot
         self.books.bits[instrument] = bits + 1
 
-    def _forget(self, instrument: int, order: u64) -> None:
+    def _forget(self, instrument: Number, order: u64) -> None:
         """Have an order that is there lead nowhere."""
         bits = self.books.bits[instrument]
         last = (1 << bits) - 1
@@ -111,7 +111,7 @@ class OrderIndex:
                 gap = place
         self.slots[first + gap] = 0
 
-    def _new_row(self, instrument: int) -> int:
+    def _new_row(self, instrument: Number) -> Number:
         """A row for an order; there is one while fewer than ORDERS rest."""
         free = self.books.free[instrument]
         if free != 0:
@@ -121,7 +121,7 @@ class OrderIndex:
         self.books.used[instrument] = used + 1
         return used
 
-    def _free_row(self, instrument: int, row: int) -> None:
+    def _free_row(self, instrument: Number, row: Number) -> None:
         """Give a row back; the next order gets it."""
         self.rows.next[instrument * ORDERS + row] = self.books.free[instrument]
         self.books.free[instrument] = row + 1

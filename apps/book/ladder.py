@@ -11,7 +11,7 @@ offer bids. Orders of a level are a list in the order of their arrival.
 from __future__ import annotations
 
 from apps.book.index import OrderIndex
-from apps.book.rules import INSTRUMENTS, ORDERS, TICKS
+from apps.book.rules import INSTRUMENTS, ORDERS, TICKS, Number
 from psmr import Array, Table, highest_bit, i64, lowest_bit, u16, u32
 
 LEAVES = TICKS >> 6
@@ -27,7 +27,7 @@ class Ladder(OrderIndex):
     leaves = Array(i64, capacity=INSTRUMENTS * LEAVES, block=LEAVES)
     branches = Array(i64, capacity=INSTRUMENTS * BRANCHES, block=BRANCHES)
 
-    def _mark(self, instrument: int, price: int) -> None:
+    def _mark(self, instrument: Number, price: Number) -> None:
         """There are orders at a price."""
         leaf = instrument * LEAVES + (price >> 6)
         word = self.leaves[leaf]
@@ -39,7 +39,7 @@ class Ladder(OrderIndex):
             if above == 0:
                 self.books.tops[instrument] = self.books.tops[instrument] | (1 << (price >> 12))
 
-    def _unmark(self, instrument: int, price: int) -> None:
+    def _unmark(self, instrument: Number, price: Number) -> None:
         """There are no orders at a price any more."""
         leaf = instrument * LEAVES + (price >> 6)
         word = self.leaves[leaf] & ~(1 << (price & 63))
@@ -51,7 +51,7 @@ class Ladder(OrderIndex):
             if above == 0:
                 self.books.tops[instrument] = self.books.tops[instrument] & ~(1 << (price >> 12))
 
-    def _above(self, instrument: int, price: int) -> int:
+    def _above(self, instrument: Number, price: Number) -> Number:
         """The lowest price with orders above a price, or TICKS."""
         word = self.leaves[instrument * LEAVES + (price >> 6)] & (-2 << (price & 63))
         if word != 0:
@@ -67,7 +67,7 @@ class Ladder(OrderIndex):
             leaf = (branch << 6) + lowest_bit(self.branches[instrument * BRANCHES + branch])
         return (leaf << 6) + lowest_bit(self.leaves[instrument * LEAVES + leaf])
 
-    def _below(self, instrument: int, price: int) -> int:
+    def _below(self, instrument: Number, price: Number) -> Number:
         """The highest price with orders below a price, or 0."""
         word = self.leaves[instrument * LEAVES + (price >> 6)] & ((1 << (price & 63)) - 1)
         if word != 0:
@@ -83,7 +83,7 @@ class Ladder(OrderIndex):
             leaf = (branch << 6) + highest_bit(self.branches[instrument * BRANCHES + branch])
         return (leaf << 6) + highest_bit(self.leaves[instrument * LEAVES + leaf])
 
-    def _join(self, instrument: int, side: int, price: int, row: int, quantity: int) -> None:
+    def _join(self, instrument: Number, side: Number, price: Number, row: Number, quantity: Number) -> None:
         """Put an order at the end of its price's queue."""
         level = instrument * TICKS + price
         orders = self.levels.orders[level]
@@ -105,7 +105,7 @@ class Ladder(OrderIndex):
         self.levels.orders[level] = orders + 1
         self.levels.quantity[level] = self.levels.quantity[level] + quantity
 
-    def _leave(self, instrument: int, side: int, price: int, row: int, quantity: int) -> None:
+    def _leave(self, instrument: Number, side: Number, price: Number, row: Number, quantity: Number) -> None:
         """Take an order out of its price's queue."""
         level = instrument * TICKS + price
         orders = self.levels.orders[level] - 1
@@ -127,7 +127,7 @@ class Ladder(OrderIndex):
         else:
             self.rows.previous[instrument * ORDERS + after - 1] = before
 
-    def _close(self, instrument: int, side: int, price: int) -> None:
+    def _close(self, instrument: Number, side: Number, price: Number) -> None:
         """A price has no orders any more: the best price of its side may be another one."""
         self._unmark(instrument, price)
         if side == BUY:

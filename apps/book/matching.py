@@ -15,6 +15,7 @@ from apps.book.rules import (
     SWEEP_MAX,
     TICKS,
     Kind,
+    Number,
     Prevention,
     Reason,
     Side,
@@ -76,35 +77,42 @@ class Matching(Ladder):
     changed = Event(instrument=u32, side=u8, price=u32, orders=u32, quantity=i64)
     """A level of a book as it is now."""
 
-    def _is_client(self, client: int) -> bool:
+    def _is_client(self, client: Number) -> Number:
         """Whether there is such a client."""
         return True
 
     def _on_fill(
-        self, instrument: int, side: int, client: int, against: int, price: int, quantity: int, limit: int
+        self,
+        instrument: Number,
+        side: Number,
+        client: Number,
+        against: Number,
+        price: Number,
+        quantity: Number,
+        limit: Number,
     ) -> None:
         """An incoming order of `client`, with this limit, has traded with a resting one of `against`, whose limit is the price."""
 
-    def _on_release(self, instrument: int, side: int, client: int, price: int, quantity: int) -> None:
+    def _on_release(self, instrument: Number, side: Number, client: Number, price: Number, quantity: Number) -> None:
         """Of an accepted order with this limit `quantity` lots will not trade any more.
 
         A replace gives back all that rested, at the old price, before the new price and quantity count.
         """
 
-    def _is_listed(self, instrument: int) -> bool:
+    def _is_listed(self, instrument: Number) -> Number:
         return instrument < INSTRUMENTS and self.books.status[instrument] != UNLISTED
 
-    def _open(self, instrument: int) -> None:
+    def _open(self, instrument: Number) -> None:
         """Begin an empty book."""
         self.books.status[instrument] = TRADING
         self.books.best_ask[instrument] = TICKS
         self.books.bits[instrument] = FIRST_BITS
 
-    def _reject(self, instrument: int, client: int, order: u64, reason: int) -> int:
+    def _reject(self, instrument: Number, client: Number, order: u64, reason: Number) -> Number:
         self.rejected.emit(instrument, client, order, reason)
         return -reason
 
-    def _closed(self, instrument: int, client: int) -> int:
+    def _closed(self, instrument: Number, client: Number) -> Number:
         """The reason why this client cannot trade this instrument now, or 0."""
         if not self._is_listed(instrument):
             return _UNKNOWN_INSTRUMENT
@@ -116,7 +124,7 @@ class Matching(Ladder):
             return _INSTRUMENT_HALTED
         return 0
 
-    def _wrong(self, side: int, kind: int, prevention: int, price: int, quantity: int) -> int:
+    def _wrong(self, side: Number, kind: Number, prevention: Number, price: Number, quantity: Number) -> Number:
         """The reason why no order can be like that, or 0."""
         if side != BUY and side != SELL:
             return _UNKNOWN_SIDE
@@ -135,8 +143,16 @@ class Matching(Ladder):
         return 0
 
     def _limit(
-        self, instrument: int, client: int, order: u64, side: int, kind: int, prevention: int, price: int, quantity: int
-    ) -> int:
+        self,
+        instrument: Number,
+        client: Number,
+        order: u64,
+        side: Number,
+        kind: Number,
+        prevention: Number,
+        price: Number,
+        quantity: Number,
+    ) -> Number:
         """A new order: the lots filled at once."""
         reason = self._closed(instrument, client)
         if reason == 0:
@@ -148,7 +164,9 @@ class Matching(Ladder):
         self.accepted.emit(instrument, client, order, side, kind, price, quantity)
         return quantity - self._place(instrument, client, order, side, kind, prevention, price, quantity)
 
-    def _market(self, instrument: int, client: int, order: u64, side: int, prevention: int, quantity: int) -> int:
+    def _market(
+        self, instrument: Number, client: Number, order: u64, side: Number, prevention: Number, quantity: Number
+    ) -> Number:
         """An order at whatever price, of which nothing rests: the lots filled."""
         limit = TICKS - 1 if side == BUY else 1
         is_fine = (
@@ -158,19 +176,27 @@ class Matching(Ladder):
             return self._reject(instrument, client, order, _NOTHING_TO_TRADE_WITH)
         return self._limit(instrument, client, order, side, IMMEDIATE, prevention, limit, quantity)
 
-    def _is_passing(self, kind: int) -> bool:
+    def _is_passing(self, kind: Number) -> Number:
         """Whether nothing of such an order rests."""
         return IMMEDIATE <= kind <= FILL_OR_KILL
 
-    def _crosses(self, instrument: int, side: int, price: int) -> bool:
+    def _crosses(self, instrument: Number, side: Number, price: Number) -> Number:
         """Whether an order would trade at once."""
         if side == BUY:
             return price >= self.books.best_ask[instrument]
         return price <= self.books.best_bid[instrument]
 
     def _unacceptable(
-        self, instrument: int, client: int, order: u64, side: int, kind: int, prevention: int, price: int, quantity: int
-    ) -> int:
+        self,
+        instrument: Number,
+        client: Number,
+        order: u64,
+        side: Number,
+        kind: Number,
+        prevention: Number,
+        price: Number,
+        quantity: Number,
+    ) -> Number:
         """The reason why this book cannot take a well-formed order, or 0."""
         if self._row_of(instrument, order) != 0:
             return _DUPLICATE_ORDER
@@ -182,7 +208,9 @@ class Matching(Ladder):
             return _BOOK_FULL
         return 0
 
-    def _is_fillable(self, instrument: int, client: int, side: int, prevention: int, price: int, quantity: int) -> bool:
+    def _is_fillable(
+        self, instrument: Number, client: Number, side: Number, prevention: Number, price: Number, quantity: Number
+    ) -> Number:
         """Whether an order would be filled completely, by orders that one command may reach."""
         at = self.books.best_ask[instrument] if side == BUY else self.books.best_bid[instrument]
         left = quantity
@@ -205,8 +233,16 @@ class Matching(Ladder):
         return False
 
     def _place(
-        self, instrument: int, client: int, order: u64, side: int, kind: int, prevention: int, price: int, quantity: int
-    ) -> int:
+        self,
+        instrument: Number,
+        client: Number,
+        order: u64,
+        side: Number,
+        kind: Number,
+        prevention: Number,
+        price: Number,
+        quantity: Number,
+    ) -> Number:
         """Trade, then rest or be cancelled: the lots that were not filled."""
         left = quantity
         why = NOT_TO_REST
@@ -234,8 +270,15 @@ class Matching(Ladder):
         return left
 
     def _take(
-        self, instrument: int, client: int, order: u64, side: int, prevention: int, limit: int, quantity: int
-    ) -> tuple[int, int]:
+        self,
+        instrument: Number,
+        client: Number,
+        order: u64,
+        side: Number,
+        prevention: Number,
+        limit: Number,
+        quantity: Number,
+    ) -> tuple[Number, Number]:
         """Trade with the other side, best price first: the lots left, and why they are.
 
         NOT_TO_REST: there were no more orders at its price.
@@ -289,7 +332,9 @@ class Matching(Ladder):
             self._shorten(instrument, other, price, row, count, gone)
         return left, why
 
-    def _shorten(self, instrument: int, side: int, price: int, row: int, count: int, gone: int) -> None:
+    def _shorten(
+        self, instrument: Number, side: Number, price: Number, row: Number, count: Number, gone: Number
+    ) -> None:
         """A level has lost its first `count` orders and `gone` lots; its first order is in `row` now, or there is none (−1)."""
         if gone == 0:
             return
@@ -306,11 +351,11 @@ class Matching(Ladder):
                 self.rows.previous[instrument * ORDERS + row] = 0
         self._say_level(instrument, side, price)
 
-    def _say_level(self, instrument: int, side: int, price: int) -> None:
+    def _say_level(self, instrument: Number, side: Number, price: Number) -> None:
         level = instrument * TICKS + price
         self.changed.emit(instrument, side, price, self.levels.orders[level], self.levels.quantity[level])
 
-    def _own_row(self, instrument: int, client: int, order: u64) -> int:
+    def _own_row(self, instrument: Number, client: Number, order: u64) -> Number:
         """The row of the client's own resting order, or a Reason with a minus."""
         if not self._is_listed(instrument):
             return -_UNKNOWN_INSTRUMENT
@@ -323,7 +368,7 @@ class Matching(Ladder):
             return -_NOT_OWN_ORDER
         return row
 
-    def _cancel(self, instrument: int, client: int, order: u64) -> int:
+    def _cancel(self, instrument: Number, client: Number, order: u64) -> Number:
         """Take an order out of its book, halted or not: the lots that it still had."""
         row = self._own_row(instrument, client, order)
         if row < 0:
@@ -335,7 +380,7 @@ class Matching(Ladder):
         self._say_level(instrument, side, price)
         return quantity
 
-    def _remove(self, instrument: int, row: int, why: int) -> int:
+    def _remove(self, instrument: Number, row: Number, why: Number) -> Number:
         """Cancel a resting order: the lots that it still had."""
         place = instrument * ORDERS + row
         side = self.rows.side[place]
@@ -351,7 +396,7 @@ class Matching(Ladder):
         self._on_release(instrument, side, client, price, quantity)
         return quantity
 
-    def _replace(self, instrument: int, client: int, order: u64, price: int, quantity: int) -> int:
+    def _replace(self, instrument: Number, client: Number, order: u64, price: Number, quantity: Number) -> Number:
         """Give an order another price, or another quantity that is still to be filled: the lots filled at once.
 
         It keeps its place in the queue if the price stays and the quantity does not grow; else it is the last at its price.
@@ -386,7 +431,7 @@ class Matching(Ladder):
             self._say_level(instrument, side, old_price)
         return quantity - self._place(instrument, client, order, side, kind, prevention, price, quantity)
 
-    def _mass_cancel(self, instrument: int, client: int, most: int) -> int:
+    def _mass_cancel(self, instrument: Number, client: Number, most: Number) -> Number:
         """Cancel a client's orders in one book, at most `most`, buying ones first, each side from its best price on: how many."""
         cancelled = 0
         for side in range(BUY, SELL + 1):

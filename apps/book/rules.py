@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
+
+Number = Any
+"""A whole number in a handler: an argument of any width, a stored value or a literal; all are seen as 64 bits."""
 
 INSTRUMENTS = 4_096
 CLIENTS = 65_536

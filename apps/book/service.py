@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from apps.book.matching import BUY, HALTED, TRADING, UNLISTED, Matching
-from apps.book.rules import CLIENTS, INSTRUMENTS, ORDERS, PAGE_LEVELS, SWEEP_MAX, TICKS, Reason
+from apps.book.rules import CLIENTS, INSTRUMENTS, ORDERS, PAGE_LEVELS, SWEEP_MAX, TICKS, Number, Reason
 from psmr import Array, Event, Max, Scratch, Size, StateMachine, dependent, i64, partially_dependent, u8, u32, u64
 
 LEVEL_BYTES = 16
@@ -165,10 +165,10 @@ class Book(Matching, StateMachine):
         row = self._row_of(instrument, order)
         return i64(0) if row == 0 else i64(self.rows.quantity[instrument * ORDERS + row - 1])
 
-    def _is_client(self, client: int) -> bool:
+    def _is_client(self, client: Number) -> Number:
         return client < CLIENTS and self.clients[client] != 0
 
-    def _turn(self, instrument: int, status: int, already: int) -> int:
+    def _turn(self, instrument: Number, status: Number, already: Number) -> Number:
         if not self._is_listed(instrument):
             return self._reject(instrument, 0, u64(0), _UNKNOWN_INSTRUMENT)
         if self.books.status[instrument] == status:
@@ -177,14 +177,14 @@ class Book(Matching, StateMachine):
         self.status.emit(instrument, status)
         return 0
 
-    def _turn_market(self, halted: int, status: int, already: int) -> int:
+    def _turn_market(self, halted: Number, status: Number, already: Number) -> Number:
         if self.market[0] == halted:
             return self._reject(0, 0, u64(0), already)
         self.market[0] = halted
         self.market_status.emit(status)
         return 0
 
-    def _next_level(self, instrument: int, side: int, after: int) -> int:
+    def _next_level(self, instrument: Number, side: Number, after: Number) -> Number:
         """The price behind another on one side; 0 or TICKS: none."""
         if side == BUY:
             best = self.books.best_bid[instrument]
@@ -192,7 +192,7 @@ class Book(Matching, StateMachine):
         best = self.books.best_ask[instrument]
         return best if after < best else self._above(instrument, after)
 
-    def _write_level(self, instrument: int, price: int) -> None:
+    def _write_level(self, instrument: Number, price: Number) -> None:
         level = instrument * TICKS + price
         orders = 0
         quantity = i64(0)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from apps.book.rules import INSTRUMENTS, TICKS, Kind, Prevention, Side
-from apps.distributions import Distribution, Generator, Scrambled, Uniform, Zipfian, scatter
+from apps.distributions import Distribution, Generator, Scrambled, Uniform, Weighted, scatter
 from apps.exchange.file_flow import FileFlow
 from apps.exchange.rules import CLIENTS, SETTLED_AT_ONCE_MAX
 from apps.parameters import Parameters
@@ -37,8 +37,6 @@ BLOCK = 16_384
 CEILING = 20_000
 MIDDLE = 10_000
 LOTS_MAX = 200
-LIVE_ORDERS = 30_000
-"""About as many orders rest as clients keep in mind to cancel."""
 _COST = CEILING * LOTS_MAX // 2
 _LEAST_ROOM = 4
 _NUMBER_BITS = 40
@@ -64,20 +62,20 @@ _PARAMETERS = {
 _KINDS = (*SHARES, "trade")
 REST, TAKE, CANCEL, REDUCE, REPLACE, MARKET = range(6)
 _COMMANDS = tuple("limit" if kind in ("rest", "take") else kind for kind in _KINDS)
-_KNOWN = ("instruments", "clients", "distribution", "exponent", "room", "trades", "wrong", "skip_malformed", "file_clients")
+_KNOWN = ("instruments", "clients", "distribution", "exponent", "room", "live", "trades", "wrong")
 
 
 def workload(options: WorkloadOptions) -> Workload:
     """Generated calls, or those of `options.input_file`, a LOBSTER message file.
 
     Generated: `instruments` (default 1,000), `clients` (10,000), both by `distribution`=zipfian or uniform with `exponent` in hundredths (100);
-    `room`, credit in percent of what a client's share of the flow takes (100; 20 is near exhaustion); `trades` in a million calls are
-    agreed between two clients (100), `wrong` ones name what there is not or what no order may have (2,000).
+    `live` orders (30,000) are what clients keep in mind to cancel, about as many as rest; `room`, credit in percent of what a client's
+    share of them costs (100; 20 is near exhaustion); `trades` in a million calls are agreed between two clients (100), `wrong`
+    ones name what there is not or what no order may have (2,000).
     """
-    parameters = Parameters(options.parameters, _KNOWN)
     if options.input_file is not None:
-        return FileFlow(options, parameters)
-    return GeneratedFlow(options, parameters)
+        return FileFlow(options)
+    return GeneratedFlow(options, Parameters(options.parameters, _KNOWN))
 
 
 class GeneratedFlow:
@@ -91,6 +89,7 @@ class GeneratedFlow:
         exponent = parameters.number("exponent", 100, 1, 400) / 100
         self._instrument = _distribution(self._instruments, exponent if is_zipfian else 0.0)
         self._client = _distribution(self._clients, exponent if is_zipfian else 0.0)
+        self._live = parameters.number("live", 30_000, 1, MILLION)
         self._limits = self._gross_limits(exponent if is_zipfian else 0.0, parameters.number("room", 100, 1, MILLION))
         trades = parameters.number("trades", 100, 0, MILLION // 2)
         self._wrong = parameters.number("wrong", 2_000, 0, MILLION) / MILLION
@@ -108,7 +107,7 @@ class GeneratedFlow:
     def batches(self, client: int) -> Iterator[Sequence[Segment]]:
         """Endless."""
         generator = np.random.Generator(np.random.PCG64([self._options.seed, client]))
-        live = _LiveOrders(LIVE_ORDERS // self._options.clients, generator)
+        live = _LiveOrders(self._live // self._options.clients, generator)
         number = client + 1 << _NUMBER_BITS
         size = self._options.batch
         while True:
@@ -164,7 +163,7 @@ class GeneratedFlow:
         weights = 1.0 / np.arange(1, self._clients + 1) ** exponent
         expected = np.zeros(self._clients)
         popular = _scattered(self._clients, exponent)
-        np.add.at(expected, popular, weights / weights.sum() * LIVE_ORDERS)
+        np.add.at(expected, popular, weights / weights.sum() * self._live)
         orders = np.maximum(expected * room / 100, _LEAST_ROOM * room / 100)
         return np.maximum(orders * _COST, 2 * LOTS_MAX).astype(np.int64)
 
@@ -212,7 +211,7 @@ class _LiveOrders:
 def _distribution(items: int, exponent: float) -> Distribution:
     if exponent == 0.0:
         return Uniform(items)
-    return Scrambled(Zipfian(items, exponent if exponent != 1.0 else 0.9999))
+    return Scrambled(Weighted(items, exponent))
 
 
 def _scattered(items: int, exponent: float) -> Numbers:

@@ -210,7 +210,7 @@ def _is_skewed(document: dict[str, Any]) -> bool:
     together = {row["workers"]: row["together_speed_up"] for row in document["predicted"]}.get(2)
     if not together:
         return False
-    return 2 * document["waiting"]["heaviest_worker"] - 1 > (2 / together - 1) / 2
+    return bool(2 * document["waiting"]["heaviest_worker"] - 1 > (2 / together - 1) / 2)
 
 
 def _percent(share: float) -> str:

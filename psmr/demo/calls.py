@@ -22,7 +22,7 @@ class CallsError(Exception):
 class ExecutedCall(NamedTuple):
     """A call, and what became of it."""
 
-    index: int
+    log_index: int
     command: str
     arguments: tuple[Any, ...]
     reply: Any

@@ -141,7 +141,7 @@ def _compare_with_model(calls: Calls, model: Model, judge: Judge | None, content
                 judge.see(call.command, call.arguments, call.reply, call.told)
             difference = _apply(model, telling, call)
             if difference:
-                return f"log index {call.index}: {difference}"
+                return f"log index {call.log_index}: {difference}"
     except CallsError as error:
         return str(error)
     return _difference(model.state(), contents)

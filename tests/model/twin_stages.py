@@ -101,6 +101,12 @@ class TwinStages(TwinWorkers):
             for _ in range(7)
         ]
 
+    def _lay_frames(self, look_ahead: int, spin: int) -> None:
+        super()._lay_frames(look_ahead, spin)
+        round_rows = self.machine.chance.choice((0, 0, 2, 100))
+        for worker in range(self.workers):
+            self.machine.memory[frame_of(worker) + at.FRAME_ROUND_ROWS] = round_rows
+
     def _expect(self) -> list[list[int]]:
         accounts = Accounts()
         return [[accounts.execute(row) for row in batch.owners] for batch in self._log]
