@@ -8,6 +8,7 @@ from psmr.cluster.local import LocalCluster
 from psmr.errors import ClusterUnavailable
 
 _CATCH_UP_S = 30.0
+_LOOK_S = 0.01
 
 
 def digests(cluster: LocalCluster) -> list[str]:
@@ -20,3 +21,4 @@ def digests(cluster: LocalCluster) -> list[str]:
             return [f"{status.get('digest')}-{status.get('sessions_digest')}" for status in statuses]
         if time.monotonic() > deadline:
             raise ClusterUnavailable(f"bench: expected the replicas at one log index, found {places}")
+        time.sleep(_LOOK_S)  # each look has every replica go through its whole state

@@ -47,14 +47,14 @@ def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
 def pauses(quick: bool) -> list[Pause]:
     """Sizes of state at which pauses are looked for."""
     if quick:
-        return [Pause(100_000, snapshot_mib=1, seconds=1.5, warm_up_s=0.3, runs=1)]
+        return [Pause(100_000, snapshot_mib=1, seconds=1.0, warm_up_s=0.1, runs=1)]
     return [Pause(keys) for keys in (100_000, 1_000_000, 10_000_000)]
 
 
 def catch_ups(quick: bool) -> list[CatchUp]:
     """Sizes of state that are fetched; the quick one with little load, for it keeps little log meanwhile."""
     if quick:
-        return [CatchUp(100_000, snapshot_mib=1, retain_mib=16, rows=64, window=2, calm_s=0.5)]
+        return [CatchUp(100_000, snapshot_mib=1, retain_mib=8, rows=64, window=2, calm_s=0.5)]
     return [CatchUp(keys) for keys in (1_000_000, 10_000_000)]
 
 

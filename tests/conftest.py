@@ -42,6 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # Machine code of this checkout's tests, apart from where other checkouts and what is installed remove old versions.
     os.environ.setdefault("PSMR_CACHE", str(config.rootpath / ".pytest_cache" / "psmr"))
+    # Hundreds of processes are started: where none keeps its bytecode, each spends a fifth of its start on compiling the same.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if not _is_worker(config):
         os.environ[MARK] = uuid.uuid4().hex
         config.stash[before] = set(_shared_memory()) | set(_sockets(config))

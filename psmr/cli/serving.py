@@ -6,7 +6,9 @@ form are the parser's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,15 +31,28 @@ class Serve(NamedTuple):
 
     def run(self) -> int:
         """Be the replica until Ctrl-C or SIGTERM; the exit code."""
-        from psmr.config import load
+        with _without_collecting():
+            from psmr.config import load
 
-        config = load(self.file)
-        config.replica(self.replica_id)
+            config = load(self.file)
+            config.replica(self.replica_id)
 
-        from psmr.services import find_service
+            from psmr.services import find_service
 
-        owner = find_service(config.service)
+            owner = find_service(config.service)
 
-        from psmr.replica.serve import serve as run_replica
+            from psmr.replica.serve import serve as run_replica
 
         return run_replica(config, self.replica_id, owner, joins=self.join)
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Imports leave hardly any garbage, and looking for it takes an eighth of their time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -19,6 +19,8 @@ from psmr.config import Tuning
 from psmr.errors import Refused
 
 pytestmark = pytest.mark.cluster
+PACE_S = 0.005
+"""Between two links of a writer: what is asked is that it goes on, not how fast."""
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ class Writer(Thread):
         try:
             with connect_blocking(IntegerKV, self._addresses, **PATIENT) as client:
                 chains = Chains(client)
-                while not self._ended.is_set():
+                while not self._ended.wait(PACE_S):
                     chains.link(1)
                     self.links += 1
                 chains.finish()

@@ -31,7 +31,7 @@ def test_a_wheel_runs_the_demonstration(tmp_path: Path) -> None:
     where = [sys.executable, "-c", "import psmr, cdep, apps, proxies; print(psmr.__file__, apps.__file__)"]
     found = subprocess.run(where, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True).stdout
     assert found.count(str(site)) == 2
-    demo = [sys.executable, "-m", "psmr", "demo", "kv", "--seconds", "4", "--json"]
+    demo = [sys.executable, "-m", "psmr", "demo", "kv", "--seconds", "3", "--json"]
     ran = subprocess.run(demo, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert json.loads(ran.stdout)["passed"]
