@@ -85,6 +85,7 @@ class EventLog:
         self._sync = sync
         self._lock = Lock()
         self._unsynced: set[Path] = set()
+        self._failure: DiskFailed | None = None
         self._pending: list[tuple[FrameHead, bytes]] = []
         self._fd = -1
         self.notice = ""
@@ -146,9 +147,11 @@ class EventLog:
             done = until
 
     def sync(self) -> None:
-        """Have all that was flushed on the disk; from any thread. Raises DiskFailed."""
+        """Have all that was flushed on the disk; from any thread. Raises DiskFailed: if one sync failed, for ever after."""
         if not self._sync:
             return
+        if self._failure is not None:
+            raise self._failure  # the pages that were not written may be gone: another sync would only seem to succeed
         with self._lock:
             unsynced = sorted(self._unsynced)
             self._unsynced.clear()
@@ -158,9 +161,8 @@ class EventLog:
                     self._sync_file(path)
             with disk_errors(self._disk, self._folder, "syncing the folder of events"):
                 self._disk.sync_folder(self._folder)
-        except DiskFailed:
-            with self._lock:
-                self._unsynced.update(unsynced)
+        except DiskFailed as failure:
+            self._failure = failure
             raise
 
     def read(self, position: int, bytes_max: int) -> bytes | None:
