@@ -39,7 +39,6 @@ from psmr.workload import WorkloadOptions
 
 BATCH = 1024
 CLIENTS = 4
-WARM_UPS = 3
 ENGINES = ("smr", "paper", "psmr", "watched")
 ALLOWED = 0.15
 """How far a prediction may be from what was measured."""
@@ -53,6 +52,8 @@ class Effort:
     commands: int = 100_000
     """Of a round; every round executes others, for a state that they have changed before would answer otherwise."""
     rounds: int = 8
+    warm_ups: int = 3
+    """Rounds that are not counted: code, caches, and the choice of width, which has to see both ways."""
 
 
 @dataclass(slots=True)
@@ -72,7 +73,7 @@ def measure(scene: Scene, effort: Effort) -> list[dict[str, Any]]:
     service = service_of(application.service)
     workload = application.workload(WorkloadOptions(1, CLIENTS, BATCH, None, scene.parameters))
     preload = preload_of(service, workload)
-    rounds = WARM_UPS + effort.rounds
+    rounds = effort.warm_ups + effort.rounds
     parts = in_parts(commands_of(service, workload, CLIENTS, effort.commands * rounds), rounds)
     return [_measure_at(scene, effort, workers, preload, parts) for workers in effort.workers]
 
@@ -81,7 +82,7 @@ def _measure_at(
     scene: Scene, effort: Effort, workers: int, preload: Sequence[Commands], parts: Sequence[Sequence[Commands]]
 ) -> dict[str, Any]:
     owner = find_application(scene.app).service
-    program = program_of(service_of(owner), [batch for part in parts[WARM_UPS:] for batch in part])
+    program = program_of(service_of(owner), [batch for part in parts[effort.warm_ups :] for batch in part])
     watched = _Watched(np.zeros(program.count))
     rates: dict[str, list[float]] = {name: [] for name in ENGINES}
     with (
@@ -90,11 +91,11 @@ def _measure_at(
         closing(_Engines(owner, workers, preload)) as engines,
     ):
         for number, part in enumerate(parts):
-            if number == WARM_UPS:
+            if number == effort.warm_ups:
                 costs.forget()
             costs.round(part)
             barriers.round()
-            found = engines.race(part, program, watched if number >= WARM_UPS else None)
+            found = engines.race(part, program, watched if number >= effort.warm_ups else None)
             for name, rate in found.items():
                 rates[name].append(rate)
         engines.compare_states()
@@ -103,7 +104,7 @@ def _measure_at(
         machine = Costs(barriers.costs, costs.slowdown, wait_share_of(owner, preload, every))
     curve = tuple(sorted({*WORKERS, workers}))
     document = document_of(Asked(scene.app, scene.label, BATCH), costed, machine, curve)
-    spreads = {name: Spread(tuple(each[WARM_UPS:])) for name, each in rates.items()}
+    spreads = {name: Spread(tuple(each[effort.warm_ups :])) for name, each in rates.items()}
     return _row(scene, workers, spreads, document, _waiting(costed, watched, workers))
 
 

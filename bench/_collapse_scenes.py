@@ -30,8 +30,26 @@ _SCENES = (
     Scene("kv", "half updates (YCSB A), zipfian", {"mix": "A"}),
     Scene("nameserver", "2,000 names, zipfian"),
     Scene("nameserver", "100 names, zipfian", {"names": "100"}),
+    Scene("netfs", "1 % changes of structure"),
+    Scene("netfs", "10 % changes of structure", {"structure": "1000"}),
+    Scene("book", "1,000 instruments, zipfian"),
+    Scene("book", "1,000 instruments, uniform", {"distribution": "uniform"}),
+    Scene("book", "10 instruments, zipfian", {"instruments": "10"}),
+    Scene("book", "1 instrument", {"instruments": "1"}),
+    Scene("credit", "1,000 clients, zipfian"),
+    Scene("credit", "1,000 clients, uniform", {"distribution": "uniform"}),
+    Scene("credit", "20 clients, zipfian", {"clients": "20"}),
+    *(
+        Scene(f"exchange:{variant}", label, parameters)
+        for variant in ("plain", "staged")
+        for label, parameters in (
+            ("1,000 instruments, 10,000 clients, zipfian", {}),
+            ("1,000 instruments, 10,000 clients, uniform", {"distribution": "uniform"}),
+            ("10 instruments, 100 clients, zipfian", {"instruments": "10", "clients": "100"}),
+        )
+    ),
 )
-QUICK = ("kv", "nameserver")
+QUICK = ("nameserver",)
 """Of these the first scene, where little time is to be spent."""
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cdep.program import Program, Rules, masks_of, order_of
-from cdep.schedule_model import GROUPS, BarrierCosts, Simulated, owners_of, simulate
+from cdep.schedule_model import GROUPS, LOOK_AHEAD, BarrierCosts, Simulated, owners_of, simulate
 from cdep.staged_model import is_several, is_staged, simulate_stages, stages_of
 
 WORKERS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
@@ -31,7 +31,7 @@ class Costs:
     slowdown: tuple[tuple[int, float], ...] = ((1, 1.0),)
     wait_share: float = 0.0
 
-    def slowdown_of(self, workers: int) -> float:
+    def slowdown_of(self, workers: float) -> float:
         """How much longer a command takes while `workers` of them execute at once."""
         counts, factors = zip(*self.slowdown, strict=True)
         return float(np.interp(workers, counts, factors))
@@ -100,21 +100,44 @@ class Predictor:
             free = simulate(self.masks, self.service_ns, self._batches, GROUPS, BarrierCosts(), look_ahead=0)
         return float(self.service_ns.sum()) / free.total_ns if free.total_ns else 1.0
 
+    def heaviest_share(self, workers: int) -> float:
+        """Of all work, that of the worker that has most of it; what several own counts for each of them alike."""
+        parts = [(self.masks, self.service_ns)]
+        if self._stages is not None:
+            parts = [(self._stages.early, self._stages.early_ns), (self._stages.main, self._stages.main_ns)]
+        work = np.zeros(workers)
+        for masks, cost in parts:
+            owners = owners_of(masks, workers)
+            bits = np.array([(owners >> np.uint64(worker)) & np.uint64(1) for worker in range(workers)], np.float64)
+            work += (bits / np.maximum(bits.sum(axis=0), 1.0)) @ cost
+        return float(work.max() / (work.sum() or 1.0))
+
     def _simulated(
         self, workers: int, *, look_ahead: int | None = None, alone: NDArray[np.bool_] | None = None
     ) -> Simulated:
-        slow = self._costs.slowdown_of(workers) if alone is None else self._mixed(workers, alone)
+        """A command is slowed down by so many workers as do execute on average: who waits disturbs nobody."""
+        first = self._once(workers, self._costs.slowdown_of(workers), look_ahead, alone)
+        if workers == 1 or not first.total_ns:
+            return first
+        active = float((first.total_ns - first.idle_ns - first.left_ns).sum()) / first.total_ns
+        return self._once(workers, self._costs.slowdown_of(max(1.0, active)), look_ahead, alone)
+
+    def _once(
+        self, workers: int, slowdown: float, look_ahead: int | None, alone: NDArray[np.bool_] | None
+    ) -> Simulated:
+        barrier, slow = self._costs.barrier, self._slow(slowdown, alone)
         if self._stages is not None and workers > 1:
-            return simulate_stages(self._stages, self._batches, workers, self._costs.barrier, slow=slow, alone=alone)
-        ahead = {} if look_ahead is None else {"look_ahead": look_ahead}
+            return simulate_stages(self._stages, self._batches, workers, barrier, slow=slow, alone=alone)
+        ahead = LOOK_AHEAD if look_ahead is None else look_ahead
         return simulate(
-            self.masks, self.service_ns * slow, self._batches, workers, self._costs.barrier, alone=alone, **ahead
+            self.masks, self.service_ns * slow, self._batches, workers, barrier, look_ahead=ahead, alone=alone
         )
 
-    def _mixed(self, workers: int, alone: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def _slow(self, slowdown: float, alone: NDArray[np.bool_] | None) -> NDArray[np.float64] | float:
         """A command of a batch that one worker executes is not slowed down by others."""
-        factors = np.where(alone, 1.0, self._costs.slowdown_of(workers))
-        return np.repeat(factors, np.diff(self._batches))
+        if alone is None:
+            return slowdown
+        return np.repeat(np.where(alone, 1.0, slowdown), np.diff(self._batches))
 
     def _alone(self, workers: int, together: Simulated) -> NDArray[np.bool_]:
         """The batches that one worker executes: classes of batches in which a command costs less that way."""

@@ -2,7 +2,7 @@
 
 As the engine's wavefront: every worker runs the early stages of its own rows up to one that waits or that all must meet at; the
 lowest of these frontiers is the bound, and the main stages below it are run; then the row at the bound is decided as a whole, once
-everything before it is complete. What an early stage costs of its command is not known from outside: `EARLY_SHARE` is assumed.
+everything before it is complete. Where that happens too often one worker executes what is left of the batch. What an early stage costs of its command is not known from outside: `EARLY_SHARE` is assumed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from cdep.program import NOTHING, WRITE, Program, Rules, masks_of, touches_of
 from cdep.schedule_model import BarrierCosts, Simulated, owners_of
 from cdep.service import Service
 
+ROUND_ROWS = 128
+ROUNDS_FREE = 2
+"""Where rounds bring fewer rows than that, the first ones aside, one worker executes what is left of the batch: as the engine."""
 EARLY_SHARE = 1 / 3
 """Of what a command with an early stage costs, that stage; assumed."""
 
@@ -105,8 +108,8 @@ def simulate_stages(
 
 def is_several(owners: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Whether more than one bit is set."""
-    found: NDArray[np.bool_] = (owners & (owners - np.uint64(1))) != 0
-    return found & (owners != 0)
+    found: NDArray[np.bool_] = (owners != 0) & ((owners & (owners - np.uint64(1))) != 0)
+    return found
 
 
 def staged_path(program: Program, rules: Rules) -> tuple[CriticalPath, NDArray[np.int64]]:
@@ -147,7 +150,7 @@ def _wait(worker: int, until: float, add: float, costs: Any, clocks: Any, idle_n
     goes_on = until + add
     if until - clocks[worker] > costs[4]:
         goes_on += costs[5]
-    waited = max(0.0, goes_on - clocks[worker])
+    waited: float = max(0.0, goes_on - clocks[worker])
     clocks[worker] += waited
     idle_ns[worker] += waited
     return waited
@@ -195,6 +198,31 @@ def _decide(
 
 
 @compiled
+def _finish(
+    row: int,
+    end: int,
+    early: Any,
+    early_ns: Any,
+    main_ns: Any,
+    costs: Any,
+    clocks: Any,
+    idle_ns: Any,
+    waited_ns: Any,
+    frontier: Any,
+) -> None:
+    """Too many rows wait: whoever decides this one executes all that is left of the batch."""
+    decider = _lowest(early[row])
+    waited_ns[row] += _wait(decider, clocks.max(), costs[2], costs, clocks, idle_ns)
+    for left in range(row, end):
+        clocks[decider] += main_ns[left]
+        if early[left] != 0 and left >= frontier[_lowest(early[left])]:
+            clocks[decider] += early_ns[left]
+    for worker in range(len(clocks)):
+        if worker != decider:
+            waited_ns[row] += _wait(worker, clocks[decider], costs[3], costs, clocks, idle_ns)
+
+
+@compiled
 def _run(
     early: Any,
     main: Any,
@@ -228,6 +256,7 @@ def _run(
         clocks += costs[1]
         frontier[:] = first
         mains = first
+        in_batch = 0
         while True:
             for worker in range(workers):
                 frontier[worker] = _run_early(
@@ -242,6 +271,10 @@ def _run(
                 if main[row] != 0:
                     clocks[_lowest(main[row])] += main_ns[row] + costs[0]
             if bound == end:
+                break
+            in_batch += 1
+            if in_batch > ROUNDS_FREE and bound - first < in_batch * ROUND_ROWS:
+                _finish(bound, end, early, early_ns, main_ns, costs, clocks, idle_ns, waited_ns, frontier)
                 break
             whole_ns = early_ns[bound] + main_ns[bound]
             _decide(bound, early[bound], whole_ns, costs, clocks, idle_ns, waited_ns, frontier)

@@ -15,9 +15,9 @@ from cdep import StateMachine, service_of
 from cdep.program import Program
 from psmr.advice.batches import Commands, cut, program_of
 from psmr.advice.fitting import fitted
-from psmr.advice.running import Runner, parts_of
+from psmr.advice.running import Ran, Runner, parts_of
 
-_SIZES = (64, 384, 128, 640, 256, 1024, 192)
+_SIZES = (48, 256, 96, 384, 160, 512, 72)
 """Commands in the batches that are measured: of several sizes, or a batch's own cost could not be told from its commands'."""
 _BESIDE_MAX = 8
 
@@ -33,7 +33,9 @@ class ServiceCosts:
         cores = min(len(os.sched_getaffinity(0)), _BESIDE_MAX)
         self._beside = sorted({count for count in (2, 4, cores) if 1 < count <= cores})
         self._runners = [Runner(owner, 1) for _ in range(max([1, *self._beside]))]
-        self._found: list[NDArray[np.float64]] = []
+        self._counts: list[NDArray[np.int64]] = []
+        self._busy_ns: list[NDArray[np.float64]] = []
+        self._total_ns = 0.0
         self._slowdowns: dict[int, list[float]] = {count: [] for count in self._beside}
         self._rounds = 0
         for runner in self._runners:
@@ -47,11 +49,13 @@ class ServiceCosts:
         counts = _counts(program_of(self._service, pieces))
         self._rounds += 1
         if self._rounds % 2 or not self._beside:
-            self._found += [_costs_of(runner, pieces, counts) for runner in self._runners]
+            for runner in self._runners:
+                self._add(runner.run(pieces), counts)
             return
         count = self._beside[self._rounds // 2 % len(self._beside)]
         used_ns = self._at_once(self._runners[:count], pieces) * 1e9 / count
-        alone_ns = float((counts @ self._all_costs[:-1]).sum() + self._all_costs[-1] * len(counts))
+        costs_ns = self._all_costs()
+        alone_ns = float((counts @ costs_ns[:-1]).sum() + costs_ns[-1] * len(counts))
         self._slowdowns[count].append(used_ns / alone_ns)
         for runner in self._runners[count:]:
             runner.run(pieces)
@@ -59,7 +63,9 @@ class ServiceCosts:
     def forget(self) -> None:
         """Forget what was found so far: the first rounds warm up."""
         self._rounds = 0
-        self._found.clear()
+        self._counts.clear()
+        self._busy_ns.clear()
+        self._total_ns = 0.0
         for found in self._slowdowns.values():
             found.clear()
 
@@ -80,15 +86,20 @@ class ServiceCosts:
                 runner.collect(lambda executed: None)
         return used
 
-    @property
+    def _add(self, ran: Ran, counts: NDArray[np.int64]) -> None:
+        busy_ns = np.array([busy[0] for busy in ran.busy_ns], np.float64)
+        self._counts.append(counts)
+        self._busy_ns.append(busy_ns)
+        # What interrupted the worker is in the clock's account, what it spun before and after in the processor's.
+        self._total_ns += min(ran.processor_s * 1e9, float(busy_ns.sum()))
+
     def _all_costs(self) -> NDArray[np.float64]:
-        found: NDArray[np.float64] = np.median(np.array(self._found), axis=0)
-        return found
+        return fitted(np.concatenate(self._counts), np.concatenate(self._busy_ns), self._total_ns)
 
     @property
     def costs_ns(self) -> NDArray[np.float64]:
-        """Of each command of the service: the median of the rounds."""
-        return self._all_costs[:-1]
+        """Of each command of the service, from all rounds together."""
+        return self._all_costs()[:-1]
 
     @property
     def slowdown(self) -> tuple[tuple[int, float], ...]:
@@ -122,13 +133,6 @@ def wait_share_of(owner: type[StateMachine], preload: Sequence[Commands], batche
         runner.run(batches)
         waited = sum(runner.engine.counters().waited) - before
     return waited / max(1, int(staged[program_of(service, batches).op].sum()))
-
-
-def _costs_of(runner: Runner, batches: Sequence[Commands], counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    ran = runner.run(batches)
-    busy_ns = np.array([busy[0] for busy in ran.busy_ns], np.float64)
-    # What interrupted the worker is in the clock's account, what it spun before and after in the processor's.
-    return fitted(counts, busy_ns, min(ran.processor_s * 1e9, float(busy_ns.sum())))
 
 
 def _counts(program: Program) -> NDArray[np.int64]:

@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 _ROUNDS = 4
 _FACTOR = 1.5
 _DEVIATIONS = 6.0
+_DRAWN = 0.01
+"""As much as one or two calls of a command in a batch of a hundred say of its cost."""
 
 
 def fitted(counts: NDArray[Any], busy_ns: NDArray[Any], total_ns: float) -> NDArray[np.float64]:
     """The cost of each command, in ns, and last of a batch: a row of `counts` a batch, a column a command.
 
     Batches that took far longer than the others say they should have were interrupted, and tell nothing. `total_ns` is what all
-    of them cost together by the processor's account: the costs found are brought to add up to it. A command that never comes
-    costs what commands cost on average.
+    of them cost together by the processor's account: the costs found are brought to add up to it. A command that hardly ever
+    comes is drawn towards what commands cost on average; one that never comes costs that.
     """
     present = np.flatnonzero(counts.sum(axis=0))
     columns = np.column_stack([counts[:, present], np.ones(len(counts))]).astype(np.float64)
@@ -25,7 +27,11 @@ def fitted(counts: NDArray[Any], busy_ns: NDArray[Any], total_ns: float) -> NDAr
     found = np.zeros(columns.shape[1])
     for _ in range(_ROUNDS):
         weights = 1.0 / np.sqrt(np.maximum(columns[kept, :-1].sum(axis=1), 1.0))
-        found = _least_squares(columns[kept] * weights[:, None], busy_ns[kept] * weights)
+        average_ns = float(busy_ns[kept].sum()) / max(1.0, float(columns[kept, :-1].sum()))
+        drawn = np.sqrt(_DRAWN) * np.eye(len(present), len(present) + 1)
+        rows = np.vstack([columns[kept] * weights[:, None], drawn])
+        values = np.concatenate([busy_ns[kept] * weights, np.full(len(present), np.sqrt(_DRAWN) * average_ns)])
+        found = _least_squares(rows, values)
         expected = columns @ found
         rest = busy_ns - expected
         spread = 1.4826 * float(np.median(np.abs(rest[kept])))

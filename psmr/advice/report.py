@@ -18,6 +18,8 @@ from cdep.words import keys_text
 
 TOP = 8
 WHAT_IF_WORKERS = (2, 8)
+_MATTERS = 0.05
+"""A share of the time that is worth a word."""
 _ONE_THREAD = 1.1
 """A speed-up below this is that of one thread, within what measuring can tell."""
 
@@ -130,6 +132,7 @@ def _waiting(program: Program, rules: Rules, predictor: Predictor, at: Predicted
         "workers": at.workers,
         "share_of_time": at.waiting_shares(),
         "unemployed_share": at.unemployed_shares(),
+        "heaviest_worker": predictor.heaviest_share(at.workers),
         "meetings_per_1000": at.together.meetings * 1000 / max(1, program.count),
         "by_command": [_share(share) for share in shares_of_commands(program, rows, weights)],
         "by_key": [_share(share) for share in shares_of_keys_at(program, rules, rows, weights, TOP)],
@@ -178,26 +181,36 @@ def verdict(document: dict[str, Any]) -> str:
 
 
 def _reason(document: dict[str, Any]) -> str:
+    """Whose order it is: commands that meet, or keys that have most of the work."""
     waiting = document["waiting"]
-    if waiting["by_command"] and max(waiting["share_of_time"]) >= 0.05:
-        command = waiting["by_command"][0]
-        text = (
-            f"With two workers in every batch, {max(waiting['share_of_time']):.0%} of a worker's time is waiting, "
-            f"{command['share']:.0%} of that at {command['what']}, which is {_percent(command['of_commands'])} of the commands"
+    waits, left = max(waiting["share_of_time"]), max(waiting["unemployed_share"])
+    if not document["load"]:
+        return "Nothing in it depends on anything."
+    key = next((each for each in document["load"] if each["what"] != "everything"), document["load"][0])
+    if max(waits, left) < _MATTERS:
+        return f"The heaviest is {key['what']}: {_percent(key['of_work'])} of the work."
+    if left >= waits or not waiting["by_command"] or _is_skewed(document):
+        return (
+            f"One of two workers has less to do than the other, and waits or has nothing left for {waits + left:.0%} of the "
+            f"time: keys are not equally popular. The heaviest is {key['what']}, {_percent(key['of_work'])} of the work."
         )
-        if waiting["by_key"] and waiting["by_key"][0]["what"] != "everything":
-            key = waiting["by_key"][0]
-            text += f"; the key waited at longest is {key['what']} ({key['share']:.0%})"
-        return text + "."
-    if document["load"]:
-        key = document["load"][0]
-        if max(waiting["unemployed_share"]) >= 0.05:
-            return (
-                f"One of two workers has nothing to do for {max(waiting['unemployed_share']):.0%} of the time: the other's keys "
-                f"are more of the work. The heaviest is {key['what']}, {_percent(key['of_work'])} of it."
-            )
-        return f"The heaviest key is {key['what']}: {_percent(key['of_work'])} of the work."
-    return "Nothing in it depends on anything."
+    command = waiting["by_command"][0]
+    text = (
+        f"With two workers in every batch, {waits:.0%} of a worker's time is waiting, {command['share']:.0%} of that at "
+        f"{command['what']}, which is {_percent(command['of_commands'])} of the commands"
+    )
+    if waiting["by_key"] and waiting["by_key"][0]["what"] != "everything":
+        key = waiting["by_key"][0]
+        text += f"; the key waited at longest is {key['what']} ({key['share']:.0%})"
+    return text + "."
+
+
+def _is_skewed(document: dict[str, Any]) -> bool:
+    """Whether more than half of what two workers lack is that one of them has more of the work."""
+    together = {row["workers"]: row["together_speed_up"] for row in document["predicted"]}.get(2)
+    if not together:
+        return False
+    return bool(2 * document["waiting"]["heaviest_worker"] - 1 > (2 / together - 1) / 2)
 
 
 def _percent(share: float) -> str:

@@ -77,10 +77,17 @@ def test_commands_decided_as_a_whole_are_one_thread() -> None:
 
 
 def test_a_round_for_each_batch_and_one_more_for_each_stop() -> None:
-    made = program([(LIMIT if row % 50 == 49 else ORDER, row % 64, row % 64) for row in range(400)], 200)
+    made = program([(LIMIT if row % 200 == 199 else ORDER, row % 64, row % 64) for row in range(1600)], 800)
     stages = stages_of(made, RULES, wait_share=0.0)
     assert simulate_stages(stages, made.batches, 4, BarrierCosts()).meetings == 2 + 8
     assert stages.exact.sum() == 8
+
+
+def test_a_batch_with_too_many_stops_is_finished_by_one() -> None:
+    made = program([(LIMIT if row % 10 == 9 else ORDER, row % 64, row % 64) for row in range(400)], 200)
+    found = simulate_stages(stages_of(made, RULES, wait_share=0.0), made.batches, 2, BarrierCosts())
+    assert found.meetings == 2 * 3
+    assert found.total_ns == pytest.approx(400 * 30, rel=0.15)
 
 
 def test_early_stages_that_wait_cost_rounds() -> None:
