@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from psmr.cli import verify
 from psmr.cli.arguments import Json, Service, prose
 from psmr.cli.output import console, print_json
 
@@ -104,4 +105,5 @@ def _groups_document(row: GroupsRow) -> dict[str, str]:
 def register(program: typer.Typer) -> None:
     """Add the group of commands."""
     group.command(help=prose(show))(show)
+    verify.register(group)
     program.add_typer(group, name="cdep", rich_help_panel="Services")

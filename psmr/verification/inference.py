@@ -86,12 +86,11 @@ class Inference:
             _infer(found[command.name], by_command[command.name], changed, owners)
         proposed = _annotated(self.service, found)
         while True:
-            wrong = self._left_unordered(proposed)
+            wrong = self._left_unordered(proposed, {name for name, one in found.items() if one.successes})
             if wrong is None:
                 return proposed, found
             for name, other in (wrong, wrong[::-1]):
-                if proposed.command(name).kind != "dependent":
-                    found[name].widened_for = other
+                found[name].widened_for = other
             proposed = _annotated(self.service, found)
 
     def _changed_families(self) -> set[tuple[str, str]]:
@@ -114,11 +113,14 @@ class Inference:
         )
         return int(names_all and bool(trials))
 
-    def _left_unordered(self, proposed: Service) -> tuple[str, str] | None:
-        """Two commands with calls that conflict and that the proposal does not order."""
+    def _left_unordered(self, proposed: Service, known: set[str]) -> tuple[str, str] | None:
+        """Two known commands with calls that conflict and that the proposal does not order.
+
+        One of them is not dependent on all: two that are would be ordered, or have been seen to write nothing.
+        """
         footprint = footprints(proposed)
         for trials in self._states:
-            judged = [trial._replace(declared=footprint(trial.call)) for trial in trials]
+            judged = [trial._replace(declared=footprint(trial.call)) for trial in trials if trial.call.command in known]
             for pair in pairs(judged, proposed):
                 if pair.conflicts and not pair.ordered:
                     return pair.first.call.command, pair.second.call.command

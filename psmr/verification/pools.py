@@ -88,18 +88,25 @@ class Pools:
             for call in examples:
                 integers += [value for value in call.arguments if isinstance(value, int)][:2]
                 content += [value for value in call.arguments if isinstance(value, bytes)][:2]
-        return Palette(chance, self.service, integers, content, examples)
+        return Palette(chance, self.service, integers, content, examples, self._integers)
 
 
 class Palette:
     """The few values of one round, so that keys meet; `learn` adds those that the service itself has come up with."""
 
     def __init__(
-        self, chance: Random, service: Service, integers: list[int], content: list[bytes], examples: list[Call]
+        self,
+        chance: Random,
+        service: Service,
+        integers: list[int],
+        content: list[bytes],
+        examples: list[Call],
+        constants: list[int],
     ) -> None:
         self._chance = chance
         self._service = service
         self._integers = integers
+        self._constants = constants
         self._bytes = content
         self._examples: dict[str, list[Call]] = {}
         for call in examples:
@@ -107,7 +114,7 @@ class Palette:
         self._learnt: list[Any] = []
 
     def learn(self, values: Iterable[Any]) -> None:
-        """Replies and stored values, to be used as arguments later."""
+        """Replies, stored values and arguments of calls before, to be used as arguments later."""
         for value in values:
             if isinstance(value, int | bytes) and value not in self._learnt:
                 self._learnt.append(value)
@@ -127,6 +134,25 @@ class Palette:
                 arguments[place] = self._value(parameters[place])
             return Call(name, tuple(arguments), now_us)
         return Call(name, tuple(self._value(parameter) for parameter in parameters), now_us)
+
+    def renamed(self, calls: Sequence[Call]) -> list[Call]:
+        """The calls with one of their values replaced by another, everywhere."""
+        found = {value for call in calls for value in call.arguments if isinstance(value, int | bytes)}
+        values = sorted((value for value in found if not isinstance(value, bool)), key=repr)
+        if not values:
+            return []
+        old = self._chance.choice(values)
+        pool: Sequence[Any] = self._bytes if isinstance(old, bytes) else self._integers
+        new = self._chance.choice(pool)
+        return [self._with(call, old, new) for call in calls]
+
+    def _with(self, call: Call, old: Any, new: Any) -> Call:
+        parameters = self._service.command(call.command).parameters
+        arguments = [
+            new if type(value) is type(old) and value == old and _carries(parameter.type, new) else value
+            for parameter, value in zip(parameters, call.arguments, strict=True)
+        ]
+        return call._replace(arguments=tuple(arguments))
 
     def _value(self, parameter: Parameter) -> Any:
         chance, kind = self._chance, parameter.type
@@ -148,9 +174,9 @@ class Palette:
         drawn = chance.random()
         if kept and drawn < 0.15:
             return int(chance.choice(kept)) + chance.choice((0, 0, 0, 1, -1))
-        if drawn > 0.95:
+        if drawn > 0.97:
             return chance.randrange(1 << chance.randint(1, 8 * kind.size_bytes))
-        return chance.choice(self._integers)
+        return chance.choice(self._constants if drawn > 0.9 and self._constants else self._integers)
 
     def _content(self, kind: ValueType) -> bytes:
         chance = self._chance
@@ -165,6 +191,12 @@ class Palette:
         if kind.kind == "fixed":
             return value[: kind.limit].ljust(kind.limit, b"\0")
         return value[: kind.limit]
+
+
+def _carries(kind: ValueType, value: Any) -> bool:
+    if isinstance(value, bytes):
+        return len(value) == kind.limit if kind.kind == "fixed" else len(value) <= kind.limit
+    return fits(kind, value)
 
 
 def fits(kind: ValueType, value: int) -> bool:

@@ -28,6 +28,10 @@ _KEPT_SUSPICIONS = 4
 _LOOKED_AT = 200
 """Of a pair of commands, how many suspicions are tried for one whose order shows."""
 _IN_BOTH_ORDERS = 3
+_TWINS = 0.25
+"""How often a known way is gone twice, the second time with one value in place of another: two keys in the same rare state."""
+_TOLD_APART = 8
+"""Replies below are told apart when something new is looked for: they may be stages, states, counts."""
 
 Names = tuple[str, str]
 
@@ -92,7 +96,7 @@ class Search:
         palette = self._pools.palette()
         before = self._walk(palette)
         palette.learn(part for cell, value in self.machine.content().items() for part in (cell.key, value))
-        trials = self._trials(palette)
+        trials = self._trials(palette, before)
         self.searched.states += 1
         if self._observe is not None:
             self._observe(trials)
@@ -103,8 +107,11 @@ class Search:
         """Bring the machine into a state: a known way to something new, or none, and some calls more."""
         chance = self._chance
         before = list(chance.choice(self._prefixes)) if chance.random() < 0.5 else []
+        if before and chance.random() < _TWINS:
+            before += palette.renamed(before)
         for call in before:
             self._step(call, palette)
+            palette.learn(call.arguments)
         weights = [chance.choice(_WEIGHTS) for _ in self._names]
         if not any(weights):
             weights[chance.randrange(len(weights))] = 1
@@ -122,14 +129,16 @@ class Search:
         palette.learn([outcome.reply])
         return self._is_new(call, outcome)
 
-    def _trials(self, palette: Palette) -> list[Trial]:
+    def _trials(self, palette: Palette, before: Sequence[Call]) -> list[Trial]:
         chance = self._chance
         names = [*self._names, *self._names] if len(self._names) * 2 <= _TRIALS else list(self._names)
         names += chance.choices(self._names, k=max(0, _TRIALS - len(names)))
+        calls = [palette.call(name) for name in names]
+        if before:
+            calls += [before[-1], *palette.renamed(before[-1:])]
         trials = []
         mark = self.machine.mark()
-        for name in names:
-            call = palette.call(name)
+        for call in calls:
             outcome = self._count(call, self.machine.call(call))
             self._is_new(call, outcome)
             trials.append(Trial(call, outcome, self._footprint(call)))
@@ -195,6 +204,8 @@ class Search:
 def _kind_of_answer(outcome: Outcome) -> object:
     if outcome.raised:
         return str(outcome.reply)[:60]
-    return outcome.reply if isinstance(outcome.reply, bool | None) else "value"
+    if isinstance(outcome.reply, int):
+        return min(abs(int(outcome.reply)), _TOLD_APART)
+    return len(outcome.reply) > 0 if isinstance(outcome.reply, bytes) else outcome.reply is None
 
 

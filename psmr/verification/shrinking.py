@@ -72,9 +72,9 @@ class _Shrinking:
 
     def _keeps(self, calls: list[Call]) -> bool:
         """Whether the calls, the last two of them the pair, still refute; if so they are kept."""
-        self._tries += 1
-        if self._tries > _TRIES_MAX:
+        if self._tries >= _TRIES_MAX or calls == self._calls():
             return False
+        self._tries += 1
         *before, first, second = calls
         found = refutation_of(self._machine, Suspicion(tuple(before), first, second))
         if found is None or self._kind(found) != self._kind(self._found):
@@ -122,7 +122,7 @@ class _Shrinking:
             for smaller in _smaller(value):
                 calls = self._calls()
                 calls[place] = self._with(calls[place], lambda at, old, n=number, new=smaller: new if at == n else old)
-                if calls[place] != self._calls()[place] and self._keeps(calls):
+                if self._keeps(calls):
                     has_shrunk = True
                     break
         if call.now_us != FIRST_STAMP_US:
