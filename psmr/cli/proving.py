@@ -21,37 +21,48 @@ Seconds = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed searches the same states in the same order.")]
 
+States = Annotated[
+    int | None,
+    typer.Option(
+        "--states", min=1, metavar="N", help="Search so many states, however long it takes.", show_default=False
+    ),
+]
+
 _SAY_EVERY = 50
 
 
 class Clock:
-    """Says how long a search may go on, and how far it is."""
+    """Says how long a search may go on, and how far it is. Time runs from the first state on."""
 
-    def __init__(self, seconds: float, what: str, status: Status) -> None:
+    def __init__(self, seconds: float, states: int | None, what: str, status: Status) -> None:
         self._seconds = seconds
+        self._states = states
         self._what = what
         self._status = status
-        self._began_s = time.monotonic()
+        self._began_s: float | None = None
 
     @property
     def elapsed_s(self) -> float:
-        """Since it was made."""
-        return time.monotonic() - self._began_s
+        """Since the first state."""
+        return 0.0 if self._began_s is None else time.monotonic() - self._began_s
 
     def goes_on(self, states: int) -> bool:
-        """Whether there is time for another state."""
+        """Whether there is to be another state."""
+        if self._began_s is None:
+            self._began_s = time.monotonic()
         if states % _SAY_EVERY == 0:
-            self._status.update(f"{self._what}: {states} states, {self.elapsed_s:.0f} of {self._seconds:g} s")
-        return self.elapsed_s < self._seconds
+            limit = f"{self._seconds:g} s" if self._states is None else f"{self._states} states"
+            self._status.update(f"{self._what}: {states} states in {self.elapsed_s:.0f} s, of {limit}")
+        return self.elapsed_s < self._seconds if self._states is None else states < self._states
 
 
 @contextmanager
-def clock_of(seconds: float, what: str) -> Iterator[Clock]:
+def clock_of(seconds: float, states: int | None, what: str) -> Iterator[Clock]:
     """A clock whose progress is shown on stderr."""
     from rich.console import Console
 
     with Console(stderr=True).status(what) as status:
-        yield Clock(seconds, what, status)
+        yield Clock(seconds, states, what, status)
 
 
 def application_of(service: str) -> Application | None:
@@ -77,6 +88,6 @@ def say_what_has_no_source(owner: type[StateMachine]) -> None:
     ]
     if missing:
         say(
-            f"{owner.__name__}: expected handlers whose source is in a file, found none for {', '.join(missing)}: they are traced all "
-            "the same, and the lines named are those of a text that is not there"
+            f"{owner.__name__}: expected handlers whose source is in a file, found none for {', '.join(missing)}: they are traced "
+            "all the same, and the lines named are those of a text that is not there"
         )

@@ -9,7 +9,7 @@ import typer
 
 from psmr.cli import infer
 from psmr.cli.arguments import Json, Service, prose
-from psmr.cli.proving import Seconds, Seed, application_of, clock_of, say_what_has_no_source
+from psmr.cli.proving import Seconds, Seed, States, application_of, clock_of, say_what_has_no_source
 
 if TYPE_CHECKING:
     from psmr.verification.verifying import Cost, Result
@@ -22,6 +22,7 @@ _SHOWN = 6
 def verify(
     service: Service,
     seconds: Seconds = 20,
+    states: States = None,
     seed: Seed = 1,
     script: Annotated[
         Path | None,
@@ -47,7 +48,7 @@ def verify(
     if script is not None:
         check_place(script, what="a script", starts_with=BEGINNING)
     say_what_has_no_source(owner)
-    with clock_of(seconds, f"refuting {owner.__name__}") as clock:
+    with clock_of(seconds, states, f"refuting {owner.__name__}") as clock:
         result = verified(owner, application_of(service), seed, clock.goes_on)
     text = None
     if result.refutations:
@@ -96,7 +97,8 @@ def _lines(result: Result, elapsed_s: float, seed: int) -> list[str]:
 
 def _strictness_lines(result: Result) -> list[str]:
     lines = [
-        f"too strict: {one.command} is {one.declared}, {one.proposed} is enough: {one.reason}" for one in result.stricter
+        f"too strict: {one.command} is {one.declared}, {one.proposed} is enough: {one.reason}"
+        for one in result.stricter
     ]
     if result.never_conflicting:
         names = ", ".join(f"{first}/{second}" for first, second in result.never_conflicting)

@@ -1,1 +1,1 @@
-"""Refuting a service's annotations: handlers run interpreted over traced state, and calls that may run in any order are compared."""
+"""Refuting a service's annotations: handlers run on traced state, and calls that may run in any order are compared."""

@@ -28,7 +28,10 @@ class Comparison:
 
 def compared(service: Service, proposed: Service, found: dict[str, Found]) -> list[Comparison]:
     """Every command of the service."""
-    return [_comparison(service, command, proposed.command(command.name), found[command.name]) for command in service.commands]
+    return [
+        _comparison(service, command, proposed.command(command.name), found[command.name])
+        for command in service.commands
+    ]
 
 
 def decorator_text(command: Command) -> str:

@@ -1,4 +1,4 @@
-"""What a declaration says of single calls, quickly: `cdep.conflict` and `cdep.groups.mask` for a search that asks millions of times."""
+"""What a declaration says of single calls: `cdep.conflict` and `cdep.groups.mask` for a search that asks millions of times."""
 
 from __future__ import annotations
 
@@ -28,9 +28,7 @@ def ordered(one: Footprint, other: Footprint) -> bool:
     return _meet(one.writes, other.writes) or _meet(one.writes, other.reads) or _meet(one.reads, other.writes)
 
 
-def _meet(
-    one: frozenset[tuple[str, int | bytes]] | None, other: frozenset[tuple[str, int | bytes]] | None
-) -> bool:
+def _meet(one: frozenset[tuple[str, int | bytes]] | None, other: frozenset[tuple[str, int | bytes]] | None) -> bool:
     if one is None:
         return other is None or bool(other)
     if other is None:
@@ -47,12 +45,17 @@ def footprints(service: Service) -> Callable[[Call], Footprint]:
             (names.index(key.parameter), key.domain, key.access, command.parameter(key.parameter).type)
             for key in command.dependencies
         ]
-    fixed = {command.name: _whole(command.kind, command.access) for command in service.commands if command.kind != "partial"}
+    fixed = {
+        command.name: _whole(command.kind, command.access) for command in service.commands if command.kind != "partial"
+    }
 
     def footprint(call: Call) -> Footprint:
         if call.command in fixed:
             return fixed[call.command]
-        touched = [(access, (domain, key_of(kind, call.arguments[place]))) for place, domain, access, kind in plans[call.command]]
+        touched = [
+            (access, (domain, key_of(kind, call.arguments[place])))
+            for place, domain, access, kind in plans[call.command]
+        ]
         reads = frozenset(variable for access, variable in touched if access == "read")
         return Footprint(reads, frozenset(variable for access, variable in touched if access == "write"))
 

@@ -74,7 +74,9 @@ def clash_of(machine: TracedMachine, first: Call, second: Call) -> Clash | None:
     machine.rollback(mark)
     other = machine.call(second).touched
     machine.rollback(mark)
-    shared = sorted((cell for cell in one if cell in other), key=lambda cell: (cell.kind == GROUP, cell.kind, repr(cell)))
+    shared = sorted(
+        (cell for cell in one if cell in other), key=lambda cell: (cell.kind == GROUP, cell.kind, repr(cell))
+    )
     for cell in shared:
         how = clash(one[cell], other[cell])
         if how is None:

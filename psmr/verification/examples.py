@@ -57,4 +57,4 @@ def calls_of(service: Service, batch: Sequence[Segment]) -> Iterator[Call]:
 
 def _plain(column: object) -> list[object]:
     values = column.tolist() if isinstance(column, np.ndarray) else list(column)  # type: ignore[call-overload]
-    return [bytes(value) if isinstance(value, np.void | bytearray) else value for value in values]
+    return [value.tobytes() if isinstance(value, np.void) else value for value in values]

@@ -24,9 +24,13 @@ def explained(service: Service, found: Refutation) -> list[str]:
     if found.differences:
         lines += [f"then {difference}" for difference in found.differences]
     else:
-        lines.append("no reply, event or value shows the order, but two workers that do it at once can lose one of them")
+        lines.append(
+            "no reply, event or value shows the order, but two workers that do it at once can lose one of them"
+        )
     if found.clash is None:
-        lines.append("cure: keep all that a handler remembers in declared state; `psmr cdep lint` looks for what it keeps elsewhere")
+        lines.append(
+            "cure: keep all that a handler remembers in declared state; `psmr cdep lint` looks for what it keeps elsewhere"
+        )
     else:
         lines.append(f"cure: {cure_text(service, found.clash)}")
     return lines
@@ -69,7 +73,22 @@ def cure_text(service: Service, found: Clash) -> str:
             return f'{call.command} is declared access="read", and writes: declare access="write"'
     cures = [_cure_of(service.command(call.command), call, found.cell) for call in (found.first, found.second)]
     wrong = [cure for cure in cures if cure]
-    return "; ".join(dict.fromkeys(wrong)) or "give the parameters that name it one domain, domain=..."
+    return "; ".join(dict.fromkeys(wrong)) or _one_domain(service, found)
+
+
+def _one_domain(service: Service, found: Clash) -> str:
+    """Both commands name the cell by a key, in different domains."""
+    named = []
+    for call in (found.first, found.second):
+        command = service.command(call.command)
+        values = {parameter.name: value for parameter, value in zip(command.parameters, call.arguments, strict=True)}
+        named += [
+            f"{key.parameter!r} of {command.name}"
+            for key in command.dependencies
+            if values[key.parameter] == found.cell.key
+        ]
+    names = " and ".join(dict.fromkeys(named)) or "the parameters that name it"
+    return f"give {names} one domain, domain=..."
 
 
 def _cure_of(command: Command, call: Call, cell: Cell) -> str | None:
@@ -80,7 +99,9 @@ def _cure_of(command: Command, call: Call, cell: Cell) -> str | None:
         if cell.kind != KEYS and type(value) is type(cell.key) and value == cell.key
     ]
     declared = [key.parameter for key in command.dependencies]
-    if command.kind == "dependent" or any(key.access == WRITE and key.parameter in names for key in command.dependencies):
+    if command.kind == "dependent" or any(
+        key.access == WRITE and key.parameter in names for key in command.dependencies
+    ):
         return None
     missing = [name for name in names if name not in declared]
     if missing and not set(names) & set(declared):

@@ -82,7 +82,9 @@ class Inference:
             for trial in trials:
                 by_command[trial.call.command].append(trial)
         owners: dict[str, dict[Any, Any]] = defaultdict(dict)
-        for command in sorted(self.service.commands, key=lambda command: -self._directness(command, by_command[command.name])):
+        for command in sorted(
+            self.service.commands, key=lambda command: -self._directness(command, by_command[command.name])
+        ):
             _infer(found[command.name], by_command[command.name], changed, owners)
         proposed = _annotated(self.service, found)
         while True:
@@ -254,12 +256,14 @@ def _command(found: Found, domains: dict[tuple[str, str], str]) -> Command:
     if found.touches_nothing_changed and found.widened_for is None:
         return replace(command, kind="independent", access="none", dependencies=())
     if found.unnamed is not None or found.widened_for is not None:
-        return replace(command, kind="dependent", access=WRITE if found.writes else READ, dependencies=())
+        return replace(command, kind="dependent", access="write" if found.writes else "read", dependencies=())
     keys = tuple(
-        Dependency(named.parameter, domains[command.name, named.parameter], "write" if named.access == WRITE else "read")
+        Dependency(
+            named.parameter, domains[command.name, named.parameter], "write" if named.access == WRITE else "read"
+        )
         for named in found.named
     )
-    return replace(command, kind="partial", access=WRITE if found.writes else READ, dependencies=keys)
+    return replace(command, kind="partial", access="write" if found.writes else "read", dependencies=keys)
 
 
 def _domains(found: dict[str, Found]) -> dict[tuple[str, str], str]:
@@ -300,5 +304,3 @@ def _domain_name(found: dict[str, Found], members: list[tuple[str, str]], taken:
     ranked = sorted(votes, key=lambda word: (-votes[word], word))
     free = [word for word in ranked if word not in taken]
     return free[0] if free else f"{ranked[0]}_{len(taken)}"
-
-

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
 
-from cdep import CallError, Service, StateMachine, ValueType, service_of
 from cdep import Call as DeclaredCall
+from cdep import CallError, Service, StateMachine, ValueType, service_of
 from cdep.service import StateField, fields_of
 from psmr.errors import ConfigurationError
 from psmr.state.access import Access, encoder, seen_as
@@ -74,7 +74,10 @@ class _Unbounded:
 
 
 class TracedMachine:
-    """The handlers of a service, interpreted, on state that notes every access. Raises ConfigurationError for state it cannot trace."""
+    """The handlers of a service, interpreted, on state that notes every access.
+
+    Raises ConfigurationError for state that it cannot trace, when it is made or when a handler sets an attribute.
+    """
 
     def __init__(self, owner: type[StateMachine]) -> None:
         self.service = service_of(owner)
@@ -91,7 +94,9 @@ class TracedMachine:
         """Execute one call; what raises changes nothing, and has touched what it touched."""
         seen = self._seen.get(call.command)
         if seen is None or len(seen) != len(call.arguments):
-            raise CallError(f"{self.service.name}: expected a call of one of its commands, found {call.command}{call.arguments}")
+            raise CallError(
+                f"{self.service.name}: expected a call of one of its commands, found {call.command}{call.arguments}"
+            )
         recorder = self.recorder
         recorder.begin()
         mark = self.mark()
@@ -146,7 +151,9 @@ class TracedMachine:
 
     def _check_attributes(self) -> None:
         attributes = vars(self._machine)
-        strange = [name for name, value in attributes.items() if self._containers.get(name) is not value and name != "now_us"]
+        strange = [
+            name for name, value in attributes.items() if self._containers.get(name) is not value and name != "now_us"
+        ]
         if strange:
             raise ConfigurationError(
                 f"{self.service.name}: expected all state in declared containers, found the attribute {strange[0]!r} set by a "

@@ -44,7 +44,9 @@ def differences(first: Call, second: Call, straight: Order, reverse: Order) -> l
             found.append(f"{whose}: {one.reply!r} or {other.reply!r}")
         if one.events != other.events:
             found.append(f"the events of {call_text(call)}: {one.events!r} or {other.events!r}")
-    changed = [cell for cell in {**straight.state, **reverse.state} if straight.state.get(cell) != reverse.state.get(cell)]
+    changed = [
+        cell for cell in {**straight.state, **reverse.state} if straight.state.get(cell) != reverse.state.get(cell)
+    ]
     for cell in changed[:_SHOWN_CELLS]:
         found.append(f"{cell_text(cell)}: {_held(straight, cell)} or {_held(reverse, cell)}")
     if len(changed) > _SHOWN_CELLS:

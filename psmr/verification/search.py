@@ -66,7 +66,8 @@ class Search:
     """One seeded search of a service; each `explore` goes to one more state.
 
     `examples` are calls of the service's own workload, from which arguments are taken too, and `beginning` calls that lead to
-    a state worth beginning at; `observe` is handed what each state has shown. Raises ConfigurationError for a service whose state cannot be traced.
+    a state worth beginning at; `observe` is handed what each state has shown. Raises ConfigurationError for a service whose
+    state cannot be traced.
     """
 
     def __init__(
@@ -207,5 +208,3 @@ def _kind_of_answer(outcome: Outcome) -> object:
     if isinstance(outcome.reply, int):
         return min(abs(int(outcome.reply)), _TOLD_APART)
     return len(outcome.reply) > 0 if isinstance(outcome.reply, bytes) else outcome.reply is None
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,9 @@ def refutation_of(machine: TracedMachine, suspicion: Suspicion) -> Refutation | 
 
 def shrunk(machine: TracedMachine, suspicions: list[Suspicion]) -> Refutation | None:
     """The least refutation of some suspicions about one pair of commands; one whose orders differ visibly, if there is one."""
-    confirmed = [found for found in (refutation_of(machine, suspicion) for suspicion in suspicions) if found is not None]
+    confirmed = [
+        found for found in (refutation_of(machine, suspicion) for suspicion in suspicions) if found is not None
+    ]
     if not confirmed:
         return None
     visible = [found for found in confirmed if found.differences]
@@ -121,7 +123,7 @@ class _Shrinking:
         for number, value in enumerate(call.arguments):
             for smaller in _smaller(value):
                 calls = self._calls()
-                calls[place] = self._with(calls[place], lambda at, old, n=number, new=smaller: new if at == n else old)
+                calls[place] = self._with(calls[place], smaller, {number})
                 if self._keeps(calls):
                     has_shrunk = True
                     break
@@ -138,15 +140,16 @@ class _Shrinking:
         return iter(found)
 
     def _replaced(self, old: Any, new: Any) -> list[Call]:
-        return [self._with(call, lambda at, value: new if _is_among(value, [old]) else value) for call in self._calls()]
+        calls = self._calls()
+        places = [{at for at, value in enumerate(call.arguments) if _is_among(value, [old])} for call in calls]
+        return [self._with(call, new, at) for call, at in zip(calls, places, strict=True)]
 
-    def _with(self, call: Call, change: Callable[[int, Any], Any]) -> Call:
-        """The call with changed arguments, those left as they are that could not carry the change."""
+    def _with(self, call: Call, new: Any, places: set[int]) -> Call:
+        """The call with another argument at some places, except where the parameter could not carry it."""
         parameters = self._machine.service.command(call.command).parameters
-        changed = [change(place, value) for place, value in enumerate(call.arguments)]
         arguments = [
-            new if _can_carry(parameter.type, new) else old
-            for parameter, old, new in zip(parameters, call.arguments, changed, strict=True)
+            new if place in places and _can_carry(parameter.type, new) else old
+            for place, (parameter, old) in enumerate(zip(parameters, call.arguments, strict=True))
         ]
         return call._replace(arguments=tuple(arguments))
 
@@ -173,7 +176,9 @@ def _smaller(value: Any) -> Iterator[Any]:
         yield from [False] if value else []
     elif isinstance(value, int):
         candidates = (0, 1, 2, 3, abs(value) // 2, abs(value) - 1)
-        yield from (candidate for candidate in dict.fromkeys(candidates) if candidate < abs(value) or value < 0 <= candidate)
+        yield from (
+            candidate for candidate in dict.fromkeys(candidates) if candidate < abs(value) or value < 0 <= candidate
+        )
     elif isinstance(value, float):
         simple = ["0.0", "1.0", "2.0"]
         yield from map(float, simple[: simple.index(repr(value))] if repr(value) in simple else simple)

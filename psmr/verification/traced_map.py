@@ -56,7 +56,9 @@ class TracedMap:
         """See `Map.put`."""
         known = self._known(key)
         if known is None:
-            raise ValueError(f"a key is longer than the {self._declared.key.limit} bytes that the map was declared with")
+            raise ValueError(
+                f"a key is longer than the {self._declared.key.limit} bytes that the map was declared with"
+            )
         self._touch(GROUP, _group_of(known), READ)
         self._touch(VALUE, known, WRITE)
         if known not in self.entries:

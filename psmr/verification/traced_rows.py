@@ -57,7 +57,9 @@ class TracedTable:
 
     def __init__(self, name: str, fields: Mapping[str, ValueType], capacity: int, recorder: Recorder) -> None:
         self._capacity = capacity
-        self._columns = {field: TracedColumn(f"{name}.{field}", kind, capacity, recorder) for field, kind in fields.items()}
+        self._columns = {
+            field: TracedColumn(f"{name}.{field}", kind, capacity, recorder) for field, kind in fields.items()
+        }
         vars(self).update(self._columns)
 
     def __len__(self) -> int:

@@ -9,8 +9,8 @@ from itertools import islice
 from cdep import Service, StateMachine, service_of
 from psmr.verification.comparing import Comparison, compared
 from psmr.verification.declared import footprints, ordered
-from psmr.verification.examples import calls_of, example_calls, workload_calls
 from psmr.verification.examining import Trial
+from psmr.verification.examples import calls_of, example_calls, workload_calls
 from psmr.verification.inference import Inference
 from psmr.verification.machine import Call, TracedMachine
 from psmr.verification.search import Names, Search, Searched
@@ -111,7 +111,9 @@ def _result(
     ]
     proposed, found = inference.propose()
     comparisons = compared(service, proposed, found)
-    calls = workload_calls(application, service, seed, _WORKLOAD_CALLS) if application is not None else inference.calls()
+    calls = (
+        workload_calls(application, service, seed, _WORKLOAD_CALLS) if application is not None else inference.calls()
+    )
     return Result(
         service,
         searched,
