@@ -70,6 +70,7 @@ def verify(
 
 
 def _lines(result: Result, elapsed_s: float, seed: int) -> list[str]:
+    from psmr.verification.comparing import lines_text
     from psmr.verification.explaining import explained
 
     lines = [f"{result.service.name}: {result.verdict}"]
@@ -85,6 +86,10 @@ def _lines(result: Result, elapsed_s: float, seed: int) -> list[str]:
         f"undecided: {name} has raised in each of {result.searched.executed[name]} executions: nothing is known of what it does"
         for name in result.never_succeeded
     ]
+    unreached = {line for name, missing in result.never_reached.items() for line in missing}
+    if unreached:
+        commands = ", ".join(result.never_reached)
+        lines.append(f"lines of {commands} that were never reached, by one of them at least: {lines_text(unreached)}")
     lines += _strictness_lines(result)
     searched = result.searched
     lines.append(
@@ -135,6 +140,7 @@ def _document(result: Result) -> dict[str, Any]:
             for found in result.refutations
         ],
         "never_succeeded": result.never_succeeded,
+        "never_reached": {name: [list(line) for line in lines] for name, lines in result.never_reached.items()},
         "never_conflicting": [list(names) for names in result.never_conflicting],
         "too_strict": [
             {"command": one.command, "declared": one.declared, "enough": one.proposed, "why": one.reason}

@@ -17,8 +17,9 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 VALUE, KEYS, GROUP = "value", "keys", "group"
-READ, ADD, WRITE = "read", "add", "write"
-"""How a cell is touched. Additions commute with each other, and with nothing else."""
+READ, ADD, WRITE, WOULD = "read", "add", "write", "would"
+"""How a cell is touched. Additions commute with each other, and with nothing else. What is removed that is not there would have
+been a write: it conflicts as the read that it was, and says what the command is for."""
 
 _HERE = str(Path(__file__).parent)
 

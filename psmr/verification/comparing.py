@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from cdep import Command, Condition, Service, condition
-from psmr.verification.cells import KEYS, WRITE, cell_text
+from psmr.verification.cells import KEYS, WRITE, Place, cell_text
+from psmr.verification.coverage import Line
 from psmr.verification.explaining import place_text
 from psmr.verification.inference import Found, Named
 
-Verdict = Literal["as declared", "declared too strictly", "declared too weakly", "declared otherwise", "undecided"]
+Verdict = Literal[
+    "as declared", "declared too strictly", "declared too weakly", "declared otherwise", "not seen whole", "undecided"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +29,22 @@ class Comparison:
     executions: int
 
 
-def compared(service: Service, proposed: Service, found: dict[str, Found]) -> list[Comparison]:
-    """Every command of the service."""
+def compared(
+    service: Service,
+    proposed: Service,
+    found: dict[str, Found],
+    missing: Mapping[str, Collection[Line]],
+    refuted: Collection[str],
+) -> list[Comparison]:
+    """Every command of the service; `missing` are the lines of each that were never executed, `refuted` commands in a conflict
+    that C-Dep does not order.
+
+    While lines are missing, no command is said to be declared too strictly: they may touch more, or change what it reads. None
+    is said to be declared too weakly that is in no such conflict: its keys name what it touches in a way that was not understood.
+    """
+    unseen = sorted({line for lines in missing.values() for line in lines})
     return [
-        _comparison(service, command, proposed.command(command.name), found[command.name])
+        _comparison(service, proposed.command(command.name), found[command.name], unseen, command.name in refuted)
         for command in service.commands
     ]
 
@@ -56,21 +71,32 @@ def _spread(pairs: Sequence[tuple[str, str]]) -> str:
     return "{" + ", ".join(f'"{name}": "{value}"' for name, value in pairs) + "}"
 
 
-def _comparison(service: Service, declared: Command, proposed: Command, found: Found) -> Comparison:
+def _comparison(service: Service, proposed: Command, found: Found, unseen: list[Line], is_refuted: bool) -> Comparison:
+    declared = found.command
     verdict: Verdict = _verdict(service, declared, proposed) if found.successes else "undecided"
+    reason = _reason(found)
+    if verdict == "declared too strictly" and unseen:
+        verdict = "not seen whole"
+        reason = f"{reason}, as far as was seen; never reached: {lines_text(unseen)}"
+    if verdict in ("declared too weakly", "declared otherwise") and not is_refuted:
+        verdict, proposed = "as declared", declared
+        reason = f"nothing contradicts it, though it {reason}"
     return Comparison(
-        declared.name,
-        decorator_text(declared),
-        decorator_text(proposed),
-        verdict,
-        _reason(found),
-        found.executions,
+        declared.name, decorator_text(declared), decorator_text(proposed), verdict, reason, found.executions
     )
+
+
+def lines_text(lines: Iterable[Line]) -> str:
+    """Lines as `bank.py:31, 33, 40`."""
+    by_path: dict[str, list[str]] = {}
+    for path, line in sorted(lines):
+        by_path.setdefault(place_text(Place(path, line, "")).rpartition(":")[0], []).append(str(line))
+    return "; ".join(f"{path}:{', '.join(numbers)}" for path, numbers in by_path.items())
 
 
 def _verdict(service: Service, declared: Command, proposed: Command) -> Verdict:
     """Against all commands as they are declared, the command itself among them."""
-    others = [replace(other) for other in service.commands if other.name != declared.name]
+    others = [other for other in service.commands if other.name != declared.name]
     before = [condition(declared, other) for other in others] + [condition(declared, declared)]
     after = [condition(proposed, other) for other in others] + [condition(proposed, proposed)]
     is_weaker = any(not _covers(new, old) for old, new in zip(before, after, strict=True))

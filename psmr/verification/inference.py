@@ -14,13 +14,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cdep import Command, Dependency, Service
-from psmr.verification.cells import ADD, GROUP, KEYS, READ, VALUE, WRITE, Cell, Place
+from psmr.verification.cells import ADD, GROUP, KEYS, READ, VALUE, WOULD, WRITE, Cell, Place
 from psmr.verification.declared import footprints
 from psmr.verification.examining import Trial, pairs
 from psmr.verification.machine import Call
 
+_CHANGING = frozenset((WRITE, ADD, WOULD))
 _VALUES_MIN = 3
-"""Of a parameter that is to name rows which do not carry its value: how many different values must have been seen."""
+"""Of a parameter, not declared as a key, that is to name rows which do not carry its value: how many values must be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,12 @@ class Inference:
         """The calls observed, in order."""
         return [trial.call for trials in self._states for trial in trials]
 
-    def propose(self) -> tuple[Service, dict[str, Found]]:
-        """The service as it should be annotated, and why."""
-        changed = self._changed_families()
+    def propose(self, novel: Sequence[Trial] = ()) -> tuple[Service, dict[str, Found]]:
+        """The service as it should be annotated, and why; `novel` are executions from other states, to be heeded too."""
+        changed = _changed_families([*self._states, novel])
         found = {command.name: Found(command) for command in self.service.commands}
         by_command: dict[str, list[Trial]] = defaultdict(list)
-        for trials in self._states:
+        for trials in [*self._states, novel]:
             for trial in trials:
                 by_command[trial.call.command].append(trial)
         owners: dict[str, dict[Any, Any]] = defaultdict(dict)
@@ -94,16 +95,6 @@ class Inference:
             for name, other in (wrong, wrong[::-1]):
                 found[name].widened_for = other
             proposed = _annotated(self.service, found)
-
-    def _changed_families(self) -> set[tuple[str, str]]:
-        """Containers of which some command changes a value, or which keys there are."""
-        return {
-            (cell.container, cell.kind)
-            for trials in self._states
-            for trial in trials
-            for cell, hows in trial.outcome.touched.items()
-            if WRITE in hows or ADD in hows
-        }
 
     def _directness(self, command: Command, trials: Sequence[Trial]) -> int:
         """Commands whose cells carry a parameter's value come first: they say whose the rows are."""
@@ -129,6 +120,18 @@ class Inference:
         return None
 
 
+def _changed_families(observed: Sequence[Sequence[Trial]]) -> set[tuple[str, str]]:
+    """Containers of which some command changes a value, or which keys there are."""
+    changed = set()
+    for trial in (trial for trials in observed for trial in trials):
+        for cell, hows in trial.outcome.touched.items():
+            if not _CHANGING.isdisjoint(hows):
+                changed.add((cell.container, cell.kind))
+            if WOULD in hows:
+                changed.add((cell.container, KEYS))
+    return changed
+
+
 def _infer(
     found: Found, trials: Sequence[Trial], changed: set[tuple[str, str]], owners: dict[str, dict[Any, Any]]
 ) -> None:
@@ -143,12 +146,12 @@ def _infer(
             if cell.kind == GROUP or (cell.container, cell.kind) not in changed:
                 continue
             found.touches_nothing_changed = False
-            found.writes = found.writes or WRITE in hows or ADD in hows
+            found.writes = found.writes or not _CHANGING.isdisjoint(hows)
             if cell.kind == KEYS:
                 _whole_container(found, cell, hows)
                 continue
             by_container[cell.container][0].add(cell.key)
-            if WRITE in hows:
+            if not _CHANGING.isdisjoint(hows):
                 by_container[cell.container][1].add(cell.key)
         for container, (every, written) in by_container.items():
             touched[container].append((trial, every, written))
@@ -158,7 +161,8 @@ def _infer(
     for container, executions in touched.items():
         naming = _cover(names, [(trial, every) for trial, every, _ in executions])
         if naming is None:
-            single = _computing(names, executions, owners[container])
+            declared = [key.parameter for key in found.command.dependencies]
+            single = _computing(names, declared, executions, owners[container])
             if single is None:
                 found.unnamed = found.unnamed or _unnamed(names, container, executions)
                 continue
@@ -207,10 +211,17 @@ def _cover(names: list[str], executions: list[tuple[Trial, set[Any]]]) -> list[s
 
 
 def _computing(
-    names: list[str], executions: list[tuple[Trial, set[Any], set[Any]]], known: dict[Any, Any]
+    names: list[str],
+    declared: list[str],
+    executions: list[tuple[Trial, set[Any], set[Any]]],
+    known: dict[Any, Any],
 ) -> str | None:
-    """The parameter for one value of which alone each key was touched, as far as is known of others too."""
-    for place, name in enumerate(names):
+    """The parameter for one value of which alone each key was touched, as far as is known of others too.
+
+    Of one that is not declared as a key, several values have to be seen: with few, everything is consistent.
+    """
+    for name in sorted(names, key=lambda name: name not in declared):
+        place = names.index(name)
         owners = dict(known)
         values = set()
         for trial, keys, _ in executions:
@@ -221,7 +232,7 @@ def _computing(
             if any(owners.setdefault(key, value) != value for key in keys):
                 break
         else:
-            if len(values) >= _VALUES_MIN and len(owners) >= _VALUES_MIN:
+            if name in declared or (len(values) >= _VALUES_MIN and len(owners) >= _VALUES_MIN):
                 known.update(owners)
                 return name
     return None
@@ -234,8 +245,8 @@ def _unnamed(names: list[str], container: str, executions: list[tuple[Trial, set
             if not any(_is_key(value, key) for value in trial.call.arguments):
                 cell = Cell(container, VALUE, key)
                 hows = trial.outcome.touched[cell]
-                how = WRITE if WRITE in hows else READ
-                return Unnamed(cell, how, hows[how])
+                how = next(how for how in (WRITE, WOULD, READ) if how in hows)
+                return Unnamed(cell, READ if how == READ else WRITE, hows[how])
     raise AssertionError("a container without such a cell is covered")
 
 

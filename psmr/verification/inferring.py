@@ -30,5 +30,10 @@ def infer(owner: type[StateMachine], application: Application | None, seed: int,
     search = started(owner, application, seed, inference.observe)
     while search.searched.states < _STATES_MAX and goes_on(search.searched.states):
         search.explore()
-    proposed, found = inference.propose()
-    return Inferred(service, proposed, compared(service, proposed, found), search.searched.states)
+    proposed, found = inference.propose(search.novel)
+    return Inferred(
+        service,
+        proposed,
+        compared(service, proposed, found, search.coverage.missing, search.suspected()),
+        search.searched.states,
+    )

@@ -10,6 +10,7 @@ from psmr.verification.cells import Cell, cell_text
 from psmr.verification.machine import Call, Outcome, TracedMachine
 
 _SHOWN_CELLS = 4
+_SHOWN_BYTES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def differences(first: Call, second: Call, straight: Order, reverse: Order) -> l
     for call, one, other in ((first, straight.first, reverse.first), (second, straight.second, reverse.second)):
         whose = f"the reply of {call_text(call)}" if first != second else f"a reply of {call_text(call)}"
         if one.answer != other.answer:
-            found.append(f"{whose}: {one.reply!r} or {other.reply!r}")
+            found.append(f"{whose}: {value_text(one.reply)} or {value_text(other.reply)}")
         if one.events != other.events:
             found.append(f"the events of {call_text(call)}: {one.events!r} or {other.events!r}")
     changed = [
@@ -62,7 +63,14 @@ def differ(machine: TracedMachine, first: Call, second: Call) -> bool:
 
 def call_text(call: Call) -> str:
     """A call as it would be written: `deposit(1, 5)`."""
-    return f"{call.command}({', '.join(map(repr, call.arguments))})"
+    return f"{call.command}({', '.join(map(value_text, call.arguments))})"
+
+
+def value_text(value: Any) -> str:
+    """A value as it would be written; of long bytes the beginning and the length."""
+    if isinstance(value, bytes) and len(value) > _SHOWN_BYTES:
+        return f"{value[:_SHOWN_BYTES]!r}… of {len(value)} bytes"
+    return repr(value)
 
 
 def calls_text(calls: Sequence[Call]) -> str:
@@ -71,4 +79,4 @@ def calls_text(calls: Sequence[Call]) -> str:
 
 
 def _held(order: Order, cell: Cell) -> str:
-    return repr(order.state[cell]) if cell in order.state else "nothing"
+    return value_text(order.state[cell]) if cell in order.state else "nothing"

@@ -172,7 +172,7 @@ class Palette:
         chance = self._chance
         kept = [value for value in self._learnt if isinstance(value, int)]
         drawn = chance.random()
-        if kept and drawn < 0.15:
+        if kept and drawn < 0.25:
             return int(chance.choice(kept)) + chance.choice((0, 0, 0, 1, -1))
         if drawn > 0.97:
             return chance.randrange(1 << chance.randint(1, 8 * kind.size_bytes))
@@ -182,7 +182,7 @@ class Palette:
         chance = self._chance
         kept = [value for value in self._learnt if isinstance(value, bytes)]
         drawn = chance.random()
-        if kept and drawn < 0.15:
+        if kept and drawn < 0.25:
             value = chance.choice(kept)
         elif drawn > 0.95:
             value = chance.randbytes(chance.randint(0, min(kind.limit, 12)))

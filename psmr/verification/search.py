@@ -14,6 +14,7 @@ from random import Random
 
 from cdep import StateMachine
 from psmr.verification.cells import GROUP
+from psmr.verification.coverage import Coverage
 from psmr.verification.declared import footprints, may_share_no_group
 from psmr.verification.examining import Pair, Trial, pairs
 from psmr.verification.machine import Call, Outcome, TracedMachine, named_call
@@ -28,6 +29,7 @@ _KEPT_SUSPICIONS = 4
 _LOOKED_AT = 200
 """Of a pair of commands, how many suspicions are tried for one whose order shows."""
 _IN_BOTH_ORDERS = 3
+_LIGHT_CELLS = 64
 _TWINS = 0.25
 """How often a known way is gone twice, the second time with one value in place of another: two keys in the same rare state."""
 _TOLD_APART = 8
@@ -65,8 +67,8 @@ class Searched:
 class Search:
     """One seeded search of a service; each `explore` goes to one more state.
 
-    `examples` are calls of the service's own workload, from which arguments are taken too, and `beginning` calls that lead to
-    a state worth beginning at; `observe` is handed what each state has shown. Raises ConfigurationError for a service whose
+    `examples` are calls of the service's own workload, from which arguments are taken too, and `beginnings` calls that lead
+    to states worth beginning at; `observe` is handed what each state has shown. Raises ConfigurationError for a service whose
     state cannot be traced.
     """
 
@@ -76,21 +78,25 @@ class Search:
         seed: int,
         examples: Sequence[Call] = (),
         observe: Callable[[list[Trial]], None] | None = None,
-        beginning: Sequence[Call] = (),
+        beginnings: Sequence[Sequence[Call]] = (),
     ) -> None:
         self.owner = owner
         self.machine = TracedMachine(owner)
         self.service = self.machine.service
         self.searched = Searched()
         self.suspicions: dict[Names, list[Suspicion]] = {}
+        self.novel: list[Trial] = []
+        """Executions on the way to a state that did something for the first time."""
         self._observe = observe
         self._chance = Random(seed)
         self._pools = Pools(owner, self.service, examples, self._chance)
         self._footprint = footprints(self.service)
         self._names = [command.name for command in self.service.commands]
         self._ops = {command.name: command.op for command in self.service.commands}
-        self._prefixes: list[tuple[Call, ...]] = [(), tuple(beginning)]
+        self._prefixes: list[tuple[Call, ...]] = [(), *map(tuple, beginnings)]
         self._novelties: set[tuple[object, ...]] = set()
+        self._cells: Counter[str] = Counter()
+        self.coverage = Coverage(owner, self.service)
 
     def explore(self) -> None:
         """Reach a state and examine calls from it."""
@@ -104,6 +110,10 @@ class Search:
         self._judge(before, trials)
         self.machine.rollback(0)
 
+    def suspected(self) -> set[str]:
+        """The commands that are in a suspicion."""
+        return {name for names in self.suspicions for name in names}
+
     def _walk(self, palette: Palette) -> tuple[Call, ...]:
         """Bring the machine into a state: a known way to something new, or none, and some calls more."""
         chance = self._chance
@@ -113,7 +123,7 @@ class Search:
         for call in before:
             self._step(call, palette)
             palette.learn(call.arguments)
-        weights = [chance.choice(_WEIGHTS) for _ in self._names]
+        weights = [chance.choice(_WEIGHTS) * self._lightness(name) for name in self._names]
         if not any(weights):
             weights[chance.randrange(len(weights))] = 1
         repeated = chance.random() < 0.1
@@ -126,22 +136,25 @@ class Search:
 
     def _step(self, call: Call, palette: Palette) -> bool:
         """Execute one call; whether it did something new."""
-        outcome = self._count(call, self.machine.call(call))
+        outcome, is_further = self._execute(call)
         palette.learn([outcome.reply])
-        return self._is_new(call, outcome)
+        is_new = self._is_new(call, outcome) or is_further
+        if is_new:
+            self.novel.append(Trial(call, outcome, self._footprint(call)))
+        return is_new
 
     def _trials(self, palette: Palette, before: Sequence[Call]) -> list[Trial]:
         chance = self._chance
-        names = [*self._names, *self._names] if len(self._names) * 2 <= _TRIALS else list(self._names)
-        names += chance.choices(self._names, k=max(0, _TRIALS - len(names)))
+        light = [self._lightness(name) for name in self._names]
+        names = [name for name, lightness in zip(self._names, light, strict=True) if chance.random() < lightness]
+        names += chance.choices(self._names, light, k=max(0, _TRIALS - len(names)))
         calls = [palette.call(name) for name in names]
         if before:
             calls += [before[-1], *palette.renamed(before[-1:])]
         trials = []
         mark = self.machine.mark()
         for call in calls:
-            outcome = self._count(call, self.machine.call(call))
-            self._is_new(call, outcome)
+            outcome, _ = self._execute(call)
             trials.append(Trial(call, outcome, self._footprint(call)))
             self.machine.rollback(mark)
         return trials
@@ -182,11 +195,19 @@ class Search:
         first, second = sorted((pair.first.call.command, pair.second.call.command), key=self._ops.__getitem__)
         return first, second
 
-    def _count(self, call: Call, outcome: Outcome) -> Outcome:
+    def _execute(self, call: Call) -> tuple[Outcome, bool]:
+        """Execute and count one call; what it came to, and whether it reached lines for the first time."""
+        outcome, is_further = self.coverage.call(self.machine, call)
         self.searched.calls += 1
         self.searched.executed[call.command] += 1
         self.searched.succeeded[call.command] += not outcome.raised
-        return outcome
+        self._cells[call.command] += len(outcome.touched)
+        return outcome, is_further
+
+    def _lightness(self, name: str) -> float:
+        """1 for a command that touches few cells, less for one that goes through all: it takes long."""
+        executed = self.searched.executed[name]
+        return 1.0 if not executed else min(1.0, _LIGHT_CELLS * executed / (1 + self._cells[name]))
 
     def _is_new(self, call: Call, outcome: Outcome) -> bool:
         """Whether no call before touched state at these lines in this way, or was answered in this way."""

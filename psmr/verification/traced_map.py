@@ -15,7 +15,7 @@ from cdep.types import ValueType
 from psmr.state.access import key_bits, seen_as
 from psmr.state.map import Map
 from psmr.state.map_core import CapacityExceeded
-from psmr.verification.cells import ADD, GROUP, KEYS, READ, VALUE, WRITE, Cell, Recorder
+from psmr.verification.cells import ADD, GROUP, KEYS, READ, VALUE, WOULD, WRITE, Cell, Recorder
 from psmr.verification.values import comparable, round_trip
 
 _group_of = lru_cache(maxsize=65536)(group_of)
@@ -59,7 +59,7 @@ class TracedMap:
             raise ValueError(
                 f"a key is longer than the {self._declared.key.limit} bytes that the map was declared with"
             )
-        self._touch(GROUP, _group_of(known), READ)
+        self._touch(GROUP, self._group(known), READ)
         self._touch(VALUE, known, WRITE)
         if known not in self.entries:
             self._insert(known)
@@ -73,9 +73,12 @@ class TracedMap:
     def remove(self, key: Any) -> bool:
         """See `Map.remove`."""
         known = self._read(key)
-        if known is None or known not in self.entries:
+        if known is None:
             return False
-        group = _group_of(known)
+        if known not in self.entries:
+            self._touch(VALUE, known, WOULD)
+            return False
+        group = self._group(known)
         self._touch(VALUE, known, WRITE)
         self._touch(KEYS, None, ADD)
         self._touch(GROUP, group, WRITE)
@@ -98,7 +101,7 @@ class TracedMap:
         self._touch(KEYS, None, WRITE)
         for key in self.entries:
             self._touch(VALUE, key, WRITE)
-            self._touch(GROUP, _group_of(key), WRITE)
+            self._touch(GROUP, self._group(key), WRITE)
         before = self.entries, self._partitions
         self.entries, self._partitions = {}, [_Partition() for _ in range(GROUPS)]
 
@@ -160,9 +163,14 @@ class TracedMap:
         """The key as it is kept, None if the map cannot hold it; noted as read."""
         known = self._known(key)
         if known is not None:
-            self._touch(GROUP, _group_of(known), READ)
+            self._touch(GROUP, self._group(known), READ)
             self._touch(VALUE, known, READ)
         return known
+
+    def _group(self, known: int | bytes) -> int:
+        """The group of a key; where its last bytes number a part of what the others name, of those."""
+        part = getattr(self._declared, "part", 0)
+        return _group_of(known[: max(len(known) - part, 0)] if part and isinstance(known, bytes) else known)
 
     def _known(self, key: Any) -> int | bytes | None:
         if self._integer_key:
@@ -171,7 +179,7 @@ class TracedMap:
         return bytes(key) if len(key) <= self._declared.key.limit else None
 
     def _insert(self, known: int | bytes) -> None:
-        group = _group_of(known)
+        group = self._group(known)
         partition = self._partitions[group]
         self._touch(KEYS, None, ADD)
         self._touch(GROUP, group, WRITE)

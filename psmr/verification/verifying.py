@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 
 from cdep import Service, StateMachine, service_of
 from psmr.verification.comparing import Comparison, compared
+from psmr.verification.coverage import Line
 from psmr.verification.declared import footprints, ordered
 from psmr.verification.examining import Trial
-from psmr.verification.examples import calls_of, example_calls, workload_calls
+from psmr.verification.examples import beginnings_of, example_calls, workload_calls
 from psmr.verification.inference import Inference
 from psmr.verification.machine import Call, TracedMachine
 from psmr.verification.search import Names, Search, Searched
 from psmr.verification.shrinking import Refutation, shrunk
-from psmr.workload import Application, WorkloadOptions
+from psmr.workload import Application
 
 GoesOn = Callable[[int], bool]
 """Asked with the number of states examined so far: whether there is to be another."""
@@ -50,11 +50,13 @@ class Result:
     searched: Searched
     refutations: list[Refutation]
     never_conflicting: list[Names]
-    """Pairs of commands with many ordered calls of which none conflicted."""
+    """Pairs of commands, all of whose lines were reached, with many ordered calls of which none conflicted."""
     stricter: list[Comparison]
     """Commands that could be declared with fewer keys, or none."""
     cost: Cost
     never_succeeded: list[str]
+    never_reached: dict[str, list[Line]]
+    """Lines of each command, and of what it calls, that were never executed."""
 
     @property
     def verdict(self) -> str:
@@ -84,6 +86,7 @@ def verify(owner: type[StateMachine], application: Application | None, seed: int
     machine = TracedMachine(owner)
     found = [shrunk(machine, suspicions) for suspicions in search.suspicions.values()]
     refutations = [refutation for refutation in found if refutation is not None]
+    refutations.sort(key=lambda refutation: (not refutation.differences, len(refutation.before)))
     return _result(search, inference, refutations, application, seed)
 
 
@@ -94,10 +97,8 @@ def started(
     service = service_of(owner)
     if application is None:
         return Search(owner, seed, observe=observe)
-    beginning: list[Call] = []
-    for batch in islice(application.workload(WorkloadOptions(seed=seed, batch=16)).preload(), 2):
-        beginning += calls_of(service, batch)
-    return Search(owner, seed, example_calls(application, service, seed), observe, beginning[:24])
+    examples, beginnings = example_calls(application, service, seed), beginnings_of(application, service, seed)
+    return Search(owner, seed, examples, observe, beginnings)
 
 
 def _result(
@@ -108,20 +109,25 @@ def _result(
         names
         for names, count in sorted(searched.ordered.items())
         if count >= _ORDERED_PAIRS_MIN and not searched.ordered_and_conflicting[names]
+        if not any(search.coverage.missing[name] for name in names)
     ]
-    proposed, found = inference.propose()
-    comparisons = compared(service, proposed, found)
+    proposed, found = inference.propose(search.novel)
+    missing = search.coverage.missing
+    comparisons = compared(service, proposed, found, missing, search.suspected())
+    is_workload = application is not None
     calls = (
         workload_calls(application, service, seed, _WORKLOAD_CALLS) if application is not None else inference.calls()
     )
+    needed = service if any(missing.values()) else proposed
     return Result(
         service,
         searched,
         refutations,
         never,
         [comparison for comparison in comparisons if comparison.verdict == "declared too strictly"],
-        _cost(service, proposed, calls[:_WORKLOAD_CALLS], set(never), is_workload=application is not None),
+        _cost(service, needed, calls[:_WORKLOAD_CALLS], set(never), is_workload=is_workload),
         [name for name, count in searched.executed.items() if count and not searched.succeeded[name]],
+        {name: sorted(lines) for name, lines in missing.items() if lines},
     )
 
 

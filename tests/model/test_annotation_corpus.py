@@ -44,7 +44,7 @@ def test_a_wrong_annotation_is_refuted_and_another_proposed(one: Wrong) -> None:
     assert refutation is not None
     assert refutation.clash is not None
     assert f"{one.service.__module__}.py:" in explained(search.service, refutation)[0]
-    proposed, _ = inference.propose()
+    proposed, _ = inference.propose(search.novel)
     assert proposed.specification() != search.service.specification()
 
 
@@ -60,7 +60,9 @@ def test_a_right_annotation_is_not_accused_and_proposed_again(service: type[Stat
         search.explore()
     assert search.suspicions == {}
     assert search.searched.unordered.total() + search.searched.ordered.total() > 400 * STATES
-    comparisons = compared(search.service, *inference.propose())
+    comparisons = compared(
+        search.service, *inference.propose(search.novel), search.coverage.missing, search.suspected()
+    )
     strict = {one.command for one in comparisons if one.verdict == "declared too strictly"}
     assert strict == STRICTER.get(service.__name__, set())
     assert all(one.verdict in ("as declared", "declared too strictly") for one in comparisons), comparisons

@@ -196,17 +196,17 @@ class EqualToStored(StateMachine):
         return False
 
 
-@wrong("a rare state: three stages have to be passed first", "advance")
-class ThreeStages(StateMachine):
+@wrong("a rare state: two stages have to be passed first", "advance")
+class TwoStages(StateMachine):
     stages = Map(u64, u64, capacity=100)
     arrived = Array(u64, capacity=1)
 
     @partially_dependent("player")
     def advance(self, player: u64, key: u64) -> u64:
         stage = self.stages.get(player, 0)
-        if (stage == 0 and key == 17) or (stage == 1 and key == 4711) or (stage == 2 and key == 99):
+        if (stage == 0 and key == 17) or (stage == 1 and key == 4711):
             self.stages.put(player, stage + u64(1))
-        elif stage == 3:
+        elif stage == 2:
             self.arrived[0] += u64(1)
         return stage
 

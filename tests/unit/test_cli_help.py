@@ -20,6 +20,8 @@ COMMANDS = [
     "members",
     "upgrade",
     "cdep show",
+    "cdep verify",
+    "cdep infer",
     "proxies write",
     "check",
     "sim",
