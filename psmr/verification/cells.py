@@ -6,6 +6,7 @@ Bezerra, Pedone, ICDCS 2014): C-Dep has to order them.
     (container, VALUE, key)     the value of a key of a map, or of a row of an array or of a table's field
     (container, KEYS, None)     which keys a map holds: read by `len` and `next`; inserts and removals only add to it
     (container, GROUP, number)  the memory of a map that the keys of one group share: commands of that group run in log order
+    (container, WORD, number)   eight bytes that hold several rows or fields: a command that raises puts back all of them
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
-VALUE, KEYS, GROUP = "value", "keys", "group"
+VALUE, KEYS, GROUP, WORD = "value", "keys", "group", "word"
+MEMORY = (GROUP, WORD)
+"""Kinds that are no variables: they count between calls that two workers may execute at once."""
 READ, ADD, WRITE, WOULD = "read", "add", "write", "would"
 """How a cell is touched. Additions commute with each other, and with nothing else. What is removed that is not there would have
 been a write: it conflicts as the read that it was, and says what the command is for."""
@@ -100,4 +103,6 @@ def cell_text(cell: Cell) -> str:
         return f"the keys of {cell.container}"
     if cell.kind == GROUP:
         return f"the memory of {cell.container} for group {cell.key!r}"
+    if cell.kind == WORD:
+        return f"eight bytes of {cell.container} that hold several values"
     return f"{cell.container}[{cell.key!r}]"

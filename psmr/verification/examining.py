@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from cdep import Service
-from psmr.verification.cells import ADD, GROUP, READ, WRITE, Cell, Place, clash
+from psmr.verification.cells import ADD, MEMORY, READ, WRITE, Cell, Place, clash
 from psmr.verification.declared import Footprint, may_share_no_group, ordered
 from psmr.verification.machine import Call, Outcome, TracedMachine, named_call
 
@@ -75,13 +75,13 @@ def clash_of(machine: TracedMachine, first: Call, second: Call) -> Clash | None:
     other = machine.call(second).touched
     machine.rollback(mark)
     shared = sorted(
-        (cell for cell in one if cell in other), key=lambda cell: (cell.kind == GROUP, cell.kind, repr(cell))
+        (cell for cell in one if cell in other), key=lambda cell: (cell.kind in MEMORY, cell.kind, repr(cell))
     )
     for cell in shared:
         how = clash(one[cell], other[cell])
         if how is None:
             continue
-        if cell.kind == GROUP and not may_share_no_group(
+        if cell.kind in MEMORY and not may_share_no_group(
             machine.service, named_call(machine.service, first), named_call(machine.service, second)
         ):
             continue
@@ -94,8 +94,8 @@ def _may_run_at_once(service: Service, one: Trial, other: Trial) -> bool:
 
 
 def _sets(outcome: Outcome) -> _Sets:
-    values = [(cell, hows) for cell, hows in outcome.touched.items() if cell.kind != GROUP]
-    memory = [(cell, hows) for cell, hows in outcome.touched.items() if cell.kind == GROUP]
+    values = [(cell, hows) for cell, hows in outcome.touched.items() if cell.kind not in MEMORY]
+    memory = [(cell, hows) for cell, hows in outcome.touched.items() if cell.kind in MEMORY]
     return _Sets(
         frozenset(cell for cell, hows in values if READ in hows),
         frozenset(cell for cell, hows in values if ADD in hows),

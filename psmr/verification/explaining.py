@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cdep import Command, Service
 from cdep.words import keys_text
-from psmr.verification.cells import GROUP, KEYS, READ, WRITE, Cell, Place, cell_text
+from psmr.verification.cells import GROUP, KEYS, READ, WORD, WRITE, Cell, Place, cell_text
 from psmr.verification.examining import Clash
 from psmr.verification.machine import Call
 from psmr.verification.orders import call_text, calls_text
@@ -67,6 +67,8 @@ def cure_text(service: Service, found: Clash) -> str:
             "insert and remove only keys that are the value of a key parameter: the keys of a group share memory, and one worker "
             "owns it"
         )
+    if found.cell.kind == WORD:
+        return "write only rows that are the value of a key parameter, or give them values of eight bytes, each in words of its own"
     for call, how in ((found.first, found.how[0]), (found.second, found.how[1])):
         command = service.command(call.command)
         if command.access == READ and how != READ:

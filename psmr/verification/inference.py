@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cdep import Command, Dependency, Service
-from psmr.verification.cells import ADD, GROUP, KEYS, READ, VALUE, WOULD, WRITE, Cell, Place
+from psmr.verification.cells import ADD, KEYS, MEMORY, READ, VALUE, WOULD, WRITE, Cell, Place
 from psmr.verification.declared import footprints
 from psmr.verification.examining import Trial, pairs
 from psmr.verification.machine import Call
@@ -143,7 +143,7 @@ def _infer(
     for trial in trials:
         by_container: dict[str, tuple[set[Any], set[Any]]] = defaultdict(lambda: (set(), set()))
         for cell, hows in trial.outcome.touched.items():
-            if cell.kind == GROUP or (cell.container, cell.kind) not in changed:
+            if cell.kind in MEMORY or (cell.container, cell.kind) not in changed:
                 continue
             found.touches_nothing_changed = False
             found.writes = found.writes or not _CHANGING.isdisjoint(hows)

@@ -171,9 +171,9 @@ def _traced(owner: str, name: str, field: StateField, recorder: Recorder) -> Any
     if isinstance(field, Map):
         return TracedMap(name, field, recorder)
     if isinstance(field, Array):
-        return TracedColumn(name, field.value, field.capacity, recorder)
+        return TracedColumn(name, field.value, field, recorder)
     if isinstance(field, Table):
-        return TracedTable(name, field.fields, field.capacity, recorder)
+        return TracedTable(name, field, recorder)
     if isinstance(field, Scratch):
         return field.bind(cast(Access, _Unbounded()), 0)
     if isinstance(field, _Emitting):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from cdep import StateMachine
-from psmr.verification.cells import GROUP
+from psmr.verification.cells import MEMORY
 from psmr.verification.coverage import Coverage
 from psmr.verification.declared import footprints, may_share_no_group
 from psmr.verification.examining import Pair, Trial, pairs
@@ -214,7 +214,7 @@ class Search:
         marks: Iterable[tuple[object, ...]] = [
             (call.command, how, place.path, place.line)
             for cell, hows in outcome.touched.items()
-            if cell.kind != GROUP
+            if cell.kind not in MEMORY
             for how, place in hows.items()
         ]
         marks = [*marks, (call.command, _kind_of_answer(outcome))]

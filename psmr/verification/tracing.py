@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from cdep import Service, StateMachine
 from psmr.errors import CallerError
-from psmr.verification.cells import GROUP, Cell, Place, clash
+from psmr.verification.cells import MEMORY, Cell, Place, clash
 from psmr.verification.declared import Footprint, footprints, may_share_no_group, ordered
 from psmr.verification.examining import Clash
 from psmr.verification.explaining import access_text, cure_text
@@ -43,7 +43,7 @@ class Watch:
         """Execute one call."""
         outcome = self.machine.call(call)
         declared = self._footprint(call)
-        for cell, hows in sorted(outcome.touched.items(), key=lambda touch: touch[0].kind == GROUP):
+        for cell, hows in sorted(outcome.touched.items(), key=lambda touch: touch[0].kind in MEMORY):
             earlier = self._touches.setdefault(cell, deque(maxlen=_REMEMBERED))
             for other, other_declared, other_hows in earlier:
                 how = clash(other_hows, hows)
@@ -55,9 +55,11 @@ class Watch:
         return outcome
 
     def _counts(self, cell: Cell, one: Call, other: Call) -> bool:
-        """Memory that a group's keys share is only in danger between calls that two workers may execute at once."""
+        """Memory that several keys share is only in danger between calls that two workers may execute at once."""
         service = self.machine.service
-        return cell.kind != GROUP or may_share_no_group(service, named_call(service, one), named_call(service, other))
+        return cell.kind not in MEMORY or may_share_no_group(
+            service, named_call(service, one), named_call(service, other)
+        )
 
 
 def traced_run(owner: type[StateMachine], calls: Iterable[Call]) -> list[Outcome]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cdep import StateField
-from psmr import Array, Map, StateMachine, dependent, i64, independent, partially_dependent, u64
+from psmr import Array, Map, StateMachine, dependent, i64, independent, partially_dependent, u8, u16, u64
 
 TOTALS: list[int] = []
 
@@ -85,6 +85,17 @@ class OddState(StateMachine):
     @independent
     def nothing(self) -> None:
         """Do nothing."""
+
+
+class Marks(StateMachine):
+    """Rows that are computed from the key, each its own, but several to a word."""
+
+    marks = Array(u8, capacity=4096)
+
+    @partially_dependent("key")
+    def mark(self, key: u16) -> None:
+        """Mark a row."""
+        self.marks[key * 8] = 1
 
 
 class Watched(StateMachine):

@@ -5,13 +5,15 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from services_to_verify import Transfers, Watched
+from services_to_verify import Marks, Transfers, Watched
 
 from apps.kv import KV
 from apps.nameserver import Nameserver
-from cdep import StateMachine, conflict, service_of
-from psmr.verification.cells import ADD, READ, VALUE, WRITE, Cell, Place, clash
+from cdep import StateMachine, conflict, group_of, service_of
+from psmr.verification.cells import ADD, READ, VALUE, WORD, WRITE, Cell, Place, clash
 from psmr.verification.declared import footprints, ordered
+from psmr.verification.examining import clash_of
+from psmr.verification.explaining import access_text
 from psmr.verification.machine import Call, TracedMachine, named_call
 from psmr.verification.pools import Pools
 from psmr.verification.search import Suspicion
@@ -99,6 +101,24 @@ def test_a_counterexample_is_made_as_small_as_it_gets() -> None:
     assert least.differences
     assert all(abs(value) <= 3 for call in (*least.before, least.first, least.second) for value in call.arguments)
     assert refutation_of(machine, Suspicion(least.before, least.first, least.second)) == least
+
+
+def test_rows_of_one_word_are_in_danger_between_two_workers() -> None:
+    def word(key: int) -> tuple[int, int]:
+        return group_of(8 * key), key >> 6  # a row of one byte: eight to a word, of one group
+
+    first, second = next(
+        (one, other)
+        for one in range(200)
+        for other in range(one)
+        if word(one) == word(other) and group_of(one) != group_of(other)
+    )
+    machine = TracedMachine(Marks)
+    found = clash_of(machine, Call("mark", (first,)), Call("mark", (second,)))
+    assert found is not None
+    assert found.cell.kind == WORD
+    assert "Marks.mark writes eight bytes of marks that hold several values" in access_text(machine.service, found)
+    assert clash_of(machine, Call("mark", (first,)), Call("mark", (first + 1,))) is None
 
 
 def test_what_is_ordered_is_no_suspicion() -> None:
