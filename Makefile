@@ -2,7 +2,7 @@
 #
 #   make demo          install the engine, run a replicated key-value service for a few seconds
 #   make test          install the test tools too, run every test
-#   make check         formatting, lint, types, layers, tests
+#   make check         formatting, lint, types, layers, the applications' annotations, tests
 #   make fix           mend what can be mended by machine
 #   make bench-smoke   run each benchmark, shortened, to see that it still runs
 #   make clean         remove everything that make made
@@ -35,6 +35,8 @@ check: ready-dev
 	@$(RUN) ruff check
 	@$(RUN) mypy
 	@$(RUN) pytest tests/unit/test_layering.py tests/unit/test_purity.py tests/unit/test_tidy.py
+	@$(HERE) for name in $$(.venv/bin/python -c 'from psmr.services import app_names; print(*app_names())'); do \
+		.venv/bin/psmr cdep verify "$$name" --seconds 10 && .venv/bin/psmr cdep infer "$$name" --seconds 5 || exit 1; done
 	@$(RUN) pytest -n auto --dist loadfile
 
 fix: ready-dev

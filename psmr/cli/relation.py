@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from psmr.cli import advise
+from psmr.cli import advise, verify
 from psmr.cli.arguments import Json, Service, prose
 from psmr.cli.lint import lint
 from psmr.cli.output import console, print_json
@@ -103,4 +103,5 @@ def register(program: typer.Typer) -> None:
     group.command(help=prose(show))(show)
     group.command(help=prose(lint))(lint)
     advise.register(group)
+    verify.register(group)
     program.add_typer(group, name="cdep", rich_help_panel="Services")

@@ -22,6 +22,8 @@ COMMANDS = [
     "upgrade",
     "cdep show",
     "cdep lint",
+    "cdep verify",
+    "cdep infer",
     "proxies write",
     "check",
     "sim",

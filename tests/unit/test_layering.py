@@ -23,7 +23,7 @@ PURE = {"errors", "core"}
 DEVICES = PURE | {"storage", "state", "transport"}
 PORTS = DEVICES | {"proxy_files", "log", "execution"}
 ENDS = PORTS | {"config", "replica", "client"}
-AROUND = {"workload", "services", "lint", "cluster", "simulation", "checking"}
+AROUND = {"workload", "services", "lint", "cluster", "simulation", "checking", "verification"}
 
 LAYERS = {
     "errors": set[str](),
@@ -39,6 +39,7 @@ LAYERS = {
     "client": PORTS | {"config"},
     "simulation": ENDS | {"checking"},
     "checking": PURE,
+    "verification": PURE | {"state", "workload"},
     "workload": PURE,
     "services": {"errors", "workload"},
     "lint": {"errors"},
