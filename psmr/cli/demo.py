@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from psmr.cli.arguments import AllowNondeterminism, Json, complete_service, prose
 from psmr.cli.interrupts import leaving_at_once
+
+if TYPE_CHECKING:
+    from psmr.workload import Application
 
 
 def demo(
@@ -54,20 +57,12 @@ def demo(
 
     [b]psmr demo kv --workers 2[/]
     """
-    from psmr.errors import ConfigurationError
-
-    if input_file is not None and not input_file.exists():
-        raise ConfigurationError(f"--input {input_file}: expected a file or folder, found none: give the path of one")
-
+    _check_input(input_file)
     with leaving_at_once():
-        from psmr.cli.output import say
         from psmr.demo.command import run_demo
         from psmr.demo.options import SECONDS, DemoOptions
-        from psmr.lint import refuse_nondeterminism
-        from psmr.services import find_application
 
-        found = find_application(application)
-        refuse_nondeterminism(found.service, allowed=allow_nondeterminism, say=say)
+        found = _application(application, allowed=allow_nondeterminism)
 
     return run_demo(
         DemoOptions(
@@ -86,6 +81,23 @@ def demo(
             parameters=_parameters(settings or []),
         )
     )
+
+
+def _check_input(file: Path | None) -> None:
+    from psmr.errors import ConfigurationError
+
+    if file is not None and not file.exists():
+        raise ConfigurationError(f"--input {file}: expected a file or folder, found none: give the path of one")
+
+
+def _application(name: str, *, allowed: bool) -> Application:
+    from psmr.cli.output import say
+    from psmr.lint import refuse_nondeterminism
+    from psmr.services import find_application
+
+    found = find_application(name)
+    refuse_nondeterminism(found.service, allowed=allowed, say=say)
+    return found
 
 
 def _parameters(settings: list[str]) -> dict[str, str]:

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-
 _SWITCHES = ("--join", "--allow-nondeterminism")
 
 

@@ -24,6 +24,7 @@ COMMANDS = [
     "cdep lint",
     "cdep verify",
     "cdep infer",
+    "cdep advise",
     "proxies write",
     "check",
     "sim",
