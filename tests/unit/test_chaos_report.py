@@ -130,7 +130,7 @@ def test_the_timeline_has_every_kind_of_fault_and_escapes_what_it_shows() -> Non
     happenings = tuple({**plain(KILL, 0), "kind": kind, "note": "<b>"} for kind in KINDS)
     result = ChaosResult(
         acknowledged=10, read_beside_log=0, unknown=0, lost=0, duplicated=0, digests=("a",), digests_equal=True,
-        model_equal=True, model_difference="", linearizable=True, linearizability="yes", app="kv", replicas=3,
+        model_equal=True, model_difference="", linearizable=True, linearizability="yes", judgement=None, app="kv", replicas=3,
         durability="disk", seed=1, seconds=4.0, commands=10, faults={"kill": 1}, leader_kills=1,
         snapshots_taken=0, snapshots_fetched=0,
         unavailable_ms=(500.0,), unavailable_p50_ms=500.0, unavailable_p99_ms=500.0, happenings=happenings,
