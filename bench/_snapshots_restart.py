@@ -163,7 +163,7 @@ def parts_of(request: _Request) -> Parts:
         step()
         if disk.found is None:
             raise Violation(f"{request.folder}: expected a snapshot, found none")
-        base, _ = disk.restore(engine)
+        base, _, _ = disk.restore(engine)
         step()
         engine.start()
         step()

@@ -33,7 +33,7 @@ _ALWAYS = (
 )
 # The names that users see begin with "Async" and "Blocking": no name of the runtime does, whatever a service is called.
 _HINTS = {"int", "float", "bool", "bytes", "overload"}
-_MEMBERS = {"batch", "close", "connect", "send", "submit", "service"}
+_MEMBERS = {"batch", "close", "connect", "events", "send", "submit", "service"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@
     ├── CallerError            the caller's fault; the same call fails again
     │   ├── InvalidCall            an argument of the wrong type, size or range
     │   ├── CommandRaised          the handler raised; nothing was changed, alike on every replica
+    │   ├── EventsGone             events from that position on are kept nowhere any more
     │   ├── ServiceMismatch        client and cluster run different services
     │   └── ConfigurationError     a file, option, service module or data folder that cannot be used as it is
     ├── Refused                nothing was executed; the same call may be made again
@@ -31,6 +32,14 @@ class InvalidCall(CallerError):
 
 class CommandRaised(CallerError):
     """The handler raised; its changes were undone, alike on every replica. `args[0]` is `Type: message`."""
+
+
+class EventsGone(CallerError):
+    """No replica keeps the events from the position asked for on; `earliest` is the first one that some replica keeps."""
+
+    def __init__(self, text: str, earliest: int = 0) -> None:
+        super().__init__(text)
+        self.earliest = earliest
 
 
 class ServiceMismatch(CallerError):

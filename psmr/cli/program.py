@@ -15,6 +15,7 @@ from psmr.cli import (
     chaos,
     check,
     demo,
+    events,
     fuzz,
     members,
     proxies_commands,
@@ -67,7 +68,22 @@ def _options(
     """Options of the program itself."""
 
 
-for part in (demo, up, serve, status, members, upgrade, relation, proxies_commands, check, sim, chaos, bench, fuzz):
+for part in (
+    demo,
+    up,
+    serve,
+    status,
+    events,
+    members,
+    upgrade,
+    relation,
+    proxies_commands,
+    check,
+    sim,
+    chaos,
+    bench,
+    fuzz,
+):
     part.register(program)
 
 

@@ -5,15 +5,18 @@ A call is on its way when it is made, in the order in which calls are made; awai
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from psmr.client.asynchronous import connect
 from psmr.client.builder import BatchBuilder
 from psmr.client.coalescing import CallResult, Rebase
 from psmr.client.commands import Command, ServiceProxy
+from psmr.client.event_streams import follow
+from psmr.client.following import Following, ServiceEvent
 from psmr.client.options import addresses_of, identity_of, settings_of
 from psmr.client.replies import ColumnT, Replies, ValueT
+from psmr.client.settings import ClientSettings
 from psmr.core.reply import parse_reply
 
 AnswerT = TypeVar("AnswerT")
@@ -89,6 +92,8 @@ class BaseAsyncClient:
     """A service for the tasks of one event loop; its generated subclass has the commands."""
 
     service: ClassVar[ServiceProxy]
+    _addresses: Sequence[str] = ()
+    _timeout_us = ClientSettings().timeout_us
 
     def __init__(self, driver: BaseAsyncDriver) -> None:
         self._driver = driver
@@ -113,9 +118,16 @@ class BaseAsyncClient:
         chosen = addresses_of(addresses)
 
         async def open_client() -> Self:
-            return cls(await connect(chosen, identity_of(cls.service.service), settings))
+            client = cls(await connect(chosen, identity_of(cls.service.service), settings))
+            client._addresses, client._timeout_us = chosen, settings.timeout_us
+            return client
 
         return Connecting(open_client)
+
+    def events(self, from_position: int = 0, kinds: Sequence[str] | None = None) -> AsyncGenerator[ServiceEvent]:
+        """As `BaseBlockingClient.events`, for `async for`."""
+        following = Following(self.service.service, self._addresses, from_position, kinds, self._timeout_us)
+        return follow(following)
 
     def close(self) -> None:
         """Fail what is unanswered and hang up."""

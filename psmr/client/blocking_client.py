@@ -5,15 +5,18 @@ A batch is on its way when it is submitted, in the order of submission; asking f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Generic, Protocol, Self
 
 from psmr.client.blocking import connect_blocking
 from psmr.client.builder import BatchBuilder
 from psmr.client.coalescing import CallResult, Rebase
 from psmr.client.commands import Command, CommandProxy, ServiceProxy
+from psmr.client.event_streams import follow_blocking
+from psmr.client.following import Following, ServiceEvent
 from psmr.client.options import addresses_of, identity_of, settings_of
 from psmr.client.replies import ColumnT, Replies, ValueT
+from psmr.client.settings import ClientSettings
 from psmr.core.reply import parse_reply
 
 
@@ -152,6 +155,8 @@ class BaseBlockingClient:
     """A service for one thread; its generated subclass has the commands."""
 
     service: ClassVar[ServiceProxy]
+    _addresses: Sequence[str] = ()
+    _timeout_us = ClientSettings().timeout_us
 
     def __init__(self, driver: BaseBlockingDriver) -> None:
         self._driver = driver
@@ -169,7 +174,20 @@ class BaseBlockingClient:
     ) -> Self:
         """As `BaseAsyncClient.connect`, but connected when it returns; `with` closes it in the end."""
         settings = settings_of(timeout_s, connect_timeout_s, window, prefer_leader, reads_in_log)
-        return cls(connect_blocking(addresses_of(addresses), identity_of(cls.service.service), settings))
+        chosen = addresses_of(addresses)
+        client = cls(connect_blocking(chosen, identity_of(cls.service.service), settings))
+        client._addresses, client._timeout_us = chosen, settings.timeout_us
+        return client
+
+    def events(self, from_position: int = 0, kinds: Sequence[str] | None = None) -> Iterator[ServiceEvent]:
+        """The service's events from a position on, for ever: each once and in order, whatever becomes of single replicas.
+
+        `kinds`: the names of those wanted, all by default. To go on later, ask from the last one's `position` + 1. Raises
+        InvalidCall for a kind that there is not, EventsGone when nobody keeps that position any more, ClusterUnavailable when
+        no replica answers within the connection's `timeout_s`, ServiceMismatch, Refused.
+        """
+        following = Following(self.service.service, self._addresses, from_position, kinds, self._timeout_us)
+        return follow_blocking(following)
 
     def close(self) -> None:
         """Fail what is unanswered and hang up."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import Any, Protocol, Self
 
 from proxies.columns import Column
 from psmr.client.async_client import Answer
 from psmr.client.blocking_client import PendingBatch, PendingReplies, PendingReply
+from psmr.client.following import ServiceEvent
 from psmr.client.replies import Replies
 
 Argument = int | float | bytes
@@ -45,6 +46,9 @@ class AnyAsyncClient(Protocol):
 
     def batch(self) -> AnyAsyncBatch:
         """A batch to add calls to."""
+
+    def events(self, from_position: int = 0, kinds: Sequence[str] | None = None) -> AsyncGenerator[ServiceEvent]:
+        """Its events from a position on, for ever."""
 
     def close(self) -> None:
         """Hang up."""
@@ -90,6 +94,9 @@ class AnyBlockingClient(Protocol):
 
     def batch(self) -> AnyBlockingBatch:
         """A batch to add calls to."""
+
+    def events(self, from_position: int = 0, kinds: Sequence[str] | None = None) -> Iterator[ServiceEvent]:
+        """Its events from a position on, for ever."""
 
     def close(self) -> None:
         """Hang up."""

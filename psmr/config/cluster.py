@@ -75,6 +75,8 @@ class Tuning:
     """After so much log a replica takes a snapshot and the log before it goes; 0: never, and the log grows for ever."""
     retain_mib: int = 2048
     """So much log a leader keeps beyond that for members that lag behind: they need no snapshot then."""
+    events_mib: int = 1024
+    """So many events a replica keeps for those who follow them; the oldest go first."""
     archive: bool = False
     """Whether segments that a snapshot makes superfluous are kept, in a sub-folder, instead of removed."""
     ring_mib: int = 64
@@ -141,6 +143,7 @@ TUNING: dict[str, Kind] = {
     "segment_mib": Integer(1, 1024, default=Tuning().segment_mib),
     "snapshot_mib": Integer(0, 1 << 20, default=Tuning().snapshot_mib),
     "retain_mib": Integer(0, 1 << 20, default=Tuning().retain_mib),
+    "events_mib": Integer(1, 1 << 20, default=Tuning().events_mib),
     "archive": Boolean(default=Tuning().archive),
     "ring_mib": Integer(32, 1024, default=Tuning().ring_mib),
     "spin_us": Integer(0, 10_000, default=Tuning().spin_us),

@@ -14,9 +14,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from cdep import Service, ValueType
+import cdep
+from cdep import Service, Size, ValueType, value_type
 
 HEAD = struct.Struct("<HHI")
 HEAD_BYTES = HEAD.size
@@ -107,6 +108,17 @@ def _format(kind: ValueType) -> str:
     return f"{kind.limit}s" if kind.kind == "fixed" else _FORMATS[kind.name]
 
 
-def event_names(service: Service) -> tuple[str, ...]:
-    """The names of a service's events, by kind."""
-    return tuple(name for name, text in service.state if text.startswith("Event("))
+def declared_events(service: Service) -> dict[str, EventLayout]:
+    """The events of a service by name, in the order of their kinds, from its specification alone."""
+    return {name: EventLayout(_declared(text)) for name, text in service.state if text.startswith("Event(")}
+
+
+def _declared(text: str) -> dict[str, ValueType]:
+    fields = (field.partition("=") for field in text.removeprefix("Event(").removesuffix(")").split(", ") if field)
+    return {name: _value_type(kind) for name, _, kind in fields}
+
+
+def _value_type(name: str) -> ValueType:
+    if name.startswith("Size("):
+        return value_type(Annotated[bytes, Size(int(name[5:-1]))])
+    return value_type(bool if name == "bool" else getattr(cdep, name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -114,3 +115,23 @@ def warm_up(memory: Memory) -> None:
     nothing = np.zeros(0, np.int64)
     count_events(frame, frame)
     merge_events(nothing, nothing, _AS_THEY_ARE, frame, np.zeros(1, np.int64))
+
+
+@compiled
+def _split(events: Any, place: int, limit: int) -> int:
+    """Where the first event ends with which there are `limit` bytes from `place` on, or all end."""
+    end = place
+    while end < len(events) and end - place < limit:
+        end += int64(events[end + _LENGTH]) | int64(events[end + _LENGTH + 1]) << 8
+    return end
+
+
+def parts(events: bytes, limit: int) -> Iterator[tuple[bytes, int]]:
+    """A batch's events cut between two of them, into parts of about `limit` bytes, and how many each has."""
+    content = np.frombuffer(events, np.uint8)
+    place = 0
+    while place < len(events):
+        end = int(_split(content, place, limit))
+        address = content.ctypes.data
+        yield events[place:end], int(count_events(address + place, address + end))
+        place = end

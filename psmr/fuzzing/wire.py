@@ -212,6 +212,7 @@ def requests() -> Target:
         protocol.encode_ask_status(True),
         protocol.encode_control(protocol.AskChange("add", 4, "ipc://@4-p", "ipc://@4-c")),
         protocol.encode_control(protocol.AskUpgrade(1 << 63, "KV", 2, [("values", "Map(u64, u64, capacity=9)")])),
+        protocol.encode_control(protocol.AskEvents(1 << 63, 1 << 40, 256 << 10)),
         protocol.encode_submit(_batch()),
         protocol.encode_submit(encode_open(5, 6)),
     ]
@@ -245,6 +246,7 @@ def responses() -> Target:
         protocol.encode_mismatch("another service"),
         protocol.encode_status(status),
         protocol.encode_error("no batch"),
+        protocol.encode_control(protocol.EventsAre(1 << 40, 9, 1 << 41, bytes(90))),
         protocol.encode_reply_message(encode_reply(1, 2, BatchStatus.EXECUTED, 16, bytes(32), 2, b"blob")),
         protocol.encode_reply_message(encode_reply(1, 2, BatchStatus.REFUSED, blob=b"because")),
     ]

@@ -25,6 +25,7 @@ from psmr.core.sessions import Sessions
 from psmr.errors import ConfigurationError, Violation
 from psmr.execution.engine import Engine
 from psmr.log.port import Entry
+from psmr.replica.event_stream import EventSink
 from psmr.replica.reads import Read
 
 
@@ -70,7 +71,8 @@ class Delivery:
     """Feeds entries, in order, through the sessions to the engine. `delivered` is the last index taken in, `now_us` its stamp.
 
     What it begins with is nothing, or what a snapshot at `delivered` holds. `log_bytes`: payloads taken in since. At an entry
-    at which another version takes over it ends: `successor` is that version, and nothing behind the entry is taken in.
+    at which another version takes over it ends: `successor` is that version, and nothing behind the entry is taken in. What is
+    emitted goes to `events`, with the entry that it came from.
     """
 
     sessions: Sessions
@@ -79,9 +81,11 @@ class Delivery:
     now_us: int = 0
     log_bytes: int = 0
     successor: ServiceVersion | None = None
+    events: EventSink | None = None
     counts: DeliveryCounts = field(default_factory=DeliveryCounts)
     _waiting: deque[_Delivered | _Reading] = field(default_factory=deque)
     _reading: deque[_Reading] = field(default_factory=deque)
+    _emitting: deque[Entry] = field(default_factory=deque)
     _ready: deque[Answer] = field(default_factory=deque)
 
     @property
@@ -160,6 +164,9 @@ class Delivery:
                 continue
             self.sessions.handle(at.Executed(executed.session, executed.sequence, executed.reply))
             self._ready.append(Answer(executed.session, executed.reply))
+            if self.events is not None:
+                entry = self._emitting.popleft()
+                self.events.take(entry.index, entry.time_us, executed)
         self.push()
         while self._ready:
             yield self._ready.popleft()
@@ -205,6 +212,8 @@ class Delivery:
             return True
         if taken:
             self.counts.commands += batch.count
+            if self.events is not None:
+                self._emitting.append(item.entry)
         return taken
 
     def _execute_read(self, item: _Reading) -> bool:

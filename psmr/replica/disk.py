@@ -10,9 +10,11 @@ from psmr.core.sessions import Sessions
 from psmr.execution.engine import Engine
 from psmr.log.port import Base
 from psmr.log.raft_log import ORIGIN
+from psmr.replica.event_stream import EventStream
 from psmr.replica.snapshot_content import restore
 from psmr.replica.snapshot_thread import SnapshotFolder, SnapshotThread
 from psmr.storage import SnapshotFile, newest_snapshot
+from psmr.storage.event_log import EventLog
 from psmr.storage.files import Files
 
 _log = logging.getLogger("psmr.replica")
@@ -37,6 +39,20 @@ class Disk:
         kept = SnapshotFolder(folder, files, cluster_id, newest)
         return cls(newest, kept, SnapshotThread(kept, fingerprint))
 
-    def restore(self, engine: Engine) -> tuple[Base, Sessions]:
-        """Fill the engine, which has not started; where the log goes on, and the sessions there."""
-        return (ORIGIN, Sessions()) if self.found is None else restore(self.found, engine)
+    def restore(self, engine: Engine) -> tuple[Base, Sessions, int]:
+        """Fill the engine, which has not started; where the log goes on, the sessions there, and the events up to there."""
+        return (ORIGIN, Sessions(), 0) if self.found is None else restore(self.found, engine)
+
+    def open_events(self, engine: Engine, position: int, *, bytes_max: int, sync: bool) -> EventStream:
+        """The events from `position` on, kept in files if the service declares any. Raises DiskFailed."""
+        log = None
+        if engine.memory.has_events:
+            folder, cluster_id = self.kept.folder / "events", self.kept.cluster_id
+            log = EventLog(
+                folder, self.kept.files, cluster_id=cluster_id, start=position, bytes_max=bytes_max, sync=sync
+            )
+            if log.notice:
+                _log.warning("%s", log.notice)
+        stream = EventStream(position, engine.service.fingerprint, log)
+        self.taker.follow(stream)
+        return stream

@@ -26,11 +26,12 @@ from psmr.core.roster import Seat
 from psmr.errors import Refused
 from psmr.log.port import LogStatus, OrderedLog
 from psmr.replica.delivery import Delivery
+from psmr.replica.event_stream import EventAsks, EventStream
 from psmr.replica.reads import PATIENCE_US, Read, ReadCheck, Reads
 from psmr.replica.routes import Routes
 from psmr.replica.snapshots import SnapshotPlan
 from psmr.replica.versions import version_for
-from psmr.transport.client_port import ChangeAsked, ClientPort, Greeted, StatusAsked, Submitted
+from psmr.transport.client_port import ChangeAsked, ClientPort, EventsAsked, Greeted, StatusAsked, Submitted
 from psmr.transport.client_protocol import AskChange, AskUpgrade
 
 DELIVER_BYTES = 4 << 20
@@ -64,6 +65,7 @@ class Replica:
         port: ClientPort,
         clock_us: Callable[[], int],
         snapshots: SnapshotPlan | None = None,
+        events: EventStream | None = None,
     ) -> None:
         engine = delivery.engine
         self._identity = identity
@@ -74,6 +76,8 @@ class Replica:
         self._routes = Routes()
         self._delivery = delivery
         self._snapshots = snapshots
+        self._events = events
+        self._event_asks = EventAsks(events)
         self._reads = Reads()
         self._read_check = ReadCheck(engine.service, engine.layout.stride)
         self._digest_asked: list[bytes] = []
@@ -140,6 +144,7 @@ class Replica:
         more |= self._deliver()
         self._start_reads()
         self._answer()
+        deadline_us = min(deadline_us, self._answer_events())
         if self._wants_quiet and self._delivery.idle:
             self._use_quiet()
         if self._snapshots is not None:
@@ -181,6 +186,8 @@ class Replica:
                 self._port.send_status(request.connection, self.status())
             elif isinstance(request, ChangeAsked):
                 self._take_wish(request)
+            elif isinstance(request, EventsAsked):
+                self._take_events_asked(request)
             else:
                 status = self._log.status()
                 self._port.welcome(request, status.leader)
@@ -292,6 +299,21 @@ class Replica:
             if connection is not None:
                 self._port.reply(connection, answer.reply)
 
+    def _take_events_asked(self, request: EventsAsked) -> None:
+        try:
+            self._event_asks.take(request.connection, request.asked, self._clock_us())
+        except Refused as refused:
+            self._port.error(request.connection, str(refused))
+
+    def _answer_events(self) -> int:
+        """Write what was emitted, and send it to those who wait for it; when to look again at the latest."""
+        if self._events is None:
+            return _NEVER_US
+        self._events.flush()
+        for connection, found in self._event_asks.answers(self._clock_us()):
+            self._port.send_events(connection, found)
+        return 0 if self._event_asks.wants_turn else self._event_asks.next_due_us
+
     def _answer_digests(self) -> None:
         digests = {
             "digest": f"{self._engine.digest():016x}",
@@ -340,9 +362,15 @@ class Replica:
             "workers": list(counters.commands),
             "sessions": len(self._delivery.sessions),
             "memory_bytes": self._engine.memory.state_bytes(),
+            **self._about_events(),
             **self._about_snapshots(log),
             "uptime_us": self._clock_us() - self._started_us,
         }
+
+    def _about_events(self) -> dict[str, Any]:
+        if self._events is None or self._events.log is None:
+            return {}
+        return {"events": self._events.position, "earliest_event": self._events.log.earliest}
 
     def _about_snapshots(self, log: LogStatus) -> dict[str, Any]:
         plan = self._snapshots

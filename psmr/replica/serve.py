@@ -108,13 +108,17 @@ def _serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine], *,
         )
         stack.callback(engine.close)
         disk = Disk.opened(config.folder(replica_id), cluster_id(config), service.fingerprint)
-        base, sessions = disk.restore(engine)
+        base, sessions, position = disk.restore(engine)
         engine.start()
         log = _open_log(config, replica_id, disk, base, stack, joins=joins)
         members = {replica.id: replica.clients for replica in config.replicas}
         port = ClientPort(me.clients, service, config.name, replica_id, members)
         stack.callback(port.close)
-        delivery = Delivery(sessions, engine, base.index, base.time_us)
+        events = disk.open_events(
+            engine, position, bytes_max=config.tuning.events_mib << 20, sync=config.durability == "disk"
+        )
+        stack.callback(events.close)
+        delivery = Delivery(sessions, engine, base.index, base.time_us, events=events)
         plan = _plan(config, replica_id, disk, base.index)
         stack.callback(plan.close)
         identity = {
@@ -125,7 +129,7 @@ def _serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine], *,
             "fingerprint": f"{service.fingerprint:#018x}",
             "clients": me.clients,
         }
-        replica = Replica(identity, log, delivery, port, monotonic_us, plan)
+        replica = Replica(identity, log, delivery, port, monotonic_us, plan, events)
         _stop_on_signals(replica)
         _settle_garbage()
         _log.info("serves %s at %s", config.service, me.clients)

@@ -1,4 +1,4 @@
-"""What is in a snapshot's file: the sessions, then the state; and, in its head, what the log needs to begin there.
+"""What is in a snapshot's file: the sessions, then the state; and, in its head, what the log and the events need to begin there.
 
 The head's fingerprint is that of the service which executes what follows. Where a version takes over the state is still as
 the one before it left it; so a state is restored field by field, by name, whoever left it.
@@ -23,19 +23,23 @@ class _Meta(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     sessions_bytes: int
     digest: int
     fields: tuple[FieldContent, ...]
+    events: int = 0
 
 
 _DECODER = msgspec.msgpack.Decoder(_Meta)
 
 
-def head_of(base: Base, fingerprint: int, sessions_bytes: int, state: CaptureResult) -> SnapshotHead:
-    """The head of a snapshot at `base`: its body is that many bytes of sessions, and the state behind them."""
-    meta = msgspec.msgpack.encode(_Meta(base.about, sessions_bytes, state.digest, state.fields))
+def head_of(base: Base, fingerprint: int, sessions_bytes: int, state: CaptureResult, events: int) -> SnapshotHead:
+    """The head of a snapshot at `base`: its body is that many bytes of sessions, and the state behind them.
+
+    `events`: how many were emitted up to there.
+    """
+    meta = msgspec.msgpack.encode(_Meta(base.about, sessions_bytes, state.digest, state.fields, events))
     return SnapshotHead(base.index, base.term, base.time_us, fingerprint, meta, sessions_bytes + state.body_bytes)
 
 
-def restore(snapshot: SnapshotFile, engine: Engine) -> tuple[Base, Sessions]:
-    """Fill the engine, which has not started, and give where the log goes on and the sessions as they were.
+def restore(snapshot: SnapshotFile, engine: Engine) -> tuple[Base, Sessions, int]:
+    """Fill the engine, which has not started, and give where the log goes on, the sessions as they were, and the events so far.
 
     Raises LogDamaged, ConfigurationError when another service is to execute what follows, or cannot hold what is in it.
     """
@@ -53,4 +57,4 @@ def restore(snapshot: SnapshotFile, engine: Engine) -> tuple[Base, Sessions]:
     with snapshot.body() as body:
         sessions = decode_sessions(body[: meta.sessions_bytes])
         engine.restore(body[meta.sessions_bytes :], meta.digest, meta.fields)
-    return Base(head.index, head.term, head.time_us, meta.about), sessions
+    return Base(head.index, head.term, head.time_us, meta.about), sessions, meta.events

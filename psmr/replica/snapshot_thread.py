@@ -12,6 +12,7 @@ from psmr.core.sessions_record import encode_sessions
 from psmr.errors import ConfigurationError, DiskFailed, LogDamaged
 from psmr.execution.capture import Capture, CaptureAbandoned
 from psmr.log.port import Base
+from psmr.replica.event_stream import EventStream
 from psmr.replica.snapshot_content import head_of
 from psmr.replica.snapshots import Taken
 from psmr.storage import SnapshotFile, SnapshotReceiver, SnapshotWriter, remove_older
@@ -143,6 +144,11 @@ class SnapshotThread:
         self._failure = ""
         self._index = 0
         self._closed = False
+        self._events: EventStream | None = None
+
+    def follow(self, events: EventStream) -> None:
+        """A snapshot is to say how many events there were, and to count only once all of them are on the disk."""
+        self._events = events
 
     def sources(self) -> list[int]:
         """Readable when a snapshot is written."""
@@ -153,7 +159,12 @@ class SnapshotThread:
     ) -> None:
         """Write sessions and captured state as a snapshot at `base`, for the service of that fingerprint or this one."""
         self._index, self._written, self._failure = base.index, None, ""
-        arguments = (base, newest, remembered, capture, self._fingerprint if fingerprint is None else fingerprint)
+        events = 0
+        if self._events is not None:
+            self._events.flush()
+            events = self._events.position
+        follows = self._fingerprint if fingerprint is None else fingerprint
+        arguments = (base, newest, remembered, capture, follows, events)
         self._thread = Thread(target=self._run, args=arguments, name="snapshot", daemon=True)
         self._thread.start()
 
@@ -180,9 +191,13 @@ class SnapshotThread:
         self._kept.settle()
         os.close(self._event_fd)
 
-    def _run(self, base: Base, newest: int, remembered: list[Remembered], capture: Capture, fingerprint: int) -> None:
+    def _run(
+        self, base: Base, newest: int, remembered: list[Remembered], capture: Capture, fingerprint: int, events: int
+    ) -> None:
         try:
-            self._written = self._write(base, encode_sessions(newest, remembered), capture, fingerprint)
+            if self._events is not None:
+                self._events.sync()  # a restart from the snapshot cannot make again what lies before it
+            self._written = self._write(base, encode_sessions(newest, remembered), capture, fingerprint, events)
         except DiskFailed as failure:
             self._failure = str(failure)
         except CaptureAbandoned:
@@ -195,13 +210,13 @@ class SnapshotThread:
             raise CaptureAbandoned
         writer.write(offset, [content])
 
-    def _write(self, base: Base, sessions: bytes, capture: Capture, fingerprint: int) -> SnapshotFile:
+    def _write(self, base: Base, sessions: bytes, capture: Capture, fingerprint: int, events: int) -> SnapshotFile:
         kept = self._kept
         writer = SnapshotWriter(kept.folder, kept.files, cluster_id=kept.cluster_id, index=base.index)
         try:
             writer.write(0, [sessions])
             result = capture.write(lambda offset, content: self._put(writer, len(sessions) + offset, content))
-            head = head_of(base, fingerprint, len(sessions), result)
+            head = head_of(base, fingerprint, len(sessions), result, events)
             return writer.finish(head)
         except BaseException:
             writer.abandon()

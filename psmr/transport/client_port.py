@@ -43,6 +43,13 @@ class ChangeAsked(Struct, frozen=True, gc=False):
     wish: protocol.AskChange | protocol.AskUpgrade
 
 
+class EventsAsked(Struct, frozen=True, gc=False):
+    """Somebody follows the events of this very service."""
+
+    connection: bytes
+    asked: protocol.AskEvents
+
+
 class ClientPort:
     """Bound to one address. Clients of another service are turned away here; garbage is counted and dropped."""
 
@@ -62,7 +69,7 @@ class ClientPort:
         self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
         bind(self.socket, address, "clients")
 
-    def receive(self) -> Greeted | Submitted | StatusAsked | ChangeAsked | None:
+    def receive(self) -> Greeted | Submitted | StatusAsked | ChangeAsked | EventsAsked | None:
         """The next request that is the replica's business, or None when there is none now.
 
         None, too, after a number of others: whoever sends only garbage must not keep the replica from its own work. What is
@@ -85,6 +92,12 @@ class ClientPort:
                 return StatusAsked(connection, request.digest)
             if isinstance(request, protocol.AskChange | protocol.AskUpgrade):
                 return ChangeAsked(connection, request)
+            if isinstance(request, protocol.AskEvents):
+                if request.fingerprint == self._service.fingerprint:
+                    return EventsAsked(connection, request)
+                hello = protocol.Hello(protocol.PROTOCOL_VERSION, "another service", request.fingerprint)
+                self._turn_away(connection, hello)
+                continue
             if request.fingerprint == self._service.fingerprint and request.version == protocol.PROTOCOL_VERSION:
                 return Greeted(connection)
             self._turn_away(connection, request)
@@ -117,6 +130,10 @@ class ClientPort:
     def send_status(self, connection: bytes, status: Mapping[str, Any]) -> None:
         """Answer a question for status."""
         self._send(connection, protocol.encode_status(dict(status)))
+
+    def send_events(self, connection: bytes, events: protocol.EventsAre) -> None:
+        """Answer a question for events."""
+        self._send(connection, protocol.encode_control(events))
 
     def error(self, connection: bytes, text: str) -> None:
         """Say that what was sent made no sense."""

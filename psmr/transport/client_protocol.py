@@ -10,7 +10,8 @@ msgpack array with the fields of its struct.
     2            `AskStatus`                  2            `Mismatch`   to a hello of another service or version
     3            `AskChange`                  3            `StatusIs`
     4            `AskUpgrade`                 4            `ErrorText`  what came makes no sense here
-                                              5            `ChangeIs`   what became of an `AskChange` or `AskUpgrade`
+    5            `AskEvents`                  5            `ChangeIs`   what became of an `AskChange` or `AskUpgrade`
+                                              6            `EventsAre`  to an `AskEvents`
 
 A client says hello first and submits after the welcome. Both decoders raise `MalformedMessage` on everything else.
 """
@@ -72,13 +73,21 @@ class AskUpgrade(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
     state: list[tuple[str, str]]
 
 
+class AskEvents(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Asks a replica of the service with that fingerprint for events from `position` on, about `bytes_max` bytes of them.
+
+    No hello need come before. The answer comes when there are some; after a while with none.
+    """
+
+    fingerprint: Annotated[int, msgspec.Meta(ge=0)]
+    position: Annotated[int, msgspec.Meta(ge=0)]
+    bytes_max: Annotated[int, msgspec.Meta(ge=1)]
+
+
 class Submit(msgspec.Struct, frozen=True):
     """What begins like a batch and has the length of one; `psmr.core.batch` parses it."""
 
     batch: bytes
-
-
-Request = Hello | AskStatus | AskChange | AskUpgrade | Submit
 
 
 class Member(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -122,6 +131,18 @@ class ChangeIs(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
     text: str
 
 
+class EventsAre(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Events from the `position` asked for on: frames (`psmr.core.event_frame`), the first of which may begin before it.
+
+    The replica keeps those from `earliest` on, and knows of none at `end` and behind it. No frames: there are none there.
+    """
+
+    position: Annotated[int, msgspec.Meta(ge=0)]
+    earliest: Annotated[int, msgspec.Meta(ge=0)]
+    end: Annotated[int, msgspec.Meta(ge=0)]
+    frames: bytes
+
+
 class ErrorText(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """The replica could not make sense of a message."""
 
@@ -134,21 +155,26 @@ class Answer(msgspec.Struct, frozen=True):
     reply: Reply
 
 
-Response = Welcome | Mismatch | StatusIs | ErrorText | ChangeIs | Answer
-Control = Hello | AskStatus | AskChange | AskUpgrade | Welcome | Mismatch | StatusIs | ErrorText | ChangeIs
+_AnyResponse = Welcome | Mismatch | StatusIs | ErrorText | ChangeIs | EventsAre
+_AnyRequest = Hello | AskStatus | AskChange | AskUpgrade | AskEvents
+Request = _AnyRequest | Submit
+Response = _AnyResponse | Answer
+Control = _AnyRequest | _AnyResponse
 
-_REQUEST_KINDS: Final[dict[bytes, type[Hello | AskStatus | AskChange | AskUpgrade]]] = {
+_REQUEST_KINDS: Final[dict[bytes, type[_AnyRequest]]] = {
     b"\x01": Hello,
     b"\x02": AskStatus,
     b"\x03": AskChange,
     b"\x04": AskUpgrade,
+    b"\x05": AskEvents,
 }
-_RESPONSE_KINDS: Final[dict[bytes, type[Welcome | Mismatch | StatusIs | ErrorText | ChangeIs]]] = {
+_RESPONSE_KINDS: Final[dict[bytes, type[_AnyResponse]]] = {
     b"\x01": Welcome,
     b"\x02": Mismatch,
     b"\x03": StatusIs,
     b"\x04": ErrorText,
     b"\x05": ChangeIs,
+    b"\x06": EventsAre,
 }
 _KIND_OF: Final[dict[type, bytes]] = {
     struct: kind for kinds in (_REQUEST_KINDS, _RESPONSE_KINDS) for kind, struct in kinds.items()
@@ -216,7 +242,7 @@ def decode_request(frames: Sequence[bytes]) -> Request:
     kind, body = _control_frames(frames)
     decoder = _REQUEST_DECODERS.get(kind)
     if decoder is None:
-        raise MalformedMessage(f"expected a request of kind 01 to 04, found {kind.hex()!r}")
+        raise MalformedMessage(f"expected a request of kind 01 to 05, found {kind.hex()!r}")
     return _decode(decoder, body)
 
 
@@ -230,7 +256,7 @@ def decode_response(frames: Sequence[bytes]) -> Response:
     kind, body = _control_frames(frames)
     decoder = _RESPONSE_DECODERS.get(kind)
     if decoder is None:
-        raise MalformedMessage(f"expected a response of kind 01 to 05, found {kind.hex()!r}")
+        raise MalformedMessage(f"expected a response of kind 01 to 06, found {kind.hex()!r}")
     response = _decode(decoder, body)
     if isinstance(response, StatusIs) and not _is_document(response.status):
         raise MalformedMessage("expected a status of JSON's types, found bytes, times or extensions in it")

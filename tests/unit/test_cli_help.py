@@ -17,6 +17,7 @@ COMMANDS = [
     "up",
     "serve",
     "status",
+    "events",
     "members",
     "upgrade",
     "cdep show",

@@ -20,7 +20,14 @@ from psmr.fuzzing.target import pack_frames, unpack_frames
 from psmr.storage import record
 
 SMOKE_CASES = 3_000
-FEWER_CASES = {"log": 800, "snapshot": 1_000, "snapshot-parts": 800, "hard-state": 1_000, "commit-mark": 1_000}
+FEWER_CASES = {
+    "log": 800,
+    "snapshot": 1_000,
+    "snapshot-parts": 800,
+    "event-log": 400,
+    "hard-state": 1_000,
+    "commit-mark": 1_000,
+}
 """Of what writes and reads files in each case."""
 
 
