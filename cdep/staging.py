@@ -59,7 +59,9 @@ class EarlyAnnotation:
     dependencies: tuple[Dependency, ...]
 
 
-def early(handler: Callable[..., Any], *parameters: str, domain: str | Mapping[str, str] | None = None) -> Any:
+def early(
+    handler: Callable[..., Any], *parameters: str, domain: str | Mapping[str, str] | None = None
+) -> Callable[[F], F]:
     """The private method below is the early stage of the command `handler`, ordered by the values of `parameters`.
 
     It takes any of the command's parameters, by name, and returns an i64: what the main stage gets as `carried`, or WAIT.
