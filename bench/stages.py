@@ -26,7 +26,7 @@ def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """One row a mix."""
     rows: list[dict[str, Any]] = []
     for mix in _MIXES[:: 2 if quick else 1]:
-        rows.append(measured(mix, 1 if quick else 21, 2 if quick else 100))
+        rows.append(measured(mix, 1 if quick else 11, 2 if quick else 40))
         say(f"{mix.name}: two workers {_speedup(rows[-1], 'busiest_ns', 'two')} × one by their processor time")
     return {"bench": "stages", "question": QUESTION, "machine": machine(), "rows": rows}
 
