@@ -37,7 +37,7 @@ class CommandRaised(CallerError):
 class EventsGone(CallerError):
     """No replica keeps the events from the position asked for on; `earliest` is the first one that some replica keeps."""
 
-    def __init__(self, text: str, earliest: int) -> None:
+    def __init__(self, text: str, earliest: int = 0) -> None:
         super().__init__(text)
         self.earliest = earliest
 

@@ -25,6 +25,7 @@ import psmr
 from cdep import Service, StateMachine
 from cdep.code_digest import code_digest
 from proxies.server_text import server_text
+from psmr.core import event_format
 from psmr.proxy_files import cache_folder, import_file, importable_service, write_file
 
 __all__ = ["FOLDERS_KEPT", "cache_folder", "compiling", "import_file", "server_module", "write"]
@@ -122,4 +123,5 @@ def _engine_source() -> bytes:
         for part in parts:
             for path in sorted((Path(str(package.__file__)).parent / part).glob("*.py")):
                 digest.update(path.read_bytes())
+    digest.update(Path(str(event_format.__file__)).read_bytes())
     return digest.digest()

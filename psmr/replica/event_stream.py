@@ -45,7 +45,8 @@ class EventStream:
         """The events of a batch. Raises LogDamaged where the log once gave others."""
         if executed.event_count == 0:
             return
-        for events, count in parts(executed.events, PART_BYTES):
+        whole = [(executed.events, executed.event_count)]
+        for events, count in whole if len(executed.events) <= PART_BYTES else parts(executed.events, PART_BYTES):
             head = FrameHead(
                 count,
                 len(events),
@@ -88,7 +89,19 @@ class EventAsks:
 
     def __init__(self, stream: EventStream | None) -> None:
         self._log = stream.log if stream is not None else None
-        self._waiting: deque[_Ask] = deque()
+        self._waiting: deque[_Ask] = deque()  # the first is due first
+        self._looked_at = 0
+        self._is_due = False
+
+    @property
+    def wants_turn(self) -> bool:
+        """Whether something could be answered at once that was left for the next turn."""
+        return self._is_due
+
+    @property
+    def next_due_us(self) -> int:
+        """When somebody must be answered at the latest."""
+        return self._waiting[0].due_us if self._waiting else _NEVER_US
 
     def take(self, connection: bytes, asked: AskEvents, now_us: int) -> None:
         """Hold a question. Raises Refused when there are no events, or too many ask."""
@@ -98,30 +111,24 @@ class EventAsks:
             raise Refused(f"{ASKS_MAX} others wait for events already; ask another replica")
         bytes_max = min(asked.bytes_max, ANSWER_BYTES_MAX)
         self._waiting.append(_Ask(connection, asked.position, bytes_max, now_us + PATIENCE_US))
+        self._is_due = True
 
     def answers(self, now_us: int) -> list[tuple[bytes, EventsAre]]:
         """What can be answered now, to whom: not everything at once. Raises DiskFailed, LogDamaged."""
         log, found = self._log, list[tuple[bytes, EventsAre]]()
-        if log is None:
+        if log is None or not self._waiting:
             return found
+        if not self._is_due and log.written == self._looked_at and now_us < self.next_due_us:
+            return found
+        self._is_due, self._looked_at = False, log.written
         for _ in range(len(self._waiting)):
             ask = self._waiting.popleft()
             frames: bytes | None = b""
-            if log.earliest <= ask.position < log.written and len(found) < ANSWERS_A_TURN:
-                frames = log.read(ask.position, ask.bytes_max)
+            if log.earliest <= ask.position < log.written:
+                frames = log.read(ask.position, ask.bytes_max) if len(found) < ANSWERS_A_TURN else None
+                self._is_due |= frames is None
             if frames or ask.position < log.earliest or now_us >= ask.due_us:
                 found.append((ask.connection, EventsAre(ask.position, log.earliest, log.written, frames or b"")))
             else:
                 self._waiting.append(ask)
         return found
-
-    @property
-    def wants_turn(self) -> bool:
-        """Whether something could be answered at once that was left for the next turn."""
-        log = self._log
-        return log is not None and any(ask.position < log.written for ask in self._waiting)
-
-    @property
-    def next_due_us(self) -> int:
-        """When somebody must be answered at the latest."""
-        return min((ask.due_us for ask in self._waiting), default=_NEVER_US)

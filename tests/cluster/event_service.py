@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from psmr import Event, Map, StateMachine, i64, partially_dependent, u32, u64
+from typing import Annotated
+
+from psmr import Event, Map, Max, StateMachine, i64, independent, partially_dependent, u32, u64
 
 
 class Telling(StateMachine):
@@ -32,3 +34,7 @@ class Telling(StateMachine):
         self.added.emit(source, -amount, self.counts.get(source, 0))
         self.added.emit(target, amount, self.counts.get(target, 0))
         return u64(2)
+
+    @independent
+    def fill(self, text: Annotated[bytes, Max(65_536)]) -> None:
+        """Makes the log longer, and tells nothing."""

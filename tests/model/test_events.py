@@ -34,13 +34,13 @@ def offer(engine: Engine, sequence: int, batch: Batch, *, is_read: bool = False)
     return engine.offer(7, sequence, stride, len(batch), encoded, blob, NOW_US + sequence, is_read=is_read)
 
 
-def run(engine: Engine, log: Sequence[Batch], chance: random.Random | None = None) -> list[Executed]:
-    """What the batches gave; those that are executed are collected now and then, as chance has it."""
+def run(engine: Engine, log: Sequence[Batch], chance: random.Random | None = None, often: float = 1) -> list[Executed]:
+    """What the batches gave; those that are executed are collected `often` after one is offered, as chance has it."""
     executed: list[Executed] = []
     for sequence, batch in enumerate(log, 1):
         while not offer(engine, sequence, batch):
             executed += engine.collect()
-        if chance is None or chance.random() < 0.2:
+        if chance is None or chance.random() < often:
             executed += engine.collect()
     deadline = time.monotonic() + GUARD_S
     while len(executed) < len(log):
@@ -67,10 +67,9 @@ def a_call(chance: random.Random) -> Call:
         return "change", (one, chance.randrange(-50, 50))
     if kind < 0.7:
         return "move", (one, other, chance.randrange(-50, 50))
-    if kind < 0.8:
-        return "note", (chance.randrange(-(2**63), 2**63), b"sixsix", chance.choice([1.5, float("nan"), -0.0]))
-    if kind < 0.9:
-        return "note_text", (chance.choice([b"short", b"sixsix", b"toolong"]),)
+    if kind < 0.85:
+        real = chance.choice([1.5, float("nan"), -0.0])
+        return "note", (chance.randrange(-(2**63), 2**63), chance.choice([b"short", b"sixsix", b"toolong"]), real)
     return ("watched", (one,)) if kind < 0.97 else ("ring", (chance.choice([0, 3, MOST, MOST + 1]),))
 
 
@@ -105,11 +104,11 @@ def test_all_that_executes_a_log_gives_the_same_events(made: dict[str, Engine], 
             )
     assert len({engine.digest() for engine in made.values()}) == 1
     assert all(batch.event_count == len(list(records(batch.events))) for batch in first)
-    assert sum(batch.event_count for batch in first) > 10_000
+    assert sum(batch.event_count for batch in first) > 500
 
 
 def test_events_come_in_the_order_of_rows_and_of_calls(made: dict[str, Engine]) -> None:
-    log: list[Batch] = [[("ring", (1,)), ("move", (3, 4, 2)), ("balance", (3,)), ("note", (-1, b"\0\1\2\3\0\0", 0.5))]]
+    log: list[Batch] = [[("ring", (1,)), ("move", (3, 4, 2)), ("ring", (0,)), ("note", (-1, b"\0\1\2\3\0\0", 0.5))]]
     for engine in made.values():
         (executed,) = run(engine, log)
         *others, (row, name, fields) = events_of(Emitting, executed)
@@ -135,7 +134,7 @@ def test_events_come_in_the_order_of_rows_and_of_calls(made: dict[str, Engine]) 
 
 def test_a_command_that_fails_has_emitted_nothing(made: dict[str, Engine]) -> None:
     for engine in made.values():
-        log: list[Batch] = [[("change", (9, 3)), ("ring", (1,)), ("note_text", (b"short",)), ("ring", (MOST + 1,))]]
+        log: list[Batch] = [[("change", (9, 3)), ("ring", (1,)), ("note", (1, b"short", 0.5)), ("ring", (MOST + 1,))]]
         (executed,) = run(engine, log)
         assert [(row, name) for row, name, _ in events_of(Emitting, executed)] == [(1, "rang")]
         replies = decode(engine.layout, log[0], executed.reply)
@@ -147,19 +146,18 @@ def test_a_command_that_fails_has_emitted_nothing(made: dict[str, Engine]) -> No
 def test_a_read_beside_the_log_may_not_emit(made: dict[str, Engine]) -> None:
     refused = Raised("ValueError: a read beside the log may not emit events; emit in commands that are ordered")
     for engine in made.values():
-        assert offer(engine, 0, [("watched", (5,)), ("balance", (5,))], is_read=True)
+        assert offer(engine, 0, [("watched", (5,))], is_read=True)
         assert offer(engine, 1, [("watched", (5,))])
         assert engine.settle(GUARD_S)
         read, ordered = engine.collect()
-        batch: Batch = [("watched", (5,)), ("balance", (5,))]
-        assert decode(engine.layout, batch, read.reply)[0] == refused
+        assert decode(engine.layout, [("watched", (5,))], read.reply) == [refused]
         assert (read.events, read.event_count) == (b"", 0)
         assert [name for _, name, _ in events_of(Emitting, ordered)] == ["rang"]
 
 
 def test_where_execution_is_in_another_order_rows_are_those_of_the_batch() -> None:
     batch: Batch = [("tell_both", (1, 2)), ("tell", (3,)), ("tell_both", (4, 5)), ("tell", (6,))]
-    with engines(Rearranged, (1, 2)) as made:
+    with engines(Rearranged, (1, 2), forms=(False,)) as made:
         for engine in made.values():
             (executed,) = run(engine, [batch])
             found = [(row, fields["account"]) for row, _, fields in events_of(Rearranged, executed)]
@@ -167,7 +165,10 @@ def test_where_execution_is_in_another_order_rows_are_those_of_the_batch() -> No
 
 
 @pytest.mark.parametrize("name", ["compiled, 1 workers", "compiled, 3 workers"])
-def test_events_that_are_not_yet_collected_are_not_overwritten(made: dict[str, Engine], name: str) -> None:
+@pytest.mark.parametrize("often", [0.2, 0])
+def test_events_that_are_not_yet_collected_are_not_overwritten(
+    made: dict[str, Engine], name: str, often: float
+) -> None:
     chance = random.Random(3)
     log: list[Batch] = [
         [("change", (chance.randrange(64), 2 * number)), *[("ring", (MOST,))] * chance.choice([0, 1, 2, 12])]
@@ -175,7 +176,7 @@ def test_events_that_are_not_yet_collected_are_not_overwritten(made: dict[str, E
     ]
     engine = made[name]
     engine._choose = lambda synchronous, count: chance.choice([1, 3])
-    for batch, executed in zip(log, run(engine, log, chance), strict=True):
+    for batch, executed in zip(log, run(engine, log, chance, often), strict=True):
         events = np.frombuffer(executed.events, np.uint8)
         rings = len(batch) - 1
         assert executed.event_count >= rings * MOST
