@@ -1,1 +1,16 @@
 """An exchange: orders reserve credit, are matched by price and time, and both parties of a fill are booked."""
+
+from apps.exchange.file_flow import judge
+from apps.exchange.model import ExchangeMeaning, ExchangeModel
+from apps.exchange.plain import PlainExchange
+from apps.exchange.staged import Exchange
+from apps.exchange.workload import workload
+from psmr.workload import Application
+
+APPLICATION = Application(Exchange, ExchangeModel, workload, ExchangeMeaning(), judge)
+VARIANTS = {
+    "staged": APPLICATION,
+    "plain": Application(PlainExchange, ExchangeModel, workload, ExchangeMeaning(), judge),
+}
+
+__all__ = ["APPLICATION", "VARIANTS", "Exchange", "PlainExchange"]

@@ -40,6 +40,7 @@ from psmr.execution.ring import Ring
 from psmr.execution.row_index import index_bytes, index_rows
 from psmr.execution.stage_index import index_stages, stage_index_bytes
 from psmr.execution.staged import StagedMachine
+from psmr.execution.stages import ROUND_ROWS
 from psmr.execution.waiting import rouse, rouse_for_room
 from psmr.execution.worker import work
 from psmr.state.synchronised import fence_now, load, store
@@ -104,6 +105,7 @@ class Engine:
         for frame in memory.frames:
             memory.set(frame + at.FRAME_SPIN, spin)
             memory.set(frame + at.FRAME_LOOK_AHEAD, look_ahead)
+            memory.set(frame + at.FRAME_ROUND_ROWS, ROUND_ROWS)
         owners = [1 << (group % self.workers) for group in range(64)] + [(1 << self.workers) - 1]
         memory.region.at(memory.table, 130)[:] = np.array(owners, "<u2").tobytes()
         self._table = memory.table if self.workers > 1 else 0

@@ -25,7 +25,7 @@
       FRONTIER        the worker      two words, for even and odd rounds: the first row that it has not decided. The next round but
                                       one overwrites it, and nobody gets there before everybody has read this one
       THROUGH         the worker      2 × a round: its main stages before the round's bound are done; one more: the row at the bound
-                                      is decided. A release, after all their effects
+                                      is decided, or all that follow are. A release, after all their effects
 
 A *position* is `slot << 32 | row + 1`; positions only grow, so "at least" is all that anyone waits for.
 
@@ -157,6 +157,9 @@ FRAME_EARLY_LIST = FRAME_BYTES + 376
 FRAME_MAIN_LIST = FRAME_BYTES + 384
 FRAME_ENDED = FRAME_BYTES + 392
 FRAME_CARRIED_WORDS = FRAME_BYTES + 400
+FRAME_ROUND_ROWS = FRAME_BYTES + 408
+FRAME_SLOT_ROUNDS = FRAME_BYTES + 416
+FRAME_FINISHES = FRAME_BYTES + 424
 FRAME_TOTAL_BYTES = 4096
 
 REPLIES_COUNT = 0

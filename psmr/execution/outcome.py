@@ -46,6 +46,6 @@ class Counters(Struct, frozen=True, gc=False):
     run_on: tuple[int, ...]
     synchronous_commands: int
     choices: Choices
-    rounds: tuple[int, ...] = ()
-    waited: tuple[int, ...] = ()
+    rounds: tuple[int, ...]
+    waited: tuple[int, ...]
     """Of a service with early stages: rounds that each has met in, and early stages that had to wait for what is before them."""

@@ -9,6 +9,9 @@ All workers execute a slot together in rounds. Each has a *frontier*: the first 
        through their main stages below it: everything before it is complete, and nothing after it has run its main stage. The
        others go on with their early stages; who was stopped at another row tries it again.
 
+A slot in which too many rows wait is not worth meeting for: where the bound has come forward by fewer than `FRAME_ROUND_ROWS` rows
+a round, the owner of the row at the bound executes all that is left, alone, in order.
+
 So no main stage runs before the early stages of all rows before its own are decided, and an early stage may run before main
 stages of rows before its own: which is what `cdep.staging` asks of a service. The bound grows with every round.
 
@@ -30,12 +33,15 @@ from psmr.execution.layout import (
     FRAME_COUNT,
     FRAME_EARLY_LIST,
     FRAME_ENDED,
+    FRAME_FINISHES,
     FRAME_FRONTIER,
     FRAME_IS_BLOCKED,
     FRAME_MAIN_LIST,
     FRAME_MAINS,
     FRAME_OWNERS,
     FRAME_ROUND,
+    FRAME_ROUND_ROWS,
+    FRAME_SLOT_ROUNDS,
     FRAME_STAGE,
     FRAME_WORKER,
     FRAME_WORKERS,
@@ -56,6 +62,10 @@ MAIN = 1
 WHOLE = 2
 """Early stage and main stage, one after the other, as when one worker executes everything."""
 
+ROUND_ROWS = 128
+"""What a round should bring, in rows: their execution takes about as long as two workers need to meet."""
+ROUNDS_FREE = 2
+"""So many rounds of a slot may bring less."""
 _WAIT = int(WAIT)
 
 
@@ -80,6 +90,8 @@ def begin_staged(frame: int) -> bool:
     store_i64(frame + FRAME_STAGE, EARLY)
     store_i64(frame + FRAME_IS_BLOCKED, 0)
     store_i64(frame + FRAME_MAINS, 0)
+    store_i64(frame + FRAME_SLOT_ROUNDS, 0)
+    store_i64(frame + FRAME_FINISHES, 0)
     return True
 
 
@@ -112,7 +124,15 @@ def _meet(frame: int, frontier: int) -> bool:
     store_i64(frame + FRAME_FRONTIER, frontier)
     store_i64(frame + FRAME_BOUND, bound)
     _add_one(line + ROUNDS)
+    _add_one(frame + FRAME_SLOT_ROUNDS)
     return True
+
+
+@inlined
+def _is_slow(frame: int, bound: int) -> bool:
+    """Whether one worker should finish the slot; all find the same."""
+    rounds = load_i64(frame + FRAME_SLOT_ROUNDS)
+    return rounds > ROUNDS_FREE and bound < rounds * load_i64(frame + FRAME_ROUND_ROWS)
 
 
 @compiled
@@ -130,15 +150,39 @@ def _end_mains(frame: int, bound: int) -> int:
             if worker != me and not wait_until(frame, line_of(control, worker) + THROUGH, 2 * number):
                 return ENDING
         store_i64(frame + FRAME_STAGE, WHOLE)
+        store_i64(frame + FRAME_FINISHES, 1 if _is_slow(frame, bound) else 0)
         return bound
     store_release(line_of(control, me) + THROUGH, 2 * number)
     rouse(control, decider)
     store_i64(frame + FRAME_STAGE, EARLY)
-    if (stopped >> me) & 1 == 0:
+    is_slow = _is_slow(frame, bound)
+    if (stopped >> me) & 1 == 0 and not is_slow:
         return load_i64(frame + FRAME_FRONTIER)
     if not wait_until(frame, line_of(control, decider) + THROUGH, 2 * number + 1):
         return ENDING
-    return bound + 1
+    return SLOT_DONE if is_slow else bound + 1
+
+
+@compiled
+def _finish_alone(frame: int, row: int, count: int) -> int:
+    """As the one who executes what is left of the slot: the row, in the stage that it is in; at the end SLOT_DONE."""
+    control = load_i64(frame + FRAME_CONTROL)
+    me = load_i64(frame + FRAME_WORKER)
+    number = load_i64(frame + FRAME_ROUND)
+    if row < count:
+        # Whose early stage is decided is said by the frontiers of this round; nobody publishes another before this ends.
+        early = load_u16(load_i64(frame + FRAME_OWNERS) + 4 * row)
+        stage = MAIN
+        if early != 0:
+            frontier = load_i64(line_of(control, lowest_bit(early)) + FRONTIER + 8 * (number & 1))
+            stage = MAIN if row < frontier else WHOLE
+        store_i64(frame + FRAME_STAGE, stage)
+        return row
+    store_release(line_of(control, me) + THROUGH, 2 * number + 1)
+    for worker in range(load_i64(frame + FRAME_WORKERS)):
+        if worker != me:
+            rouse(control, worker)
+    return SLOT_DONE
 
 
 @compiled
@@ -170,6 +214,8 @@ def seek_stage(frame: int, row: int) -> int:
     count = load_i64(frame + FRAME_COUNT)
     if load_i64(frame + FRAME_OWNERS) == 0:
         return row if row < count else SLOT_DONE
+    if load_i64(frame + FRAME_FINISHES) != 0:
+        return _finish_alone(frame, row, count)
     while True:
         stage = load_i64(frame + FRAME_STAGE)
         if stage == EARLY:

@@ -357,6 +357,8 @@ class Replica:
             "batches_together": counters.choices.parallel,
             "batches_alone": counters.choices.alone,
             "batches_to_compare": counters.choices.trials,
+            "rounds": max(counters.rounds),
+            "waited": sum(counters.waited),
             "workers": list(counters.commands),
             "sessions": len(self._delivery.sessions),
             "memory_bytes": self._engine.memory.state_bytes(),

@@ -286,4 +286,23 @@ STAGE_FAULTS = (
         "        return load_i64(frame + FRAME_FRONTIER)\n    if not",
         "        return bound\n    if not",
     ),
+    Fault(
+        "the rest begun with a row that is decided",
+        _STAGES,
+        "MAIN if row < frontier else",
+        "MAIN if row <= frontier else",
+    ),
+    Fault("the rest's early stages again", _STAGES, "MAIN if row < frontier else", "WHOLE if row < frontier else"),
+    Fault(
+        "nobody told that the rest is done",
+        _STAGES,
+        "        if worker != me:\n            rouse(control, worker)\n    return SLOT_DONE",
+        "        pass\n    return SLOT_DONE",
+    ),
+    Fault(
+        "a slot left before the rest is done",
+        _STAGES,
+        "    if (stopped >> me) & 1 == 0 and not is_slow:",
+        "    if is_slow:\n        return SLOT_DONE\n    if (stopped >> me) & 1 == 0:",
+    ),
 )

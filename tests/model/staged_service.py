@@ -47,9 +47,11 @@ class Orders(StateMachine):
         if carried == WAIT:
             return self._note_stock(stock, u64(amount))
         self.taken.emit(stock, client, carried)
-        history = self._take_over(stock, client, amount, u64(carried))
+        history = self._note_stock(stock, u64(carried))
         if amount == FAILS_LATE:
+            # After it has written, but before it releases: an early stage may have seen that, and it would be taken back.
             raise ValueError("fails after its main stage has written")
+        self._take_over(stock, client, amount)
         return history
 
     @early(order, "client")
@@ -90,11 +92,10 @@ class Orders(StateMachine):
             left += self.released[stock * CLIENTS + client]
         return left
 
-    def _take_over(self, stock: int, client: int, amount: int, mark: u64) -> u64:
+    def _take_over(self, stock: int, client: int, amount: int) -> None:
         self._release(stock)
         self.holder[stock] = client
         self.held[stock] = amount
-        return self._note_stock(stock, mark)
 
     def _release(self, stock: int) -> None:
         self.released[stock * CLIENTS + self.holder[stock]] += self.held[stock]
@@ -120,7 +121,9 @@ class Holdings(Orders):
         if carried == WAIT:
             return u64(0)
         half = i64(amount) // 2
-        return self._take_over(first, client, half, u64(carried)) ^ self._take_over(second, client, half, u64(1))
+        self._take_over(first, client, half)
+        self._take_over(second, client, half)
+        return self._note_stock(first, u64(carried)) ^ self._note_stock(second, u64(1))
 
     @early(order_both, "client")
     def _reserve_both(self, client: u32, amount: u32) -> i64:

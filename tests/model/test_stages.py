@@ -20,6 +20,7 @@ from psmr.core.reply import BatchStatus, parse_reply
 from psmr.execution import layout as at
 from psmr.execution.engine import Engine
 from psmr.execution.outcome import Executed
+from psmr.execution.stages import ROUNDS_FREE
 
 FEW = ("order", "deposit", "give_up", "credit")
 SCARCE, PLENTY = (3, 13, 40), (13, 5000)
@@ -33,9 +34,13 @@ def started(
     compiled: bool = True,
     choose: Callable[[int, int], int] | None = None,
     spin: int = 20,
+    round_rows: int = 0,
 ) -> Iterator[Engine]:
+    """`round_rows`: how many rows a round must bring; 0: a slot is executed in rounds to its end, however many."""
     together = choose or (lambda synchronous, count: workers)
     engine = Engine(owner, workers, compiled=compiled, ring_bytes=RING_BYTES, spin=spin, choose=together)
+    for frame in engine.memory.frames:
+        engine.memory.set(frame + at.FRAME_ROUND_ROWS, round_rows)
     try:
         engine.start()
         yield engine
@@ -70,10 +75,10 @@ def assert_as_plain_handlers(owner: type[Orders], log: Sequence[Batch], executed
 
 
 def test_two_and_three_workers_do_what_one_does() -> None:
-    log = draw_log(random.Random(1), FEW, 1500, SCARCE)
+    log = draw_log(random.Random(1), FEW, 1000, SCARCE)
     with ExitStack() as stack:
         two = stack.enter_context(started(Orders, 2))
-        any_width = stack.enter_context(started(Orders, 3, choose=random_width(3, 1)))
+        any_width = stack.enter_context(started(Orders, 3, choose=random_width(3, 1), round_rows=40))
         executed = assert_as_one_worker(Orders, log, [two, any_width])
         assert min(two.counters().waited) > 0, "credit never ran out"
         assert two.counters().synchronous_commands > 0
@@ -83,7 +88,7 @@ def test_two_and_three_workers_do_what_one_does() -> None:
 
 
 def test_interpreted_stages_are_the_same() -> None:
-    log = draw_log(random.Random(2), FEW, 250, SCARCE)
+    log = draw_log(random.Random(2), FEW, 150, SCARCE)
     with started(Orders, 2, compiled=False) as interpreted:
         assert_as_one_worker(Orders, log, [interpreted])
 
@@ -95,6 +100,14 @@ def test_a_batch_in_which_nothing_waits_takes_one_round() -> None:
         execute_all(engine, [rich, *orders])
         assert engine.counters().rounds == (1 + len(orders),) * 2
         assert engine.counters().waited == (0, 0)
+
+
+def test_a_batch_in_which_too_many_wait_is_finished_by_one() -> None:
+    poor: Batch = [("order", (row % 9, row % 16, 8)) for row in range(200)]
+    with started(Orders, 2) as in_rounds, started(Orders, 2, round_rows=10) as finishing:
+        assert execute_all(finishing, [poor]) == execute_all(in_rounds, [poor])
+        assert in_rounds.counters().rounds[0] == 1 + 200, "every one of them waits"
+        assert finishing.counters().rounds[0] == ROUNDS_FREE + 1
 
 
 def test_a_read_beside_the_log_sees_everything_before_it() -> None:
@@ -125,9 +138,12 @@ def test_a_batch_may_have_as_many_commands_as_both_stages_events_have_room_for()
 def test_any_number_of_workers_on_long_logs(seed: int, deposits: Sequence[int]) -> None:
     log = draw_log(random.Random(seed), tuple(WEIGHTS), 6000, deposits)
     with ExitStack() as stack:
-        others = [stack.enter_context(started(Holdings, workers)) for workers in (2, 3, 5)]
+        others = [stack.enter_context(started(Holdings, workers, round_rows=8 * workers)) for workers in (2, 3, 5)]
+        others.append(stack.enter_context(started(Holdings, 2)))
         others.append(stack.enter_context(started(Holdings, 2, spin=0, choose=random_width(2, seed))))
-        others.append(stack.enter_context(started(Holdings, 3, spin=500, choose=random_width(3, seed))))
+        others.append(
+            stack.enter_context(started(Holdings, 3, spin=500, choose=random_width(3, seed), round_rows=1 << 40))
+        )
         assert_as_one_worker(Holdings, log, others)
 
 
@@ -136,7 +152,9 @@ def test_any_number_of_workers_on_long_logs(seed: int, deposits: Sequence[int]) 
 def test_plain_handlers_one_after_another_give_the_same(seed: int) -> None:
     log = draw_log(random.Random(100 + seed), tuple(WEIGHTS), 700, SCARCE)
     with ExitStack() as stack:
-        others = [stack.enter_context(started(Holdings, workers, compiled=False)) for workers in (1, 2, 3)]
+        others = [
+            stack.enter_context(started(Holdings, workers, compiled=False, round_rows=30)) for workers in (1, 2, 3)
+        ]
         executed = assert_as_one_worker(Holdings, log, others)
     assert_as_plain_handlers(Holdings, log, executed)
 

@@ -95,11 +95,17 @@ class TwinStages(TwinWorkers):
     """`run()` raises AssertionError when anything is not as it would be in log order, or nobody can go on."""
 
     def _draw_log(self, chance: random.Random) -> Sequence[Any]:
-        exact, alone = chance.choice((0.0, 0.1, 0.4)), chance.choice((0.0, 0.3))
+        exact, alone = chance.choice((0.0, 0.2, 0.6)), chance.choice((0.0, 0.3))
         return [
             StagedBatch(tuple(_random_row(chance, exact) for _ in range(chance.randint(1, 8))), chance.random() < alone)
             for _ in range(7)
         ]
+
+    def _lay_frames(self, look_ahead: int, spin: int) -> None:
+        super()._lay_frames(look_ahead, spin)
+        round_rows = self.machine.chance.choice((0, 0, 2, 100))
+        for worker in range(self.workers):
+            self.machine.memory[frame_of(worker) + at.FRAME_ROUND_ROWS] = round_rows
 
     def _expect(self) -> list[list[int]]:
         accounts = Accounts()

@@ -21,6 +21,7 @@ MODULES = {f"psmr.execution.{name}" for name in ("layout", "ring", "row_index", 
 MODULES |= {"psmr.execution.stage_index", "psmr.execution.stages"}
 SLOTS = 4
 FEW_SLOTS = Fault("few slots", "psmr.execution.layout", "SLOTS = 1024\n", f"SLOTS = {SLOTS}\n")
+NO_FREE_ROUNDS = Fault("no free rounds", "psmr.execution.stages", "ROUNDS_FREE = 2\n", "ROUNDS_FREE = 0\n")
 STRIDE = 8
 BLOB_MOST = 120
 RING_BYTES, RING_SOFT_BYTES = 2048, 512
@@ -60,7 +61,7 @@ class TwinWorkers:
         self.workers = chance.randint(2, 4)
         self._log: Sequence[Any] = self._draw_log(chance)
         self._expected = self._expect()
-        twin = Twin(MODULES, self._primitives(), (FEW_SLOTS, *faults))
+        twin = Twin(MODULES, self._primitives(), (FEW_SLOTS, NO_FREE_ROUNDS, *faults))
         self._stages = twin.module("psmr.execution.stages")
         self._stage_index = twin.module("psmr.execution.stage_index")
         self._schedule = twin.module("psmr.execution.schedule")
