@@ -131,7 +131,7 @@ def test_a_checkers_step_and_the_model_agree() -> None:
         key: value for key, value in state.items() if not (isinstance(key, tuple) and key[0] == "book")
     } == model.cells
     for instrument, book in model.books.items():
-        assert state.get(("book", instrument)) == book.content()
+        assert state.get(("book", instrument)).content == book.content()
 
 
 def test_orders_of_two_clients_on_two_instruments_may_conflict() -> None:
