@@ -100,7 +100,9 @@ def _execute(engine: Engine, batches: list[Any]) -> list[Executed]:
         while not engine.offer(7, 1, batch.stride, batch.count, batch.records, batch.blob, 0):
             executed += engine.collect()
             if engine.dead() or time.monotonic() > deadline:
-                raise AssertionError(f"exchange: expected room for a batch, found none, and dead workers {engine.dead()}")
+                raise AssertionError(
+                    f"exchange: expected room for a batch, found none, and dead workers {engine.dead()}"
+                )
     if not engine.settle(_STALL_S):
         raise AssertionError(f"exchange: expected the workers to finish, found {engine.dead() or 'them stalled'}")
     return executed + engine.collect()
@@ -124,7 +126,9 @@ class _Witness:
             told = ToldByBatch(self._engine.service)
             told.take(0, 0, gave)
             by_row = told.of((gave.session, gave.sequence))
-            for row, (call, answer) in enumerate(zip(calls, replies_of(layout, calls, reply.records, reply.blob), strict=True)):
+            for row, (call, answer) in enumerate(
+                zip(calls, replies_of(layout, calls, reply.records, reply.blob), strict=True)
+            ):
                 expected = self._model.apply(call.command, call.arguments)
                 if answer != expected or by_row.get(row, []) != self._model.events:
                     return f"{call.command}{call.arguments}: expected {expected} of the model, found {answer}, or other events"

@@ -21,8 +21,12 @@ class FlowLog:
     def __init__(self, owner: type[StateMachine], parameters: Mapping[str, str], seed: int = 1) -> None:
         service = service_of(owner)
         self._layout = layout_of(service)
-        self._encoders = {command.name: CommandEncoder(service, self._layout.command(command.name)) for command in service.commands}
-        self._names = {command.name: [parameter.name for parameter in command.parameters] for command in service.commands}
+        self._encoders = {
+            command.name: CommandEncoder(service, self._layout.command(command.name)) for command in service.commands
+        }
+        self._names = {
+            command.name: [parameter.name for parameter in command.parameters] for command in service.commands
+        }
         self._flow = workload(WorkloadOptions(seed=seed, clients=1, batch=ROWS, parameters=parameters))
 
     def opening(self) -> Iterator[Encoded]:
