@@ -2,7 +2,9 @@
 
 As the engine's wavefront: every worker runs the early stages of its own rows up to one that waits or that all must meet at; the
 lowest of these frontiers is the bound, and the main stages below it are run; then the row at the bound is decided as a whole, once
-everything before it is complete. Where that happens too often one worker executes what is left of the batch. What an early stage costs of its command is not known from outside: `EARLY_SHARE` is assumed.
+everything before it is complete. Where that happens too often one worker executes what is left of the batch.
+
+What an early stage costs of its command is not known from outside: `EARLY_SHARE` is assumed.
 """
 
 from __future__ import annotations

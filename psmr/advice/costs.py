@@ -76,22 +76,22 @@ class ServiceCosts:
         for part in parts_of(batches):
             for runner in runners:
                 runner.prepare(part)
-            before = sum(runner.processor_s() for runner in runners)
+            before = [runner.processor_s() for runner in runners]
             for runner in runners:
                 runner.engine.publish()
             for runner in runners:
                 runner.wait()
-            used += sum(runner.processor_s() for runner in runners) - before
-            for runner in runners:
-                runner.collect(lambda executed: None)
+            used_s = [runner.processor_s() - begun for runner, begun in zip(runners, before, strict=True)]
+            for runner, processor_s in zip(runners, used_s, strict=True):
+                busy_ns = sum(busy[0] for busy in runner.collect(lambda executed: None))
+                used += _used_s(processor_s, busy_ns)
         return used
 
     def _add(self, ran: Ran, counts: NDArray[np.int64]) -> None:
         busy_ns = np.array([busy[0] for busy in ran.busy_ns], np.float64)
         self._counts.append(counts)
         self._busy_ns.append(busy_ns)
-        # What interrupted the worker is in the clock's account, what it spun before and after in the processor's.
-        self._total_ns += min(ran.processor_s * 1e9, float(busy_ns.sum()))
+        self._total_ns += _used_s(ran.processor_s, float(busy_ns.sum())) * 1e9
 
     def _all_costs(self) -> NDArray[np.float64]:
         return fitted(np.concatenate(self._counts), np.concatenate(self._busy_ns), self._total_ns)
@@ -133,6 +133,11 @@ def wait_share_of(owner: type[StateMachine], preload: Sequence[Commands], batche
         runner.run(batches)
         waited = sum(runner.engine.counters().waited) - before
     return waited / max(1, int(staged[program_of(service, batches).op].sum()))
+
+
+def _used_s(processor_s: float, busy_ns: float) -> float:
+    """What one worker spent on its batches: what interrupted it is in the clock's account, what it spun in the processor's."""
+    return min(processor_s, busy_ns / 1e9)
 
 
 def _counts(program: Program) -> NDArray[np.int64]:

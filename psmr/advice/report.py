@@ -17,6 +17,7 @@ from cdep.what_if import gains
 from cdep.words import keys_text
 
 TOP = 8
+CHANGES = 12
 WHAT_IF_WORKERS = (2, 8)
 _MATTERS = 0.05
 """A share of the time that is worth a word."""
@@ -157,7 +158,7 @@ def _what_if(program: Program, costs: Costs, predictor: Predictor) -> list[dict[
                 for count, rate, before in zip(WHAT_IF_WORKERS, gain.per_s, base, strict=True)
             },
         }
-        for gain in gains(program, costs, WHAT_IF_WORKERS)
+        for gain in gains(program, costs, WHAT_IF_WORKERS)[:CHANGES]
     ]
 
 

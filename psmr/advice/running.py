@@ -59,7 +59,7 @@ class Runner:
             used = self.processor_s()
             started_ns = time.monotonic_ns()
             self.engine.publish()
-            self.wait()
+            total.busy_ns += self.wait(take)
             total.processor_s += self.processor_s() - used
             ended_ns = self._ended_ns()
             total.seconds += (ended_ns - started_ns) / 1e9
@@ -76,17 +76,26 @@ class Runner:
                     raise Violation("expected the batches to fit the delivery ring, found no room for them")
                 time.sleep(0.001)
 
-    def wait(self) -> None:
-        """Sleep until everything published is executed; raises Violation when workers die or stall."""
+    def wait(self, take: Callable[[Executed], object] = lambda executed: None) -> list[list[int]]:
+        """Sleep until everything published is executed; raises Violation when workers die or stall.
+
+        Replies are collected meanwhile only where workers have no room for more: what `collect` would give of those.
+        """
         until = time.perf_counter() + _STALL_S
+        busy: list[list[int]] = []
+        completed = -1
         while not self.engine.settle(_COLLECT_S):
             if self.engine.dead() or time.perf_counter() > until:
                 raise Violation(f"expected the workers to finish, found {self.engine.dead() or 'them stalled'}")
+            if completed == self.engine.completed():
+                busy += self.collect(take)
+            completed = self.engine.completed()
+        return busy
 
     def collect(self, take: Callable[[Executed], object]) -> list[list[int]]:
         """Take the replies; what each batch kept each worker busy for."""
-        busy = [self._busy_ns(self._slots + place) for place in range(self.engine.outstanding)]
-        self._slots += self.engine.outstanding
+        busy = [self._busy_ns(slot) for slot in range(self._slots, self.engine.completed())]
+        self._slots += len(busy)
         for executed in self.engine.collect():
             take(executed)
         return busy
