@@ -128,6 +128,8 @@ def _covers(one: Condition | None, other: Condition | None) -> bool:
 
 
 def _reason(found: Found) -> str:
+    if not found.executions:
+        return "it was not executed, so nothing is known of it"
     if not found.successes:
         return f"it has raised in each of its {found.executions} executions, so nothing is known of it"
     if found.widened_for is not None:
