@@ -36,7 +36,8 @@ check: ready-dev
 	@$(RUN) mypy
 	@$(RUN) pytest tests/unit/test_layering.py tests/unit/test_purity.py tests/unit/test_tidy.py
 	@$(HERE) for name in $$(.venv/bin/python -c 'from psmr.services import app_names; print(*app_names())'); do \
-		.venv/bin/psmr cdep verify "$$name" --seconds 10 && .venv/bin/psmr cdep infer "$$name" --seconds 5 || exit 1; done
+		for asked in "verify $$name --seconds 10" "infer $$name --seconds 5"; do \
+			.venv/bin/psmr cdep $$asked || [ $$? -eq 2 ] || exit 1; done; done
 	@$(RUN) pytest -n auto --dist loadfile
 
 fix: ready-dev

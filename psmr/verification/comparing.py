@@ -80,18 +80,28 @@ def _comparison(service: Service, proposed: Command, found: Found, unseen: list[
         reason = f"{reason}, as far as was seen; never reached: {lines_text(unseen)}"
     if verdict in ("declared too weakly", "declared otherwise") and not is_refuted:
         verdict, proposed = "as declared", declared
-        reason = f"nothing contradicts it, though it {reason}"
-    return Comparison(
-        declared.name, decorator_text(declared), decorator_text(proposed), verdict, reason, found.executions
-    )
+        reason = f"nothing contradicts it, though: {reason}"
+    shown = declared if verdict == "as declared" else proposed
+    return Comparison(declared.name, decorator_text(declared), decorator_text(shown), verdict, reason, found.executions)
 
 
 def lines_text(lines: Iterable[Line]) -> str:
-    """Lines as `bank.py:31, 33, 40`."""
-    by_path: dict[str, list[str]] = {}
+    """Lines as `bank.py:31, 33-40`."""
+    by_path: dict[str, list[int]] = {}
     for path, line in sorted(lines):
-        by_path.setdefault(place_text(Place(path, line, "")).rpartition(":")[0], []).append(str(line))
-    return "; ".join(f"{path}:{', '.join(numbers)}" for path, numbers in by_path.items())
+        by_path.setdefault(place_text(Place(path, line, "")).rpartition(":")[0], []).append(line)
+    return "; ".join(f"{path}:{', '.join(_ranges(numbers))}" for path, numbers in by_path.items())
+
+
+def _ranges(numbers: list[int]) -> list[str]:
+    """Ascending numbers, consecutive ones as `57-68`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return [str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs]
 
 
 def _verdict(service: Service, declared: Command, proposed: Command) -> Verdict:
@@ -118,6 +128,8 @@ def _covers(one: Condition | None, other: Condition | None) -> bool:
 
 
 def _reason(found: Found) -> str:
+    if not found.executions:
+        return "it was not executed, so nothing is known of it"
     if not found.successes:
         return f"it has raised in each of its {found.executions} executions, so nothing is known of it"
     if found.widened_for is not None:
@@ -128,7 +140,12 @@ def _reason(found: Found) -> str:
         return f"{found.unnamed.how}s {cell}, {which} ({place})"
     if found.touches_nothing_changed:
         return "touches nothing that any command changes"
-    return "; ".join(_named_text(named) for named in found.named)
+    texts = [_named_text(named) for named in found.named]
+    texts += [
+        f"only dependent commands write {cell_text(one.cell)}, which it reads ({place_text(one.place)})"
+        for one in found.read_unnamed.values()
+    ]
+    return "; ".join(texts)
 
 
 def _named_text(named: Named) -> str:

@@ -53,7 +53,11 @@ class Found:
     successes: int = 0
     writes: bool = False
     named: list[Named] = field(default_factory=list)
+    written: set[str] = field(default_factory=set)
+    """Containers in which it changes values."""
     unnamed: Unnamed | None = None
+    read_unnamed: dict[str, Unnamed] = field(default_factory=dict)
+    """Of containers in which it only reads what no parameter names: harmless where only dependent commands write."""
     touches_nothing_changed: bool = True
     widened_for: str | None = None
     """Another command with which it would have conflicted, had it kept its parameters."""
@@ -87,6 +91,7 @@ class Inference:
             self.service.commands, key=lambda command: -self._directness(command, by_command[command.name])
         ):
             _infer(found[command.name], by_command[command.name], changed, owners)
+        _settle_reads(found)
         proposed = _annotated(self.service, found)
         while True:
             wrong = self._left_unordered(proposed, {name for name, one in found.items() if one.successes})
@@ -146,12 +151,14 @@ def _infer(
             if cell.kind in MEMORY or (cell.container, cell.kind) not in changed:
                 continue
             found.touches_nothing_changed = False
-            found.writes = found.writes or not _CHANGING.isdisjoint(hows)
+            is_change = not _CHANGING.isdisjoint(hows)
+            found.writes = found.writes or is_change
             if cell.kind == KEYS:
                 _whole_container(found, cell, hows)
                 continue
             by_container[cell.container][0].add(cell.key)
-            if not _CHANGING.isdisjoint(hows):
+            if is_change:
+                found.written.add(cell.container)
                 by_container[cell.container][1].add(cell.key)
         for container, (every, written) in by_container.items():
             touched[container].append((trial, every, written))
@@ -164,7 +171,10 @@ def _infer(
             declared = [key.parameter for key in found.command.dependencies]
             single = _computing(names, declared, executions, owners[container])
             if single is None:
-                found.unnamed = found.unnamed or _unnamed(names, container, executions)
+                example = _unnamed(names, container, executions)
+                if example.how == READ:
+                    found.read_unnamed[container] = example
+                found.unnamed = found.unnamed or (example if example.how == WRITE else None)
                 continue
             naming, writing = [single], [single] if any(written for _, _, written in executions) else []
             computed.add(single)
@@ -239,15 +249,46 @@ def _computing(
 
 
 def _unnamed(names: list[str], container: str, executions: list[tuple[Trial, set[Any], set[Any]]]) -> Unnamed:
-    """An example of a cell that no parameter's value names."""
-    for trial, keys, written in executions:
-        for key in sorted(keys, key=lambda key: key not in written):
-            if not any(_is_key(value, key) for value in trial.call.arguments):
-                cell = Cell(container, VALUE, key)
-                hows = trial.outcome.touched[cell]
-                how = next(how for how in (WRITE, WOULD, READ) if how in hows)
-                return Unnamed(cell, READ if how == READ else WRITE, hows[how])
-    raise AssertionError("a container without such a cell is covered")
+    """An example of a cell that no parameter's value names; one that is written, if there is one."""
+    examples = (
+        (Cell(container, VALUE, key), trial.outcome.touched[Cell(container, VALUE, key)])
+        for trial, keys, _ in executions
+        for key in keys
+        if not any(_is_key(value, key) for value in trial.call.arguments)
+    )
+    only_read = None
+    for cell, hows in examples:
+        how = next(how for how in (WRITE, WOULD, READ) if how in hows)
+        if how != READ:
+            return Unnamed(cell, WRITE, hows[how])
+        only_read = only_read or Unnamed(cell, READ, hows[how])
+    if only_read is None:
+        raise AssertionError("a container without such a cell is covered")
+    return only_read
+
+
+def _settle_reads(found: dict[str, Found]) -> None:
+    """Reads of cells that no parameter names make a command dependent, unless all that write there are: then any key will do."""
+    dependent = {name for name, one in found.items() if one.unnamed is not None or not one.successes}
+    is_settled = False
+    while not is_settled:
+        is_settled = True
+        for name, one in found.items():
+            if name in dependent or not one.read_unnamed:
+                continue
+            writers = {other for other, its in found.items() if not its.written.isdisjoint(one.read_unnamed)}
+            if not one.named or not writers <= dependent:
+                one.unnamed = next(iter(one.read_unnamed.values()))
+                dependent.add(name)
+                is_settled = False
+    for one in found.values():
+        one.named = [named for named in one.named if not _is_needless(named, found, dependent)] or one.named[:1]
+
+
+def _is_needless(named: Named, found: dict[str, Found], dependent: set[str]) -> bool:
+    """Whether a key only names cells that it reads and dependent commands write: another key orders it with them as well."""
+    writers = {other for other, its in found.items() if not its.written.isdisjoint(named.containers)}
+    return named.access == READ and writers <= dependent
 
 
 def _is_key(value: Any, key: Any) -> bool:

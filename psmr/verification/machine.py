@@ -81,6 +81,7 @@ class TracedMachine:
 
     def __init__(self, owner: type[StateMachine]) -> None:
         self.service = service_of(owner)
+        _refuse_stages(self.service)
         self.recorder = Recorder()
         self._machine: Any = object.__new__(owner)
         for name, field in fields_of(owner).items():
@@ -159,6 +160,16 @@ class TracedMachine:
                 f"{self.service.name}: expected all state in declared containers, found the attribute {strange[0]!r} set by a "
                 "handler, which cannot be traced: declare it as a Map, Array or Table"
             )
+
+
+def _refuse_stages(service: Service) -> None:
+    """Stages of one command are ordered by keys of their own, and promise more than that their cells are apart."""
+    staged = [command.name for command in service.commands if getattr(command, "early", None) is not None]
+    if staged:
+        raise ConfigurationError(
+            f"{service.name}: expected commands of one stage, found early stages of {', '.join(staged)}, which traces of whole "
+            "commands cannot judge: give a form of the service without them"
+        )
 
 
 def named_call(service: Service, call: Call) -> DeclaredCall:

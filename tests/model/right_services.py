@@ -445,3 +445,23 @@ class Tree(StateMachine):
         self.parents.remove(child)
         self.sizes.put(parent, self.sizes.get(parent, 0) - u64(1))
         return True
+
+
+@right
+class Market(StateMachine):
+    """What only dependent commands change may be read by any command that has a key."""
+
+    is_open = Array(bool, capacity=1)
+    orders = Map(u64, u64, capacity=100)
+
+    @partially_dependent("book")
+    def order(self, book: u64) -> bool:
+        if not self.is_open[0]:
+            return False
+        self.orders.put(book, self.orders.get(book, 0) + u64(1))
+        return True
+
+    @dependent
+    def switch(self) -> bool:
+        self.is_open[0] = not self.is_open[0]
+        return self.is_open[0]

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from digest_services import Everything
-from execution_support import NOW_US, Raised, decode, engines, execute, state_of
+from execution_support import NOW_US, Batch, Raised, decode, engines, execute, state_of
 from random_calls import Draw, byte_store_call, everything_call, nameserver_call, random_log
 
 from apps.kv import KV
 from apps.nameserver import Nameserver
-from cdep import StateMachine
+from cdep import StateMachine, group_of
 from psmr.verification.cells import VALUE, Cell
 from psmr.verification.machine import Call, TracedMachine
 from psmr.verification.traced_map import TracedMap
@@ -38,9 +38,19 @@ def cells_of(state: dict[str, Any]) -> dict[Cell, Any]:
     return found
 
 
+def places_used_again() -> Batch:
+    """A full group, three keys of it removed, four others put in: where each of them lies shows in the order of iteration."""
+    crowd = [number for number in range(2000) if group_of(number) == 9][:14]
+    filled: Batch = [("note_number", (number, 1)) for number in crowd[:10]]
+    removed: Batch = [("forget_number", (crowd[place],)) for place in (2, 6, 4)]
+    return [*filled, *removed, *(("note_number", (number, 2)) for number in crowd[10:])]
+
+
 @pytest.mark.parametrize(("owner", "draw", "calls"), CASES, ids=lambda value: getattr(value, "__name__", str(value)))
 def test_replies_and_state_are_those_of_an_engine(owner: type[StateMachine], draw: Draw, calls: int) -> None:
     log = random_log(draw, seed=3, calls=calls)
+    if owner is Everything:
+        log.append(places_used_again())
     with engines(owner, [1], forms=(False,)) as made:
         engine = next(iter(made.values()))
         replies = [decode(engine.layout, batch, reply) for batch, reply in zip(log, execute(engine, log), strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cdep import StateField
+from cdep import StateField, value_type
 from psmr import Array, Map, StateMachine, dependent, i64, independent, partially_dependent, u8, u16, u64
 
 TOTALS: list[int] = []
@@ -96,6 +96,35 @@ class Marks(StateMachine):
     def mark(self, key: u16) -> None:
         """Mark a row."""
         self.marks[key * 8] = 1
+
+
+class Telling(StateField):
+    """An event as it is declared: fields, and a way to emit them."""
+
+    def __init__(self, **kinds: Any) -> None:
+        self.fields = {name: value_type(kind) for name, kind in kinds.items()}
+
+    def specification(self) -> str:
+        """As every field has one."""
+        return f"Telling({', '.join(self.fields)})"
+
+    def emit(self, *values: Any) -> None:
+        """Nothing: traced state puts an event of its own here."""
+
+
+class Teller(StateMachine):
+    """What it tells depends on the order, and nothing else does."""
+
+    total = Array(u64, capacity=1)
+    told = Telling(total=u64)
+
+    @independent
+    def add(self, amount: u64) -> None:
+        """Add, and tell the sum."""
+        if amount > 100:
+            self.told.emit(amount, amount)
+        self.total[0] += amount
+        self.told.emit(self.total[0])
 
 
 class Watched(StateMachine):

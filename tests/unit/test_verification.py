@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from random import Random
 
 import pytest
-from services_to_verify import Marks, Transfers, Watched
+from services_to_verify import Marks, Teller, Transfers, Watched
 
 from apps.kv import KV
 from apps.nameserver import Nameserver
 from cdep import StateMachine, conflict, group_of, service_of
+from psmr.errors import ConfigurationError
+from psmr.verification import machine
 from psmr.verification.cells import ADD, READ, VALUE, WORD, WRITE, Cell, Place, clash
 from psmr.verification.declared import footprints, ordered
 from psmr.verification.examining import clash_of
 from psmr.verification.explaining import access_text
 from psmr.verification.machine import Call, TracedMachine, named_call
+from psmr.verification.orders import both_orders, differences
 from psmr.verification.pools import Pools
 from psmr.verification.search import Suspicion
 from psmr.verification.shrinking import refutation_of, shrunk
@@ -119,6 +123,33 @@ def test_rows_of_one_word_are_in_danger_between_two_workers() -> None:
     assert found.cell.kind == WORD
     assert "Marks.mark writes eight bytes of marks that hold several values" in access_text(machine.service, found)
     assert clash_of(machine, Call("mark", (first,)), Call("mark", (first + 1,))) is None
+
+
+def test_a_service_with_early_stages_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclass(frozen=True)
+    class Staged:
+        name: str = "order"
+        early: str = "reserve"
+
+    monkeypatch.setattr(machine, "service_of", lambda owner: replace(service_of(owner), commands=(Staged(),)))
+    with pytest.raises(
+        ConfigurationError, match="Transfers: expected commands of one stage, found early stages of order"
+    ):
+        TracedMachine(Transfers)
+
+
+def test_events_that_show_the_order() -> None:
+    machine = TracedMachine(Teller)
+    first, second = Call("add", (1,)), Call("add", (2,))
+    found = differences(first, second, *both_orders(machine, first, second))
+    one, two, three = (number.to_bytes(8, "little") for number in (1, 2, 3))
+    assert found == [
+        f"the events of add(1): {(('told', (one,)),)!r} or {(('told', (three,)),)!r}",
+        f"the events of add(2): {(('told', (three,)),)!r} or {(('told', (two,)),)!r}",
+    ]
+    refused = machine.call(Call("add", (101,)))
+    assert refused.raised
+    assert refused.events == ()
 
 
 def test_what_is_ordered_is_no_suspicion() -> None:
