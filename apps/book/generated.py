@@ -1,6 +1,8 @@
 """A flow of orders with the shares of a real one, over many instruments: what one connection sends for many clients.
 
-Shares and distances are those that `python -m apps.book.shares` finds in a LOBSTER file of an hour of one stock (91,997 messages).
+Instruments are numbered by popularity, as a market may number them: neighbours lie in different groups, so the most popular
+ones are not all one worker's. Shares and distances are those that `python -m apps.book.shares` finds in a LOBSTER file of an hour
+of one stock (91,997 messages).
 """
 
 from __future__ import annotations
@@ -79,7 +81,6 @@ class GeneratedFlow:
         self._order_step = order_step
         self._traders = traders
         self._ranks: Distribution = Weighted(instruments, 1.0) if is_zipfian else Uniform(instruments)
-        self._by_rank = np.random.Generator(np.random.PCG64(instruments)).permutation(instruments)
         self._bounds = np.cumsum(mix.shares())
         self._open: dict[int, list[tuple[int, int, int, int]]] = {}
 
@@ -97,7 +98,7 @@ class GeneratedFlow:
         classes = generator.choice(len(_DISTANCE_SHARES), BLOCK, p=_DISTANCE_SHARES)
         low, high = _DISTANCES[classes], _DISTANCES[classes + 1]
         columns: list[Any] = [
-            self._by_rank[self._ranks.draw(generator, BLOCK)],
+            self._ranks.draw(generator, BLOCK),
             generator.integers(0, self._traders, BLOCK),
             generator.integers(1, 3, BLOCK),
             low + (generator.random(BLOCK) * (high - low)).astype(np.int64) + 1,
