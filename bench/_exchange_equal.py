@@ -16,6 +16,7 @@ from bench._exchange_log import FlowLog
 from proxies.calls import calls_of, replies_of
 from psmr.core.reply import REPLY_HEADER_BYTES, parse_reply
 from psmr.demo.told import ToldByBatch
+from psmr.demo.verify import state_of
 from psmr.execution.engine import Engine
 from psmr.execution.outcome import Executed
 
@@ -38,7 +39,6 @@ class Equality:
     """What was compared, and the first difference, or ""."""
 
     commands: int = 0
-    compared_with_model: int = 0
     no_credit: int = 0
     waited: int = 0
     exact: int = 0
@@ -46,8 +46,8 @@ class Equality:
     names: tuple[str, ...] = field(default_factory=tuple)
 
 
-def compare(commands: int, model_commands: int, say: Callable[[str], None]) -> Equality:
-    """Execute at least so many commands, all compared with each other, and so many of them with the model."""
+def compare(commands: int, say: Callable[[str], None]) -> Equality:
+    """Execute at least so many commands every way; all that they answer and tell, and the states now and then, must be the same."""
     logs = {"plain": FlowLog(PlainExchange, NEAR_EXHAUSTION), "staged": FlowLog(Exchange, NEAR_EXHAUSTION)}
     made = {"plain, 1 worker": Engine(PlainExchange, 1, ring_bytes=_RING_BYTES)}
     for workers in WORKERS:
@@ -57,7 +57,7 @@ def compare(commands: int, model_commands: int, say: Callable[[str], None]) -> E
     try:
         for engine in made.values():
             engine.start()
-        return _compare(commands, model_commands, logs, made, say)
+        return _compare(commands, logs, made, say)
     finally:
         for engine in made.values():
             engine.close()
@@ -69,7 +69,6 @@ def _all(workers: int, synchronous: int, count: int) -> int:
 
 def _compare(
     commands: int,
-    model_commands: int,
     logs: dict[str, FlowLog],
     made: dict[str, Engine],
     say: Callable[[str], None],
@@ -87,12 +86,12 @@ def _compare(
                     found.difference = f"{name}: other replies or events than {first}, after {found.commands} commands"
         if len({engine.digest() for engine in made.values()}) != 1:
             found.difference = f"states differ after {found.commands} commands"
-        if found.compared_with_model < model_commands and not found.difference:
-            found.difference = witness.differs(batches["plain"], ran[first])
-            found.compared_with_model, found.no_credit = witness.seen, witness.no_credit
+        found.difference = found.difference or witness.differs(batches["plain"], ran[first])
+        found.no_credit = witness.no_credit
         found.commands += sum(batch.count for batch in batches["plain"])
         if found.commands // 50_000 != (found.commands - ROUND_BATCHES * 1024) // 50_000:
-            say(f"{found.commands:,} commands compared, {found.compared_with_model:,} with the model")
+            say(f"{found.commands:,} commands compared")
+    found.difference = found.difference or witness.state_differs()
     counters = made["staged, 2 workers"].counters()
     found.waited, found.exact = sum(counters.waited), counters.synchronous_commands
     return found
@@ -119,8 +118,17 @@ class _Witness:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._model = ExchangeModel()
-        self.seen = 0
         self.no_credit = 0
+
+    def state_differs(self) -> str:
+        """What of the state is not as the model has it; or ""."""
+        found = state_of(PlainExchange, self._engine.memory)
+        for name, content in self._model.state().items():
+            # Of a table only the fields that the model knows of.
+            fields = content.items() if isinstance(content, dict) and isinstance(next(iter(content), 0), str) else ()
+            if any(found[name][key] != value for key, value in fields) if fields else found[name] != content:
+                return f"{name}: expected of the model another state than was found"
+        return ""
 
     def differs(self, batches: list[Any], ran: list[Executed]) -> str:
         """The first command to which the model replies, or of which it tells, something else; or ""."""
@@ -139,5 +147,4 @@ class _Witness:
                     return f"{call.command}{call.arguments}: expected {expected} of the model, found {answer}, or other events"
                 self._model.events.clear()
                 self.no_credit += expected == -Refusal.NO_CREDIT
-            self.seen += batch.count
         return ""
