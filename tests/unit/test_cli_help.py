@@ -20,6 +20,7 @@ COMMANDS = [
     "events",
     "members",
     "upgrade",
+    "cdep advise",
     "cdep show",
     "proxies write",
     "check",
