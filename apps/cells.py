@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, MutableMapping
 from typing import Any
 
-_CHUNKS = 64
+_CHUNKS = 512
 _Chunks = tuple[dict[Hashable, Any], ...]
 
 

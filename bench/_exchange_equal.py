@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -51,8 +52,8 @@ def compare(commands: int, model_commands: int, say: Callable[[str], None]) -> E
     made = {"plain, 1 worker": Engine(PlainExchange, 1, ring_bytes=_RING_BYTES)}
     for workers in WORKERS:
         # All workers take part in every batch: by itself the engine would have one execute what that is cheaper for.
-        every: Callable[[int, int], int] = lambda _, __, workers=workers: workers  # type: ignore[misc]
-        made[f"staged, {workers} workers"] = Engine(Exchange, workers, ring_bytes=_RING_BYTES, choose=every)
+        choose = partial(_all, workers)
+        made[f"staged, {workers} workers"] = Engine(Exchange, workers, ring_bytes=_RING_BYTES, choose=choose)
     try:
         for engine in made.values():
             engine.start()
@@ -60,6 +61,10 @@ def compare(commands: int, model_commands: int, say: Callable[[str], None]) -> E
     finally:
         for engine in made.values():
             engine.close()
+
+
+def _all(workers: int, synchronous: int, count: int) -> int:
+    return workers
 
 
 def _compare(

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from apps.credit.codes import AMOUNT_MAX, CLIENTS, Answer
-from apps.credit.service import Credit
+from apps.credit.service import ACTIVE, ALREADY_SUSPENDED, NOT_SUSPENDED, SUSPENDED, Credit
 from cdep.compiled import compiled, inlined
-from psmr.execution.dispatch import constructor, handler
+from psmr.execution.dispatch import constructor
 from psmr.state.frame import begin_command, end_command
 
 COMMANDS = ("reserve", "release", "settle", "set_gross", "set_line", "suspend", "reinstate")
@@ -18,13 +18,6 @@ EXCEEDED, CHANGED_BY_REFUSAL, SUM_WRONG, FAULTS = range(4)
 """What may be wrong: more used than a limit, or less than nothing; a refusal that changed something; use that is not the lines'."""
 
 _machine = constructor(Credit)
-_reserve = handler(Credit.reserve)
-_release = handler(Credit.release)
-_settle = handler(Credit.settle)
-_set_gross = handler(Credit.set_gross)
-_set_line = handler(Credit.set_line)
-_suspend = handler(Credit.suspend)
-_reinstate = handler(Credit.reinstate)
 _DONE = int(Answer.DONE)
 _SHIFTS = np.uint64(13), np.uint64(7), np.uint64(17)
 
@@ -84,18 +77,18 @@ def _fingerprint(machine: Any, one: Any, other: Any) -> Any:
 @inlined
 def _execute(machine: Any, kind: Any, one: Any, other: Any, amount: Any) -> Any:
     if kind < 40:
-        return _reserve(machine, one, other, amount)
+        return machine._reserve(one, other, amount)
     if kind < 56:
-        return _release(machine, one, other, amount)
+        return machine._release(one, other, amount)
     if kind < 72:
-        return _settle(machine, one, other, amount)
+        return machine._settle(one, other, amount)
     if kind < 82:
-        return _set_gross(machine, one, amount * 4)
+        return machine._set_gross(one, amount * 4)
     if kind < 97:
-        return _set_line(machine, one, other, amount)
+        return machine._set_line(one, other, amount)
     if kind < 98:
-        return _suspend(machine, one)
-    return _reinstate(machine, one)
+        return machine._turn(one, SUSPENDED, ALREADY_SUSPENDED)
+    return machine._turn(one, ACTIVE, NOT_SUSPENDED)
 
 
 @compiled

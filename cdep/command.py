@@ -65,6 +65,11 @@ class Command:
         """What the command depends on in all: by its early stage, then by its handler."""
         return (self.early.dependencies if self.early else ()) + self.dependencies
 
+    @property
+    def commutes(self) -> bool:
+        """Whether its order matters against no command: neither its handler nor an early stage depends on anything."""
+        return self.kind == "independent" and self.early is None
+
     def parameter(self, name: str) -> Parameter:
         """The parameter called `name`; it must be one of this command's."""
         return next(parameter for parameter in self.parameters if parameter.name == name)

@@ -55,8 +55,8 @@ _DARK_STYLE = """\
 
 def draw(service: Service) -> str:
     """The SVG of a service's relation."""
-    tied = [command for command in service.commands if command.kind != "independent"]
-    free = [command for command in service.commands if command.kind == "independent"]
+    tied = [command for command in service.commands if not command.commutes]
+    free = [command for command in service.commands if command.commutes]
     edges = _edges(tied)
     circle = arrange([_text_size(command) for command in tied], edges)
     bounds = circle.bounds()
@@ -183,9 +183,9 @@ def _legend_entries(service: Service) -> list[tuple[float, list[str]]]:
     entries = [
         _legend_entry(_circle((9, 0), 6, kind, filled=True), 22, text)
         for kind, text in _CLASSES.items()
-        if any(command.kind == kind for command in commands)
+        if any(_class_of(command) == kind for command in commands)
     ]
-    readers = [command.kind for command in commands if command.access == "read"]
+    readers = [_class_of(command) for command in commands if command.access == "read"]
     if readers:
         entries.append(_legend_entry(_circle((9, 0), 6, readers[0], filled=False), 22, "hollow: only reads"))
     conditions = {condition_text(a, b) for a in commands for b in commands} - {""}
@@ -232,7 +232,12 @@ def _ring(centre: Point, colour: str) -> str:
 
 
 def _dot(centre: Point, command: Command) -> str:
-    return _circle(centre, NODE_RADIUS if command.kind != "independent" else 6, command.kind, command.access != "read")
+    return _circle(centre, 6 if command.commutes else NODE_RADIUS, _class_of(command), command.access != "read")
+
+
+def _class_of(command: Command) -> str:
+    """The command's class; with an early stage it is ordered by keys, whatever its handler depends on."""
+    return "partial" if command.early is not None else command.kind
 
 
 def _circle(centre: Point, radius: float, kind: str, filled: bool) -> str:

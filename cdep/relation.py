@@ -57,7 +57,7 @@ def condition(a: Command, b: Command) -> Condition | None:
     A command with an early stage touches what either stage touches. An exact one sees what main stages before it did, of whatever
     key: it conflicts with all that have one, and so with other exact ones, unless both only read.
     """
-    if _commutes(a) or _commutes(b):
+    if a.commutes or b.commutes:
         return None
     if "dependent" in (a.kind, b.kind):
         return "always" if a.access != "read" or b.access != "read" else None
@@ -114,16 +114,11 @@ class _Touched:
 
 def _touches(service: Service, call: Call) -> list[_Touched]:
     command = service.command(call.command)
-    if _commutes(command):
+    if command.commutes:
         return []
     if command.kind == "dependent":
         return [_Touched(None, 0, "read" if command.access == "read" else "write")]
     return [_Touched(k.domain, argument(command, call, k.parameter), k.access) for k in command.touched]
-
-
-def _commutes(command: Command) -> bool:
-    """Whether a command commutes with all others: nothing of it depends on anything."""
-    return command.kind == "independent" and command.early is None
 
 
 def _same_variable(one: _Touched, other: _Touched) -> bool:

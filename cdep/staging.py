@@ -6,10 +6,11 @@
     @early(order, "client")
     def _reserve(self, client: u32, amount: u64) -> i64: ...
 
-A command is its early stage, then its main stage with what the early one returned: that is what it means. What a service promises, so
-that main stages may run after the early stages of commands behind them: for commands i before j,
+A command is its early stage, then its main stage with what the early one returned: that is what it means. What a service
+promises, so that main stages may run after the early stages of commands behind them: for commands i before j,
 
-- the early stage of j answers and writes the same whichever part of the main stage of i is done, a word at a time, or returns `WAIT`;
+- the early stage of j answers and writes the same whichever part of the main stage of i is done, a word at a time, or
+  returns `WAIT`;
 - no word is written by early and by main stages, and main stages read none that early stages write;
 - a main stage that raises has written nothing yet that early stages read: it would be taken back.
 """
@@ -58,7 +59,9 @@ class EarlyAnnotation:
     dependencies: tuple[Dependency, ...]
 
 
-def early(handler: Callable[..., Any], *parameters: str, domain: str | Mapping[str, str] | None = None) -> Any:
+def early(
+    handler: Callable[..., Any], *parameters: str, domain: str | Mapping[str, str] | None = None
+) -> Callable[[F], F]:
     """The private method below is the early stage of the command `handler`, ordered by the values of `parameters`.
 
     It takes any of the command's parameters, by name, and returns an i64: what the main stage gets as `carried`, or WAIT.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from enum import IntEnum
 from typing import Any, NamedTuple
 
 from apps.book.rules import ORDERS, QUANTITY_MAX, SWEEP_MAX, TICKS, Kind, Prevention, Reason, Side, Status, Why
@@ -31,7 +32,7 @@ def urgency(resting: Resting) -> int:
 class Rejected(Exception):
     """A command that changes nothing."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: IntEnum) -> None:
         super().__init__(reason.name)
         self.reason = reason
 

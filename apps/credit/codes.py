@@ -41,6 +41,18 @@ class Answer(IntEnum):
     NOT_SUSPENDED = 20
 
 
+class Change(IntEnum):
+    """What a command changes, or would have changed: in the events `changed` and `rejected`."""
+
+    RESERVE = 1
+    RELEASE = 2
+    SETTLE = 3
+    GROSS = 4
+    LINE = 5
+    SUSPEND = 6
+    REINSTATE = 7
+
+
 CLIENTS = 1_024
 """Clients are numbered from 0; each row of the matrix has a line for every client."""
 AMOUNT_MAX = (1 << 53) - 1

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
 from apps.cells import Cells, Draft
-from apps.credit.codes import AMOUNT_MAX, CLIENTS, SETTLED_MAX, Answer
+from apps.credit.codes import AMOUNT_MAX, CLIENTS, SETTLED_MAX, Answer, Change
 
 Book = MutableMapping[Any, Any]
 """Under a number its `Client`, under a pair of numbers the `Line` that the first grants the second."""
@@ -175,15 +175,27 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
 }
 
 
+_CHANGES = dict(
+    zip(("reserve", "release", "settle", "set_gross", "set_line", "suspend", "reinstate"), Change, strict=True)
+)
+
+
 class CreditModel:
     """The credit matrix in plain sequential Python."""
 
     def __init__(self) -> None:
         self.book: dict[Any, Any] = {}
+        self.events: list[tuple[str, tuple[Any, ...]]] = []
 
     def apply(self, command: str, arguments: Sequence[Any]) -> Any:
-        """Execute one call."""
-        return apply(self.book, command, arguments)
+        """Execute one call; what it tells is added to `events`."""
+        answer = apply(self.book, command, arguments)
+        if isinstance(answer, Answer):
+            client, *more = arguments
+            amount = 0 if command in ("suspend", "reinstate") else more[-1]
+            told = client, more[0] if len(more) == 2 else client, amount, int(_CHANGES[command])
+            self.events.append(("rejected", (*told, int(answer))) if answer else ("changed", told))
+        return answer
 
     def state(self) -> dict[str, Any]:
         """Every row of every table."""

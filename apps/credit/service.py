@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from apps.credit.codes import AMOUNT_MAX, CLIENTS, SETTLED_MAX, Answer
-from psmr import Array, StateMachine, Table, dependent, i64, partially_dependent, u8, u16, u32, u64
+from apps.credit.codes import AMOUNT_MAX, CLIENTS, SETTLED_MAX, Answer, Change
+from psmr import Array, Event, StateMachine, Table, dependent, i64, partially_dependent, u8, u16, u32, u64
 
 # Numbers of a reply's type, which compiled handlers take for constants.
 DONE = u16(Answer.DONE)
@@ -28,6 +28,7 @@ CLIENT_OUT_OF_RANGE = u16(Answer.CLIENT_OUT_OF_RANGE)
 ALREADY_SUSPENDED = u16(Answer.ALREADY_SUSPENDED)
 NOT_SUSPENDED = u16(Answer.NOT_SUSPENDED)
 
+RESERVED, RELEASED, SETTLED, GROSS_SET, LINE_SET, SUSPENSION, REINSTATEMENT = (u8(change) for change in Change)
 UNKNOWN, ACTIVE, SUSPENDED = range(3)
 BOTH = ("client", "counterparty")
 Number = int | u32 | i64
@@ -41,6 +42,10 @@ class Credit(StateMachine):
     the counterparty. What is reserved between two is used in both their rows, and in both their gross limits.
     """
 
+    changed = Event(client=u32, counterparty=u32, amount=i64, change=u8)
+    rejected = Event(client=u32, counterparty=u32, amount=i64, change=u8, reason=u16)
+    """`change`: a `Change`. `amount`: the limit, of one that sets it. Where there is no counterparty the client stands for it."""
+
     status = Array(u8, capacity=CLIENTS)
     clients = Table(capacity=CLIENTS, limit=i64, used=i64, settled=i64)
     lines = Table(capacity=CLIENTS * CLIENTS, block=CLIENTS, limit=i64, used=i64)
@@ -48,100 +53,37 @@ class Credit(StateMachine):
     @partially_dependent(*BOTH, domain="client")
     def reserve(self, client: u32, counterparty: u32, amount: i64) -> u16:
         """Use `amount` of both gross limits and of the lines between the two, or refuse."""
-        refusal = self._unfit_pair(client, counterparty, amount)
-        if refusal != DONE:
-            return refusal
-        if self.status[client] == SUSPENDED:
-            return CLIENT_SUSPENDED
-        if self.status[counterparty] == SUSPENDED:
-            return COUNTERPARTY_SUSPENDED
-        if amount > self.clients.limit[client] - self.clients.used[client]:
-            return CLIENT_GROSS_EXCEEDED
-        if amount > self.clients.limit[counterparty] - self.clients.used[counterparty]:
-            return COUNTERPARTY_GROSS_EXCEEDED
-        granted, taken = client * CLIENTS + counterparty, counterparty * CLIENTS + client
-        if amount > self.lines.limit[granted] - self.lines.used[granted]:
-            return CLIENT_LINE_EXCEEDED
-        if amount > self.lines.limit[taken] - self.lines.used[taken]:
-            return COUNTERPARTY_LINE_EXCEEDED
-        self._use(client, counterparty, amount)
-        return DONE
+        return self._told(client, counterparty, amount, RESERVED, self._reserve(client, counterparty, amount))
 
     @partially_dependent(*BOTH, domain="client")
     def release(self, client: u32, counterparty: u32, amount: i64) -> u16:
         """Give back `amount` of what is reserved between the two, suspended or not."""
-        refusal = self._unfit_pair(client, counterparty, amount)
-        if refusal != DONE:
-            return refusal
-        if amount > self.lines.used[client * CLIENTS + counterparty]:
-            return MORE_THAN_USED
-        self._use(client, counterparty, -amount)
-        return DONE
+        return self._told(client, counterparty, amount, RELEASED, self._release(client, counterparty, amount))
 
     @partially_dependent(*BOTH, domain="client")
     def settle(self, client: u32, counterparty: u32, amount: i64) -> u16:
         """As release, because the two have paid: the amount counts as settled by both."""
-        refusal = self._unfit_pair(client, counterparty, amount)
-        if refusal != DONE:
-            return refusal
-        if amount > self.lines.used[client * CLIENTS + counterparty]:
-            return MORE_THAN_USED
-        most = SETTLED_MAX - amount
-        if self.clients.settled[client] > most or self.clients.settled[counterparty] > most:
-            return SETTLED_TOO_LARGE
-        self._use(client, counterparty, -amount)
-        self.clients.settled[client] += amount
-        self.clients.settled[counterparty] += amount
-        return DONE
+        return self._told(client, counterparty, amount, SETTLED, self._settle(client, counterparty, amount))
 
     @partially_dependent("client")
     def set_gross(self, client: u32, limit: i64) -> u16:
         """Set what the client may use in all; the first time makes it known. Refused below what is used."""
-        refusal = self._unfit_limit(limit)
-        if refusal != DONE:
-            return refusal
-        if client >= CLIENTS:
-            return CLIENT_OUT_OF_RANGE
-        if limit < self.clients.used[client]:
-            return LIMIT_BELOW_USED
-        self.clients.limit[client] = limit
-        if self.status[client] == UNKNOWN:
-            self.status[client] = ACTIVE
-        return DONE
+        return self._told(client, client, limit, GROSS_SET, self._set_gross(client, limit))
 
     @partially_dependent(*BOTH, domain="client", access={"counterparty": "read"})
     def set_line(self, client: u32, counterparty: u32, limit: i64) -> u16:
         """Set what the client grants the counterparty. Refused below what is used between the two."""
-        refusal = self._unfit_limit(limit)
-        if refusal == DONE:
-            refusal = self._unfit_parties(client, counterparty)
-        if refusal != DONE:
-            return refusal
-        line = client * CLIENTS + counterparty
-        if limit < self.lines.used[line]:
-            return LIMIT_BELOW_USED
-        self.lines.limit[line] = limit
-        return DONE
+        return self._told(client, counterparty, limit, LINE_SET, self._set_line(client, counterparty, limit))
 
     @partially_dependent("client")
     def suspend(self, client: u32) -> u16:
         """Refuse every reservation with this client until it is reinstated."""
-        if not self._known(client):
-            return UNKNOWN_CLIENT
-        if self.status[client] == SUSPENDED:
-            return ALREADY_SUSPENDED
-        self.status[client] = SUSPENDED
-        return DONE
+        return self._told(client, client, 0, SUSPENSION, self._turn(client, SUSPENDED, ALREADY_SUSPENDED))
 
     @partially_dependent("client")
     def reinstate(self, client: u32) -> u16:
         """End a suspension."""
-        if not self._known(client):
-            return UNKNOWN_CLIENT
-        if self.status[client] != SUSPENDED:
-            return NOT_SUSPENDED
-        self.status[client] = ACTIVE
-        return DONE
+        return self._told(client, client, 0, REINSTATEMENT, self._turn(client, ACTIVE, NOT_SUSPENDED))
 
     @partially_dependent("client", access="read")
     def available(self, client: u32) -> u64 | None:
@@ -185,6 +127,91 @@ class Credit(StateMachine):
         for client in range(CLIENTS):
             total += u64(self.clients.used[client])
         return total
+
+    def _reserve(self, client: Number, counterparty: Number, amount: Number) -> u16:
+        refusal = self._unfit_pair(client, counterparty, amount)
+        if refusal != DONE:
+            return refusal
+        if self.status[client] == SUSPENDED:
+            return CLIENT_SUSPENDED
+        if self.status[counterparty] == SUSPENDED:
+            return COUNTERPARTY_SUSPENDED
+        if amount > self.clients.limit[client] - self.clients.used[client]:
+            return CLIENT_GROSS_EXCEEDED
+        if amount > self.clients.limit[counterparty] - self.clients.used[counterparty]:
+            return COUNTERPARTY_GROSS_EXCEEDED
+        granted, taken = client * CLIENTS + counterparty, counterparty * CLIENTS + client
+        if amount > self.lines.limit[granted] - self.lines.used[granted]:
+            return CLIENT_LINE_EXCEEDED
+        if amount > self.lines.limit[taken] - self.lines.used[taken]:
+            return COUNTERPARTY_LINE_EXCEEDED
+        self._use(client, counterparty, amount)
+        return DONE
+
+    def _release(self, client: Number, counterparty: Number, amount: Number) -> u16:
+        refusal = self._unfit_pair(client, counterparty, amount)
+        if refusal != DONE:
+            return refusal
+        if amount > self.lines.used[client * CLIENTS + counterparty]:
+            return MORE_THAN_USED
+        self._use(client, counterparty, -amount)
+        return DONE
+
+    def _settle(self, client: Number, counterparty: Number, amount: Number) -> u16:
+        refusal = self._unfit_pair(client, counterparty, amount)
+        if refusal != DONE:
+            return refusal
+        if amount > self.lines.used[client * CLIENTS + counterparty]:
+            return MORE_THAN_USED
+        most = SETTLED_MAX - amount
+        if self.clients.settled[client] > most or self.clients.settled[counterparty] > most:
+            return SETTLED_TOO_LARGE
+        self._use(client, counterparty, -amount)
+        self.clients.settled[client] += amount
+        self.clients.settled[counterparty] += amount
+        return DONE
+
+    def _set_gross(self, client: Number, limit: Number) -> u16:
+        refusal = self._unfit_limit(limit)
+        if refusal != DONE:
+            return refusal
+        if client >= CLIENTS:
+            return CLIENT_OUT_OF_RANGE
+        if limit < self.clients.used[client]:
+            return LIMIT_BELOW_USED
+        self.clients.limit[client] = limit
+        if self.status[client] == UNKNOWN:
+            self.status[client] = ACTIVE
+        return DONE
+
+    def _set_line(self, client: Number, counterparty: Number, limit: Number) -> u16:
+        refusal = self._unfit_limit(limit)
+        if refusal == DONE:
+            refusal = self._unfit_parties(client, counterparty)
+        if refusal != DONE:
+            return refusal
+        line = client * CLIENTS + counterparty
+        if limit < self.lines.used[line]:
+            return LIMIT_BELOW_USED
+        self.lines.limit[line] = limit
+        return DONE
+
+    def _turn(self, client: Number, status: int, already: u16) -> u16:
+        """Suspend or reinstate a client."""
+        if not self._known(client):
+            return UNKNOWN_CLIENT
+        if (self.status[client] == SUSPENDED) == (status == SUSPENDED):
+            return already
+        self.status[client] = status
+        return DONE
+
+    def _told(self, client: Number, counterparty: Number, amount: Number, change: u8, answer: u16) -> u16:
+        """Tell what a command has done, or why it has not."""
+        if answer == DONE:
+            self.changed.emit(client, counterparty, amount, change)
+        else:
+            self.rejected.emit(client, counterparty, amount, change, answer)
+        return answer
 
     def _known(self, client: Number) -> bool:
         return bool(client < CLIENTS) and bool(self.status[client] != UNKNOWN)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from apps.book.matching import BUY, HALTED, SELL, TRADING, UNLISTED
-from apps.book.rules import INSTRUMENTS, QUANTITY_MAX, TICKS, Reason
+from apps.book.matching import BUY, SELL, TRADING, UNLISTED
+from apps.book.rules import INSTRUMENTS, QUANTITY_MAX, TICKS, Number, Reason
 from apps.exchange.rules import CLIENTS, LIMIT_MAX, SETTLED_AT_ONCE_MAX, Refusal
-from apps.exchange.trading import GROUPS, Number, Trading
+from apps.exchange.trading import GROUPS, Trading
 from psmr import Array, Event, Table, i64, u8, u32, u64
 
 _UNKNOWN_INSTRUMENT = int(Reason.UNKNOWN_INSTRUMENT)
@@ -87,7 +87,7 @@ class Desk(Trading):
     def _cancel_everywhere(self, client: Number, most: int) -> Number:
         if not self._is_client(client):
             return self._reject(0, client, u64(0), _UNKNOWN_CLIENT)
-        cancelled = 0
+        cancelled: Number = 0
         for instrument in range(INSTRUMENTS):
             if self.books.resting[instrument] != 0 and cancelled < most:
                 cancelled += self._mass_cancel(instrument, client, most - cancelled)
@@ -201,7 +201,7 @@ class Desk(Trading):
         return amount
 
     def _settle(self, first: Number, count: Number) -> Number:
-        """Pay for the fills of some clients: how many had any. Begins `reserved` and `released` anew, so nothing may run beside it."""
+        """Pay for the fills of some clients: how many had any. Nothing may run beside it: `reserved` and `released` begin anew."""
         if count > SETTLED_AT_ONCE_MAX or first + count > CLIENTS:
             return self._reject(0, first, u64(0), _TOO_MANY_CLIENTS)
         settled = 0
@@ -252,7 +252,7 @@ class Desk(Trading):
         """Best bid × 2^32 + best offer, each 0 where there is none."""
         if not self._is_listed(instrument):
             return i64(0)
-        ask = self.books.best_ask[instrument]
+        ask: Number = self.books.best_ask[instrument]
         if ask == TICKS:
             ask = 0
-        return i64(self.books.best_bid[instrument]) << 32 | ask
+        return i64(i64(self.books.best_bid[instrument]) << 32 | ask)

@@ -77,4 +77,6 @@ def _file(options: WorkloadOptions) -> tuple[Messages, str]:
         raise ValueError("expected a LOBSTER message file to read, found no input file")
     parameters = Parameters(options.parameters, KNOWN)
     skip = parameters.choice("malformed", "fatal", ("fatal", "skip")) == "skip"
-    return Messages(options.input_file, skip_malformed=skip), parameters.choice("departures", "taken", ("taken", "sent"))
+    return Messages(options.input_file, skip_malformed=skip), parameters.choice(
+        "departures", "taken", ("taken", "sent")
+    )

@@ -1,21 +1,19 @@
 """An exchange's handlers: an order reserves credit at its worst price, is matched, and both parties of a fill are booked.
 
-What a client uses of its gross limit is `reserved − Σ released`: one word that only reservations write, ordered by client, and one word
-for each group of instruments, which only what happens to those instruments writes. Both only grow between settlements. So a
-reservation that the releases seen so far allow would be allowed by all of them: see "Why staged execution is exact" in
+What a client uses of its gross limit is `reserved − Σ released`: one word that only reservations write, ordered by client, and
+one word for each group of instruments, which only what happens to those instruments writes. Both only grow between settlements.
+So a reservation that the releases seen so far allow would be allowed by all of them: see "Why staged execution is exact" in
 docs/ARCHITECTURE.md. A service declares the commands: `plain` and `staged` do, over the same methods.
 """
 
 from __future__ import annotations
 
 from apps.book.matching import BUY, IMMEDIATE, SELL, Matching
-from apps.book.rules import INSTRUMENTS, ORDERS, QUANTITY_MAX, TICKS, Reason
+from apps.book.rules import INSTRUMENTS, ORDERS, QUANTITY_MAX, TICKS, Number, Reason
 from apps.exchange.rules import CLIENTS, RESERVED_MAX, Refusal
 from psmr import WAIT, Array, Hint, Table, group_of_key, i64, u8, u32, u64
 
 GROUPS = 64
-Number = int | u8 | u32 | i64
-"""An argument, or a number made of arguments: handlers see all of them as whole numbers of 64 bits."""
 
 _UNKNOWN_INSTRUMENT = int(Reason.UNKNOWN_INSTRUMENT)
 _UNKNOWN_CLIENT = int(Reason.UNKNOWN_CLIENT)
@@ -43,8 +41,8 @@ class Trading(Matching):
     seen = Hint(i64, capacity=CLIENTS)
     """By client: what its releases once came to; by now it is as much or more."""
 
-    def _is_client(self, client: Number) -> bool:
-        return bool(client < CLIENTS) and bool(self.registered[client] != 0)
+    def _is_client(self, client: Number) -> Number:
+        return client < CLIENTS and self.registered[client] != 0
 
     # Early stages: ordered by client. They read nothing that matching writes but `released`, which only grows.
 
@@ -130,7 +128,7 @@ class Trading(Matching):
         carried: i64,
     ) -> Number:
         """An order at whatever price up to the ceiling, of which nothing rests: the lots filled."""
-        limit = 1
+        limit: Number = 1
         if side == BUY and instrument < INSTRUMENTS:
             limit = self.ceilings[instrument]
         if carried <= 0:
@@ -159,7 +157,7 @@ class Trading(Matching):
         carried: i64,
     ) -> Number:
         """Say why nothing was reserved for an order."""
-        reason = _NO_CREDIT
+        reason: Number = _NO_CREDIT
         if carried != WAIT:
             reason = -carried
         if carried == 0:
@@ -175,7 +173,7 @@ class Trading(Matching):
     ) -> Number:
         """Another price or quantity, for which the ceiling is reserved, whichever side it is: the lots filled at once."""
         if carried <= 0:
-            reason = _NO_CREDIT
+            reason: Number = _NO_CREDIT
             if carried != WAIT:
                 reason = -carried
             if carried == 0:
@@ -184,7 +182,7 @@ class Trading(Matching):
                     reason = _REPLACE_BEYOND_LIMITS
             return self._reject(instrument, client, order, reason)
         row = self._row_of(instrument, order) if self._is_listed(instrument) else 0
-        side = SELL
+        side: Number = SELL
         if row != 0:
             side = self.rows.side[instrument * ORDERS + row - 1]
         answer = self._replace(instrument, client, order, price, quantity)

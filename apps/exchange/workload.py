@@ -31,7 +31,7 @@ SHARES = {
     "mass_cancel": 300,
     "settle": 60,
 }
-"""Of a million calls, but for `trade`. Orders that rest or take, cancels and reductions have a LOBSTER file's shares (AAPL, 2012-06-21)."""
+"""Of a million calls, but for `trade`. Orders that rest or take, cancels, reductions: as in a LOBSTER file (AAPL, 2012-06-21)."""
 MILLION = 1_000_000
 BLOCK = 16_384
 CEILING = 20_000
@@ -68,10 +68,10 @@ _KNOWN = ("instruments", "clients", "distribution", "exponent", "room", "live", 
 def workload(options: WorkloadOptions) -> Workload:
     """Generated calls, or those of `options.input_file`, a LOBSTER message file.
 
-    Generated: `instruments` (default 1,000), `clients` (10,000), both by `distribution`=zipfian or uniform with `exponent` in hundredths (100);
-    `live` orders (30,000) are what clients keep in mind to cancel, about as many as rest; `room`, credit in percent of what a client's
-    share of them costs (100; 20 is near exhaustion); `trades` in a million calls are agreed between two clients (100), `wrong`
-    ones name what there is not or what no order may have (2,000).
+    Generated: `instruments` (default 1,000), `clients` (10,000), both by `distribution`=zipfian or uniform, with `exponent` in
+    hundredths (100); `live` orders (30,000) are what clients keep in mind to cancel, about as many as rest; `room`, credit in
+    percent of what a client's share of them costs (100; 20 is near exhaustion); `trades` in a million calls are agreed between
+    two clients (100), `wrong` ones name what there is not or what no order may have (2,000).
     """
     if options.input_file is not None:
         return FileFlow(options)
@@ -165,7 +165,8 @@ class GeneratedFlow:
         popular = _scattered(self._clients, exponent)
         np.add.at(expected, popular, weights / weights.sum() * self._live)
         orders = np.maximum(expected * room / 100, _LEAST_ROOM * room / 100)
-        return np.maximum(orders * _COST, 2 * LOTS_MAX).astype(np.int64)
+        limits: Numbers = np.maximum(orders * _COST, 2 * LOTS_MAX).astype(np.int64)
+        return limits
 
     def _cut(self, command: str, **columns: Numbers) -> Iterator[Sequence[Segment]]:
         size = self._options.batch
@@ -187,7 +188,9 @@ class _LiveOrders:
         """Let cancels, reductions and replaces name orders that were submitted before them, each cancel another one."""
         chosen = self._generator.random(len(kinds))
         names = ("instrument", "client", "order", "price")
-        for place in np.flatnonzero((kinds == REST) | (kinds == CANCEL) | (kinds == REDUCE) | (kinds == REPLACE)).tolist():
+        for place in np.flatnonzero(
+            (kinds == REST) | (kinds == CANCEL) | (kinds == REDUCE) | (kinds == REPLACE)
+        ).tolist():
             kind = kinds[place]
             if kind == REST:
                 self._orders.append(tuple(int(columns[name][place]) for name in names))  # type: ignore[arg-type]

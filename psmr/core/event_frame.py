@@ -110,14 +110,16 @@ def frames(data: Buffer) -> Iterator[tuple[FrameHead, memoryview]]:
         offset += head.size_bytes
 
 
-def whole_frames(data: Buffer, position: int, bytes_max: int) -> tuple[int, int]:
+def whole_frames(data: Buffer, position: int, end: int, bytes_max: int) -> tuple[int, int]:
     """Where, in consecutive frames, the one with the event at `position` begins, and where those end that fit `bytes_max` then.
 
-    Nothing is verified. At least one frame when it is whole; (0, 0) when it is not there.
+    Nothing is verified. At least one frame when it is whole; (0, 0) when it is not there. None that begins at position `end`.
     """
     start = offset = 0
     found = False
     while (head := head_at(data, offset)) is not None and offset + head.size_bytes <= len(data):
+        if head.position >= end:
+            break
         if head.end > position:
             if not found:
                 start, found = offset, True

@@ -6,7 +6,8 @@
 
 Events follow from the log, so their files need no syncing of their own: what a crash takes, the replay of the log makes again. Only
 what lies before a snapshot could not be made again; so it is synced (`sync`) before the snapshot counts. A start at a snapshot
-verifies what lies behind its position, cuts what a crash has torn, and compares with the rest whatever replay appends.
+verifies what lies behind its position, cuts what a crash has torn, and compares with the rest whatever replay appends. Without
+syncs, where a power cut takes what it likes, the log is right, and events that differ from what it gives again are cut.
 
 One thread appends and reads; another may `sync`.
 """
@@ -94,10 +95,7 @@ class EventLog:
             make_folder(files, folder)
             self._files = self._found()
             self._compared, self._compare_end = self._verified(start)
-            if not self._files or not self._files[-1].is_walked:
-                self._create(self._compare_end)
-            else:
-                self._fd = files.open_file(self._files[-1].path)
+            self._open_newest(self._compare_end)
 
     @property
     def earliest(self) -> int:
@@ -106,8 +104,8 @@ class EventLog:
 
     @property
     def written(self) -> int:
-        """The position behind the last event that can be read: at times behind `end`, while a log is replayed."""
-        return self._files[-1].walked[0]
+        """The position behind the last event that can be read: none that replay has not come to."""
+        return min(self.end, self._files[-1].walked[0])
 
     @property
     def size_bytes(self) -> int:
@@ -199,7 +197,7 @@ class EventLog:
         offset = chosen.places[place][1]
         wanted = min(chosen.size_bytes - offset, bytes_max + _SPARSE_BYTES + 2 * _FRAME_ROOM)
         data = self._bytes(fd, offset, wanted)
-        start, end = whole_frames(data, position, bytes_max)
+        start, end = whole_frames(data, position, self.written, bytes_max)
         return bytes(data[start:end])
 
     def _walk(self, fd: int, chosen: EventFile) -> bool:
@@ -237,12 +235,27 @@ class EventLog:
                 found = bytes(self._bytes(fd, offset, len(frame)))
             finally:
                 self._disk.close(fd)
-        if found != frame:
+        if found != frame and not self._sync:
+            # Neither log nor events were synced: a power cut may have taken more of the log, and others were ordered since.
+            self._go_on_at(which, offset, position)
+            self._pending.append((frame_at(frame), frame))
+        elif found != frame:
             raise LogDamaged(
                 f"{chosen.path}: offset {offset}: expected the events that the log gives again at position {position}, "
                 "found others: remove the folder of events, and this replica keeps them from here on"
             )
         self._compared = which, offset + len(frame)
+
+    def _go_on_at(self, which: int, offset: int, position: int) -> None:
+        """Cut what lies behind a place, and append there from now on."""
+        chosen = self._files[which]
+        chosen.places = [place for place in chosen.places if place[1] < offset]
+        chosen.walked = position, offset
+        self._compare_end = position
+        self._disk.close(self._fd)
+        with disk_errors(self._disk, chosen.path, "cutting events"):
+            self._cut(which, offset, position)
+            self._open_newest(position)
 
     def _sync_file(self, path: Path) -> None:
         try:
@@ -353,6 +366,13 @@ class EventLog:
                 self._disk.unlink(oldest.path)
                 which, offset = self._compared
                 self._compared = which - 1, offset
+
+    def _open_newest(self, end: int) -> None:
+        """Be ready to append at position `end`: to the last file, or to a new one."""
+        if self._files and self._files[-1].is_walked:
+            self._fd = self._disk.open_file(self._files[-1].path)
+        else:
+            self._create(end)
 
     def _create(self, first: int) -> None:
         path = self._folder / file_name(first)

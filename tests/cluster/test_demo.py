@@ -37,3 +37,19 @@ def test_it_passes_on_a_real_zone_and_its_real_updates() -> None:
     result = demo("nameserver", "--input", str(data))
     assert result["model_equal"]
     assert result["linearizable"]
+
+
+def test_what_an_application_finds_in_its_real_input_is_part_of_the_result(tmp_path: Path) -> None:
+    file = tmp_path / "messages.csv"
+    rows = [f"{number},1,{number},10,{5_000_000 - 100 * number},1" for number in range(1, 400)]
+    rows += [f"{400 + number},4,{number},10,{5_000_000 - 100 * number},1" for number in range(1, 300)]
+    file.write_text("\n".join(rows) + "\n")
+    result = demo("book", "--input", str(file))
+    wanted = {
+        "executions_compared": 299,
+        "same_resting_order": 299,
+        "mismatches": {},
+        "model_equal": True,
+        "passed": True,
+    }
+    assert {key: result[key] for key in wanted} == wanted

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from itertools import islice
 
-from execution_support import Batch, calls_of, decode, engines, execute, state_of
+from execution_support import Batch, calls_of, decode, encode, engines, state_of
 
 from apps.credit import APPLICATION, Answer, Credit
 from apps.credit.codes import AMOUNT_MAX, CLIENTS
 from cdep import service_of
 from psmr.checking import Operation, check
-from psmr.workload import WorkloadOptions
+from psmr.demo.told import ToldByBatch
+from psmr.execution.engine import Engine
+from psmr.execution.outcome import Executed
+from psmr.workload import Told, WorkloadOptions
 
 PARAMETERS = {"clients": "30", "room": "2", "wrong": "100000"}
 EDGES: Batch = [
@@ -39,15 +42,37 @@ def _log() -> list[Batch]:
     return [*(calls_of(service_of(Credit), segments) for segments in drawn), EDGES]
 
 
+def _execute(engine: Engine, log: list[Batch]) -> list[Executed]:
+    executed: list[Executed] = []
+    for sequence, batch in enumerate(log, 1):
+        records, blob = encode(engine.layout, batch)
+        while not engine.offer(7, sequence, engine.layout.stride, len(batch), records, blob, 0):
+            executed += engine.collect()
+    assert engine.settle(60.0), f"expected the workers to finish, found {engine.dead()}"
+    return executed + engine.collect()
+
+
+def _told(engine: Engine, gave: Executed) -> list[Told]:
+    events = ToldByBatch(engine.service)
+    events.take(0, 0, gave)
+    by_row = events.of((gave.session, gave.sequence))
+    return [event for row in sorted(by_row) for event in by_row[row]]
+
+
 def test_replies_and_state_are_the_models_however_it_is_executed() -> None:
     log = _log()
     model = APPLICATION.model()
-    expected = [[model.apply(*call) for call in batch] for batch in log]
+    expected, told = [], []
+    for batch in log:
+        expected.append([model.apply(*call) for call in batch])
+        told.append(model.events)
+        model.events = []
     with engines(Credit, (1, 2)) as made:
         for name, engine in made.items():
-            replies = execute(engine, log)
-            answers = [decode(engine.layout, batch, reply) for batch, reply in zip(log, replies, strict=True)]
+            executed = _execute(engine, log)
+            answers = [decode(engine.layout, batch, gave.reply) for batch, gave in zip(log, executed, strict=True)]
             assert answers == expected, name
+            assert [_told(engine, gave) for gave in executed] == told, name
         assert len({engine.digest() for engine in made.values()}) == 1
         assert state_of(made["compiled, 2 workers"]) == model.state()
         assert made["compiled, 2 workers"].counters().synchronous_commands > 100, "two clients, two workers: they meet"

@@ -72,7 +72,9 @@ def assert_the_same(
 ) -> None:
     for name in names:
         for number, (one, other) in enumerate(zip(ran["plain"], ran[name], strict=True)):
-            assert one.reply[REPLY_HEADER_BYTES:] == other.reply[REPLY_HEADER_BYTES:], f"{name}: replies to batch {number}"
+            assert one.reply[REPLY_HEADER_BYTES:] == other.reply[REPLY_HEADER_BYTES:], (
+                f"{name}: replies to batch {number}"
+            )
             assert one.events == other.events, f"{name}: events of batch {number}"
             assert one.event_count == other.event_count
         assert made[name].digest() == made["plain"].digest(), name
@@ -107,12 +109,14 @@ def test_used_credit_never_exceeds_a_limit_and_is_what_the_books_say() -> None:
         for call in batch:
             model.apply(*call)
             accounts = {key: held for key, held in model.cells.items() if isinstance(key, int)}
-            assert all(0 <= held.open and 0 <= held.unsettled for held in accounts.values()), call
+            assert all(held.open >= 0 and held.unsettled >= 0 for held in accounts.values()), call
             assert all(held.used <= held.limit for held in accounts.values()), call
         for client, account in accounts.items():
             resting = (order for book in model.books.values() for side in book.sides.values() for order in side)
             # The ceiling of every instrument is 40.
-            worst = [(order.price if order.side == 1 else 40) * order.quantity for order in resting if order.client == client]
+            worst = [
+                (order.price if order.side == 1 else 40) * order.quantity for order in resting if order.client == client
+            ]
             assert account.open == sum(worst), client
 
 
@@ -123,9 +127,11 @@ def test_a_checkers_step_and_the_model_agree() -> None:
         state, reply = meaning.step(state, *call)
         assert reply == model.apply(*call), call
         assert call[0] not in meaning.read_only or state == before
-    assert {key: value for key, value in state.items() if not (isinstance(key, tuple) and key[0] == "book")} == model.cells
+    assert {
+        key: value for key, value in state.items() if not (isinstance(key, tuple) and key[0] == "book")
+    } == model.cells
     for instrument, book in model.books.items():
-        assert state.get(("book", instrument)) == book.content()
+        assert state.get(("book", instrument)).content == book.content()
 
 
 def test_orders_of_two_clients_on_two_instruments_may_conflict() -> None:

@@ -88,7 +88,7 @@ def test_two_and_three_workers_do_what_one_does() -> None:
 
 
 def test_interpreted_stages_are_the_same() -> None:
-    log = draw_log(random.Random(2), FEW, 250, SCARCE)
+    log = draw_log(random.Random(2), FEW, 150, SCARCE)
     with started(Orders, 2, compiled=False) as interpreted:
         assert_as_one_worker(Orders, log, [interpreted])
 

@@ -7,7 +7,7 @@ from faults import STAGE_FAULTS
 from twin import Fault
 from twin_stages import TwinStages
 
-SEEDS = 15
+SEEDS = 8
 FAULTY_SEEDS = 400
 """So many logs and interleavings are tried, at most, with a fault; one that none of them shows is not found."""
 MANY_SEEDS = 1000

@@ -95,7 +95,7 @@ class TwinStages(TwinWorkers):
     """`run()` raises AssertionError when anything is not as it would be in log order, or nobody can go on."""
 
     def _draw_log(self, chance: random.Random) -> Sequence[Any]:
-        exact, alone = chance.choice((0.0, 0.1, 0.4)), chance.choice((0.0, 0.3))
+        exact, alone = chance.choice((0.0, 0.2, 0.6)), chance.choice((0.0, 0.3))
         return [
             StagedBatch(tuple(_random_row(chance, exact) for _ in range(chance.randint(1, 8))), chance.random() < alone)
             for _ in range(7)

@@ -35,6 +35,8 @@ def complaint(capsys: pytest.CaptureFixture[str], *words: object) -> str:
         ("kv", "keys.trace.xz", lzma.compress(bytes(400))[:-20], "expected a file compressed by xz"),
         ("netfs", "operations", b"create /a\nopen /a\n", "line 2: expected one of create"),
         ("nameserver", "root.zone", b"\xff\xfe\0", "line 1: expected 'name ttl IN type data'"),
+        ("book", "messages.csv", b"1,1,7,5,100,1\n1,1,7,0,100,1\n", "line 2: size: expected 1 to 1000000000, found 0"),
+        ("book", "messages.csv", b"\xff\xfe\0", "line 1: expected time,type,order id,size,price,direction"),
     ],
 )
 def test_malformed_input(
@@ -46,6 +48,23 @@ def test_malformed_input(
     assert line.startswith(f"psmr: --input {path}: ")
     assert text in line
     assert "give a file of the application's kind" in line
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        (("keys",), "--set keys: expected NAME=VALUE"),
+        (("=7",), "--set =7: expected NAME=VALUE"),
+        (("keys=7", "keys=8"), "--set keys=8: expected each name once"),
+        (("kings=7",), "--set: kings: expected one of mix, keys"),
+        (("keys=few",), "--set: keys: expected a whole number"),
+    ],
+)
+def test_parameters_that_a_workload_does_not_have(
+    settings: tuple[str, ...], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [word for setting in settings for word in ("--set", setting)]
+    assert text in complaint(capsys, "demo", "kv", *words)
 
 
 @pytest.mark.parametrize("path", ["/proc/figures.json", "/proc/none/figures.json"])

@@ -25,6 +25,7 @@ from cdep import (
     mask,
     masks,
     partially_dependent,
+    relation_svg,
     relation_table,
     service_of,
     u8,
@@ -165,6 +166,13 @@ def test_tables_say_the_stages() -> None:
         "move": "always",
         "audit": "always",
     }
+
+
+def test_the_picture_shows_early_stages_as_what_they_conflict_with() -> None:
+    picture = relation_svg(MARKET)
+    assert picture.startswith("<svg ")
+    assert [command.name for command in MARKET.commands if command.commutes] == ["ping"]
+    assert "same client or stock" in picture
 
 
 def no_carried() -> None:
