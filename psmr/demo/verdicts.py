@@ -25,7 +25,7 @@ class Verdicts:
     model_difference: str
     linearizable: bool | None
     linearizability: str
-    judgement: Judgement | None
+    judgement: Judgement | None = None
 
     @property
     def passed(self) -> bool:

@@ -61,7 +61,7 @@ class Findings:
     model_difference: str
     linearizable: bool | None
     linearizability: str
-    judgement: Judgement | None
+    judgement: Judgement | None = None
 
 
 def verify(evidence: Evidence) -> Findings:
