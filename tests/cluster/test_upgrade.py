@@ -26,18 +26,20 @@ MODULE = "psmr_versioned"
 
 HEAD = '''"""A service that changes."""
 
-from psmr import Map, StateMachine, dependent, partially_dependent, u64
+from psmr import Event, Map, StateMachine, dependent, partially_dependent, u64
 
 
 class Book(StateMachine):
     """What is written under a number."""
 
     entries = Map(u64, u64, capacity=1000)
+    written = Event(key=u64, value=u64)
 '''
 WRITE = """
     @partially_dependent("key")
     def write(self, key: u64, value: u64) -> u64:
         self.entries.put(key, value)
+        self.written.emit(key, value)
         return value{change}
 
     @partially_dependent("key", access="read")
@@ -185,6 +187,11 @@ def test_a_version_takes_over_at_one_place_while_a_client_writes(
         assert client.look(0) == 11
         assert client.write(0, 12) == 1012
         assert client.mark(0) == 1
+        position = 1 + sum(executed)
+        event = next(client.events(position))
+        assert (event.position, event.fields) == (position, {"key": 0, "value": 12})
+        with pytest.raises(ServiceMismatch, match="the event at position 0 is of service"):
+            next(client.events())
     upgrading.join()
     settle(cluster.config)
     _refuses_what_cannot_be(cluster, source, capsys)
