@@ -133,6 +133,12 @@ class Holdings(Orders):
         self.reserved[client] += 2 * half
         return i64(self._note_client(client, u64(amount)) >> u64(1))
 
+    @partially_dependent("first", "second", domain="stock")
+    def compare(self, first: u32, second: u32) -> u64:
+        """Note two stocks with each other: no early stage, and perhaps two owners of the main one."""
+        before = self.stock_history[first]
+        return self._note_stock(first, self.stock_history[second]) ^ self._note_stock(second, before)
+
     @independent
     def withdraw(self, client: u32, amount: u32, carried: Carried) -> bool:
         """Lower a limit, if the credit is there."""
