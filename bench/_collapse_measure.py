@@ -63,8 +63,8 @@ class _Watched:
     at_rows: Any
     batches: int = 0
     seconds: float = 0.0
-    by_worker: dict[int, tuple[float, float]] = field(default_factory=dict)
-    """(ns waited at commands, ns in batches), waits included."""
+    by_worker: dict[int, tuple[float, float, float]] = field(default_factory=dict)
+    """(ns waited at commands, ns waited for others' early stages, ns in batches, waits included)."""
 
 
 def measure(scene: Scene, effort: Effort) -> list[dict[str, Any]]:
@@ -167,9 +167,12 @@ def _add(waited: Sequence[Waited], first: int, program: Program, ran: Ran, watch
     for worker, found in enumerate(waited):
         slots, rows, ns = found.at_rows.T
         np.add.at(watched.at_rows, order[program.batches[watched.batches + slots - first] + rows], ns)
-        waits_ns, busy_ns = watched.by_worker.setdefault(worker, (0.0, 0.0))
-        waits_ns += float(ns.sum() + found.unknown_ns)
-        watched.by_worker[worker] = waits_ns, busy_ns + sum(busy[worker] for busy in ran.busy_ns)
+        waits_ns, rounds_ns, busy_ns = watched.by_worker.setdefault(worker, (0.0, 0.0, 0.0))
+        watched.by_worker[worker] = (
+            waits_ns + float(ns.sum() + found.unknown_ns),
+            rounds_ns + found.rounds_ns,
+            busy_ns + sum(busy[worker] for busy in ran.busy_ns),
+        )
 
 
 def _waiting(program: Program, watched: _Watched, workers: int) -> dict[str, Any]:
@@ -184,8 +187,9 @@ def _waiting(program: Program, watched: _Watched, workers: int) -> dict[str, Any
     }
     by_worker = [watched.by_worker[worker] for worker in range(workers)]
     return {
-        "at_commands": [waits_ns / total_ns for waits_ns, _ in by_worker],
-        "nothing_left": [max(0.0, 1 - busy_ns / total_ns) for _, busy_ns in by_worker],
+        "at_commands": [waits_ns / total_ns for waits_ns, _, _ in by_worker],
+        "for_early_stages": [rounds_ns / total_ns for _, rounds_ns, _ in by_worker],
+        "nothing_left": [max(0.0, 1 - busy_ns / total_ns) for _, _, busy_ns in by_worker],
         **{
             name: [{"what": named(each), "share": each.share, "of_commands": each.of_commands} for each in found]
             for name, found in shares.items()

@@ -47,14 +47,7 @@ def _section(row: dict[str, Any]) -> str:
         for name, key in names.items()
     ]
     waiting = row["waiting"]
-    shares = [
-        (
-            f"worker {worker}",
-            share,
-            f"{share:.0%} of its time at commands, {waiting['nothing_left'][worker]:.0%} with nothing left to do",
-        )
-        for worker, share in enumerate(waiting["at_commands"])
-    ]
+    shares = [(f"worker {worker}", *_time(waiting, worker)) for worker in range(row["workers"])]
     tables = "".join(
         f"<h3>{title}</h3>\n{html_table(_waits(waiting[key], what))}\n"
         for title, key, what in (
@@ -68,6 +61,13 @@ def _section(row: dict[str, Any]) -> str:
         f"<h3>Commands a second</h3>\n{bars(rates, full=best)}\n<h3>Waiting, measured</h3>\n{bars(shares)}\n{tables}"
         f"<h3>Predicted for 1 to 64 workers</h3>\n{section(row['advice'])}"
     )
+
+
+def _time(waiting: dict[str, Any], worker: int) -> tuple[float, str]:
+    """The share of its time that a worker waits, and for what."""
+    at_commands, stages = waiting["at_commands"][worker], waiting["for_early_stages"][worker]
+    text = f"{at_commands:.0%} of its time at commands, {waiting['nothing_left'][worker]:.0%} with nothing left to do"
+    return at_commands + stages, f"{text}, {stages:.0%} for others' early stages" if stages else text
 
 
 def _waits(shares: list[dict[str, Any]], what: str) -> list[tuple[str, ...]]:

@@ -72,11 +72,17 @@ def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
                 f"{row['paper_ratio']:.2f} ×",
                 f"{row['psmr_ratio']:.2f} ×",
                 f"{row['together_ratio']:.2f} ×",
-                " ".join(f"{share:.0%}" for share in row["waiting"]["at_commands"]),
+                _waits(row["waiting"]),
                 _most(row["waiting"]),
             )
         )
     return rows
+
+
+def _waits(waiting: dict[str, Any]) -> str:
+    """The share of its time that each worker waits: "14% 16%"."""
+    pairs = zip(waiting["at_commands"], waiting["for_early_stages"], strict=True)
+    return " ".join(f"{at_commands + stages:.0%}" for at_commands, stages in pairs)
 
 
 def _most(waiting: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from psmr.advice.probe import CELLS, Probe
 from psmr.advice.running import Runner
 from psmr.state.atomics import load_acquire, relax
 
-_SPIN = 2000
+SPIN = 2000
 """The engine's own: looks at a word before it sleeps."""
 _ROWS = 1024
 _FEW = 64
@@ -32,8 +32,8 @@ class MeasuredBarriers:
     """Measures again and again, each `round` a quarter of a second; the engine's own code is compiled first if it never was."""
 
     def __init__(self) -> None:
-        self._one = Runner(Probe, 1, spin=_SPIN)
-        self._two = Runner(Probe, 2, spin=_SPIN, look_ahead=0, choose=lambda synchronous, count: 2)
+        self._one = Runner(Probe, 1, spin=SPIN)
+        self._two = Runner(Probe, 2, spin=SPIN, look_ahead=0, choose=lambda synchronous, count: 2)
         self._found: list[BarrierCosts] = []
         for runner in (self._one, self._two):
             runner.start()
@@ -98,7 +98,7 @@ def _spin_ns() -> float:
     found: list[float] = []
     for _ in range(9):
         started = time.perf_counter_ns()
-        _spin(word.ctypes.data, _SPIN)
+        _spin(word.ctypes.data, SPIN)
         found.append(float(time.perf_counter_ns() - started))
     return quantiles(found, n=4)[0]
 

@@ -116,7 +116,7 @@ class _Raising:
     def __init__(self, frame: int) -> None:
         self._frame = frame
 
-    def execute(self, row: int) -> None:
+    def again(self, row: int) -> None:
         _raised(self._frame, row)
 
 

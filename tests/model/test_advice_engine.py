@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from staged_service import CLIENTS, STOCKS, Orders
 
-from cdep import service_of
+from cdep import schedule_model, service_of, staged_model
 from cdep.program import masks_of, rules_of
 from cdep.schedule_model import BarrierCosts, simulate
 from cdep.staged_model import simulate_stages, stages_of
 from proxies.layout import layout_of
+from psmr.advice import barriers
 from psmr.advice.batches import Commands, program_of
 from psmr.advice.probe import Probe
 from psmr.advice.running import Runner
 from psmr.demo.traffic import BatchEncoder
+from psmr.execution import stages
+from psmr.execution.engine import Engine
 from psmr.execution.waits import Waits
 from psmr.workload import Segment
 
@@ -123,8 +127,8 @@ def staged_batches(seed: int, count: int) -> list[Commands]:
 def test_rounds_are_those_of_the_engine(workers: int) -> None:
     batches = staged_batches(workers, 8)
     program = program_of(service_of(Orders), batches)
-    stages = stages_of(program, rules_of(program.service), wait_share=0.0)
-    expected = simulate_stages(stages, program.batches, workers, BarrierCosts())
+    of_program = stages_of(program, rules_of(program.service), wait_share=0.0)
+    expected = simulate_stages(of_program, program.batches, workers, BarrierCosts())
     made = Runner(Orders, workers, spin=20, choose=lambda synchronous, count: workers)
     waits = Waits(made.engine.memory)
     made.start()
@@ -141,3 +145,9 @@ def test_rounds_are_those_of_the_engine(workers: int) -> None:
             assert set(program.op[program.batches[slots] + rows].tolist()) <= {OP_OF_CREDIT}
     finally:
         made.close()
+
+
+def test_the_model_has_the_numbers_of_the_engine() -> None:
+    assert (staged_model.ROUND_ROWS, staged_model.ROUNDS_FREE) == (stages.ROUND_ROWS, stages.ROUNDS_FREE)
+    assert inspect.signature(Engine).parameters["look_ahead"].default == schedule_model.LOOK_AHEAD
+    assert inspect.signature(Engine).parameters["spin"].default == barriers.SPIN

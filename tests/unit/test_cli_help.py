@@ -20,6 +20,7 @@ COMMANDS = [
     "events",
     "members",
     "upgrade",
+    "cdep advise",
     "cdep show",
     "cdep lint",
     "cdep verify",
