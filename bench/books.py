@@ -1,10 +1,11 @@
-"""What does matching cost, and what do workers win? Prepared flows of orders, executed without network and disk.
+"""What does matching cost, and what do workers win? Prepared flows of orders, executed without network and disk, then replicated.
 
 Two flows: an hour of one stock (LOBSTER, if `../shared/data/lobster` has a file; else one generated instrument), and 1,000
 instruments chosen by Zipf's law with exponent 1, with the shares of that file. Batches are in place and routed before the clock
 runs. Contestants take turns; replies, events and the state afterwards must be the same with any number of workers: a figure
 counts only then. The busiest worker's processor time is given beside the time that passed, as other programs only lengthen the
-latter.
+latter. Last, the first flow through three replicas, over and over on one instrument after another, acknowledged by a majority's
+disks.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from typing import Any
 import xxhash
 
 from apps.book import APPLICATION, Book
+from bench._books_passes import passes_of
+from bench._books_replicated import measure
 from bench._machine import machine
 from bench._measurement import Spread
 from cdep import service_of
@@ -64,24 +67,37 @@ def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """Both flows, with one and two workers."""
     rows = []
     for flow in _flows(quick):
-        runs: dict[int, list[Run]] = {1: [], 2: []}
+        contestants: dict[int, list[Run]] = {1: [], 2: []}
         for _ in range(1 if quick else 7):
-            for workers, found in runs.items():
+            for workers, found in contestants.items():
                 found.append(_run(flow, workers))
-        if len({run.answer for found in runs.values() for run in found}) != 1:
+        if len({run.answer for found in contestants.values() for run in found}) != 1:
             raise AssertionError(f"books: {flow.name}: expected one answer of one and two workers, found several")
-        rows += [_row(flow, workers, found, runs[1]) for workers, found in runs.items()]
+        rows += [_row(flow, workers, found, contestants[1]) for workers, found in contestants.items()]
         say(f"{flow.name}: " + ", ".join(f"{row['busiest_ns']} ns by {row['workers']}" for row in rows[-2:]))
-    return {"bench": "books", "question": QUESTION, "machine": machine(), "rows": rows}
+    passes, runs, commands = (2, 1, 10_000) if quick else (37, 5, 100_000)
+    replicated = measure(passes_of(_one_stock(), passes, commands), runs, say)
+    return {
+        "bench": "books",
+        "question": QUESTION,
+        "machine": machine(),
+        "rows": rows,
+        "replicated": {"flow": rows[0]["flow"], **replicated},
+    }
+
+
+def _one_stock() -> WorkloadOptions:
+    file = next(iter(sorted(DATA.glob("*_message_*.csv"))), None) if DATA.is_dir() else None
+    return _generated(instruments="1") if file is None else WorkloadOptions(1, 1, BATCH, file)
 
 
 def _flows(quick: bool) -> Iterator[Flow]:
     length = 10 if quick else 400
-    file = next(iter(sorted(DATA.glob("*_message_*.csv"))), None) if DATA.is_dir() else None
-    if file is not None:
-        yield _flow("an hour of one stock", WorkloadOptions(1, 1, BATCH, file), 0, length)
+    one = _one_stock()
+    if one.input_file is not None:
+        yield _flow("an hour of one stock", one, 0, length)
     else:
-        yield _flow("one generated instrument", _generated(instruments="1"), length, length)
+        yield _flow("one generated instrument", one, length, length)
     # Warm: the first orders of a book touch memory that was never written.
     yield _flow("1,000 instruments, Zipf 1.0", _generated(instruments="1000"), length, length)
 
@@ -181,6 +197,16 @@ def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
     return rows
 
 
+def more_tables(result: dict[str, Any]) -> dict[str, list[tuple[str, ...]]]:
+    """Replicated: rows for people."""
+    row = result["replicated"]
+    runs = row["runs_per_s"]
+    rate = f"{row['commands_per_s']:,} ({min(runs):,} … {max(runs):,})"
+    heading = ("flow", "replicas", "durability", "batches of", "in flight", "commands/s, median (least … most)")
+    cells = row["flow"], str(row["replicas"]), row["durability"], f"{row['batch']:,}", str(row["window"]), rate
+    return {"replicated": [heading, cells]}
+
+
 def passed(result: dict[str, Any]) -> bool:
-    """Answers were compared as each flow was measured."""
-    return bool(result["rows"])
+    """Answers were compared as each flow was measured; replicas must agree too."""
+    return bool(result["rows"]) and bool(result["replicated"]["same_state"])

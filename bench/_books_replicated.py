@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from apps.book import Book
+from bench._books_passes import Passes
 from bench._measurement import Spread
-from bench._trading_flow import Flow
 from cdep import service_of
 from proxies.layout import layout_of
 from psmr.advice.batches import Commands
@@ -21,12 +21,12 @@ WINDOW = 16
 PATIENCE_S = 60.0
 
 
-def measure(flow: Flow, runs: int, say: Callable[[str], None]) -> dict[str, Any]:
+def measure(flow: Passes, runs: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Commands/s acknowledged by three replicas, each on a majority's disks: the flow's passes in `runs` runs of equal length."""
     service = service_of(Book)
     identity = ServiceIdentity(service.name, service.fingerprint, layout_of(service).stride)
     rates: list[float] = []
-    with LocalCluster("book", name="trading", replicas=3, workers=1) as cluster:
+    with LocalCluster("book", name="books", replicas=3, workers=1) as cluster:
         cluster.wait_ready()
         with connect_blocking(list(cluster.addresses), identity) as connection:
             _send(connection, flow.preload)
