@@ -58,6 +58,21 @@ def test_its_commands_do_what_it_says(folder: Path) -> None:
         assert up.wait(timeout=PATIENCE_S) == 0
 
 
+def test_a_deleted_key_is_refuted_as_it_says(folder: Path) -> None:
+    text = (folder / "accounts.py").read_text()
+    (folder / "accounts.py").write_text(text.replace('"source", "target", domain=', '"source", domain='))
+    command = _psmr("cdep verify accounts:Accounts --seconds 60 --states 60")
+    found = subprocess.run(command, cwd=folder, env=_environment(folder), capture_output=True, text=True)
+    assert found.returncode == 1, found.stdout + found.stderr
+    assert "cure: name 'target' as a key of transfer" in found.stdout
+
+
+def test_its_demonstration_passes(folder: Path) -> None:
+    (command,) = _psmr_commands()["demo"]
+    printed = _run(command, folder).stdout
+    assert "lost" in printed, printed
+
+
 def test_its_history_is_refused_for_the_reason_it_gives(folder: Path) -> None:
     (command,) = _psmr_commands()["check"]
     found = subprocess.run(_psmr(command), cwd=folder, env=_environment(folder), capture_output=True, text=True)
