@@ -48,39 +48,12 @@ class ExchangeModel:
         self.cells: MutableMapping[Any, Any] = {} if cells is None else cells
         self.books: dict[int, OneBook] = {}
         self.events: list[Event] = []
-        self._commands: dict[str, Callable[..., Any]] = {
-            "limit": self._limit,
-            "market_order": self._market_order,
-            "replace": self._replace,
-            "reduce": self._reduce,
-            "cancel": lambda instrument, client, order: self._with_book(instrument, client).cancel(client, order),
-            "mass_cancel": lambda instrument, client: self._with_book(instrument, client).mass_cancel(
-                client, SWEEP_MAX
-            ),
-            "mass_cancel_everywhere": self._mass_cancel_everywhere,
-            "list_instrument": self._list_instrument,
-            "halt": lambda instrument: self._turn(instrument, Status.HALTED, Reason.ALREADY_HALTED),
-            "resume": lambda instrument: self._turn(instrument, Status.TRADING, Reason.NOT_HALTED),
-            "halt_market": lambda: self._turn_market(True, Reason.ALREADY_HALTED),
-            "resume_market": lambda: self._turn_market(False, Reason.NOT_HALTED),
-            "set_gross": self._set_gross,
-            "suspend": lambda client: self._turn_client(client, True, Refusal.ALREADY_SUSPENDED),
-            "reinstate": lambda client: self._turn_client(client, False, Refusal.NOT_SUSPENDED),
-            "set_line": self._set_line,
-            "trade": self._trade,
-            "pay": self._pay,
-            "settle": self._settle,
-            "available": self._available,
-            "cash": lambda client: self.cells[client].balance + self.cells[client].cash if client in self.cells else 0,
-            "position": lambda instrument, client: self.cells.get(("lots", instrument, client), 0),
-            "best": self._best,
-        }
 
     def apply(self, command: str, arguments: Sequence[Any]) -> Any:
         """Execute one call."""
         mark = len(self.events)
         try:
-            reply = self._commands[command](*arguments)
+            reply = _COMMANDS[command](self, *arguments)
         except Rejected as rejection:
             self.events.append(("rejected", (*_named(command, arguments), int(rejection.reason))))
             return -int(rejection.reason)
@@ -309,6 +282,10 @@ class ExchangeModel:
         account = self.cells.get(client)
         return -int(Reason.UNKNOWN_CLIENT) if account is None else account.limit - account.used
 
+    def _cash(self, client: int) -> int:
+        account = self.cells.get(client)
+        return 0 if account is None else account.balance + account.cash
+
     def _best(self, instrument: int) -> int:
         book = self.books.get(instrument)
         if book is None:
@@ -379,6 +356,31 @@ class ExchangeModel:
         }
 
 
+_COMMANDS: dict[str, Callable[..., Any]] = {
+    "limit": ExchangeModel._limit,
+    "market_order": ExchangeModel._market_order,
+    "replace": ExchangeModel._replace,
+    "reduce": ExchangeModel._reduce,
+    "cancel": lambda model, instrument, client, order: model._with_book(instrument, client).cancel(client, order),
+    "mass_cancel": lambda model, *named: model._with_book(*named).mass_cancel(named[1], SWEEP_MAX),
+    "mass_cancel_everywhere": ExchangeModel._mass_cancel_everywhere,
+    "list_instrument": ExchangeModel._list_instrument,
+    "halt": lambda model, instrument: model._turn(instrument, Status.HALTED, Reason.ALREADY_HALTED),
+    "resume": lambda model, instrument: model._turn(instrument, Status.TRADING, Reason.NOT_HALTED),
+    "halt_market": lambda model: model._turn_market(True, Reason.ALREADY_HALTED),
+    "resume_market": lambda model: model._turn_market(False, Reason.NOT_HALTED),
+    "set_gross": ExchangeModel._set_gross,
+    "suspend": lambda model, client: model._turn_client(client, True, Refusal.ALREADY_SUSPENDED),
+    "reinstate": lambda model, client: model._turn_client(client, False, Refusal.NOT_SUSPENDED),
+    "set_line": ExchangeModel._set_line,
+    "trade": ExchangeModel._trade,
+    "pay": ExchangeModel._pay,
+    "settle": ExchangeModel._settle,
+    "available": ExchangeModel._available,
+    "cash": ExchangeModel._cash,
+    "position": lambda model, instrument, client: model.cells.get(("lots", instrument, client), 0),
+    "best": ExchangeModel._best,
+}
 _CREDIT = ("limit", "reserved", "suspended")
 _OF_AN_ORDER = ("limit", "market_order", "replace", "reduce", "cancel")
 _OF_AN_INSTRUMENT = ("list_instrument", "halt", "resume")

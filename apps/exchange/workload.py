@@ -79,7 +79,11 @@ def workload(options: WorkloadOptions) -> Workload:
 
 
 class GeneratedFlow:
-    """Each driving client sends for all trading clients; its orders have numbers of its own."""
+    """Each driving client sends for instruments and trading clients of its own, and its orders have numbers of its own.
+
+    So what two of them send at once commutes, and a history can be checked: of two orders for one book nothing tells which came
+    first until much later. With one driving client all instruments and all trading clients are its own.
+    """
 
     def __init__(self, options: WorkloadOptions, parameters: Parameters) -> None:
         self._options = options
@@ -87,10 +91,10 @@ class GeneratedFlow:
         self._clients = parameters.number("clients", 10_000, 2, CLIENTS)
         is_zipfian = parameters.choice("distribution", "zipfian", ("zipfian", "uniform")) == "zipfian"
         exponent = parameters.number("exponent", 100, 1, 400) / 100
-        self._instrument = _distribution(self._instruments, exponent if is_zipfian else 0.0)
-        self._client = _distribution(self._clients, exponent if is_zipfian else 0.0)
+        self._exponent = exponent if is_zipfian else 0.0
+        self._drivers = min(options.clients, self._instruments, self._clients // 2)
         self._live = parameters.number("live", 30_000, 1, MILLION)
-        self._limits = self._gross_limits(exponent if is_zipfian else 0.0, parameters.number("room", 100, 1, MILLION))
+        self._limits = self._gross_limits(parameters.number("room", 100, 1, MILLION))
         trades = parameters.number("trades", 100, 0, MILLION // 2)
         self._wrong = parameters.number("wrong", 2_000, 0, MILLION) / MILLION
         shares = np.array([*SHARES.values(), trades], float)
@@ -101,37 +105,49 @@ class GeneratedFlow:
         instruments, clients = np.arange(self._instruments), np.arange(self._clients)
         yield from self._cut("list_instrument", instrument=instruments, ceiling=np.full(len(instruments), CEILING))
         yield from self._cut("set_gross", client=clients, limit=self._limits)
-        for one, other in ((clients, (clients + 1) % self._clients), ((clients + 1) % self._clients, clients)):
+        following = np.concatenate(
+            [
+                _Segment(driver, self._drivers, self._instruments, self._clients, 0.0).neighbours(part)
+                for driver, part in enumerate(self._parts(clients))
+            ]
+        )
+        for one, other in ((clients, following), (following, clients)):
             yield from self._cut("set_line", client=one, counterparty=other, limit=np.full(len(one), 20 * _COST))
+
+    def _parts(self, clients: Numbers) -> list[Numbers]:
+        bounds = [self._clients * part // self._drivers for part in range(1, self._drivers)]
+        return np.split(clients, bounds)
 
     def batches(self, client: int) -> Iterator[Sequence[Segment]]:
         """Endless."""
         generator = np.random.Generator(np.random.PCG64([self._options.seed, client]))
+        segment = _Segment(client % self._drivers, self._drivers, self._instruments, self._clients, self._exponent)
         live = _LiveOrders(self._live // self._options.clients, generator)
         number = client + 1 << _NUMBER_BITS
         size = self._options.batch
         while True:
             count = max(1, BLOCK // size) * size
             kinds = generator.choice(len(_KINDS), count, p=self._shares)
-            columns = self._columns(generator, kinds, number)
+            columns = self._columns(generator, segment, kinds, number)
             number += count
             live.assign(kinds, columns)
             self._spoil(generator, columns)
             for begin in range(0, count, size):
                 yield _segments(kinds[begin : begin + size].tolist(), columns, begin)
 
-    def _columns(self, generator: Generator, kinds: Numbers, number: int) -> dict[str, Numbers]:
+    def _columns(self, generator: Generator, segment: _Segment, kinds: Numbers, number: int) -> dict[str, Numbers]:
         count = len(kinds)
         side = generator.integers(Side.BUY, Side.SELL + 1, count)
         takes = kinds == TAKE
         # Resting orders lie on their own side of the middle, most of them close to it; an order that takes reaches across.
         away = np.minimum(generator.geometric(0.08, count), MIDDLE // 4)
         away[takes] = -generator.integers(1, 20, int(takes.sum()))
-        client = self._client.draw(generator, count)
+        client = segment.draw_clients(generator, count)
+        first = segment.first + (client - segment.first) // SETTLED_AT_ONCE_MAX * SETTLED_AT_ONCE_MAX
         return {
-            "instrument": self._instrument.draw(generator, count),
+            "instrument": segment.draw_instruments(generator, count),
             "client": client,
-            "counterparty": (client + 1) % self._clients,
+            "counterparty": segment.neighbours(client),
             "order": number + np.arange(count),
             "side": side,
             "kind": np.where(takes, int(Kind.IMMEDIATE), int(Kind.DAY)),
@@ -139,8 +155,8 @@ class GeneratedFlow:
             "price": np.where(side == Side.BUY, MIDDLE - away, MIDDLE + away),
             "quantity": generator.integers(1, LOTS_MAX + 1, count),
             "limit": self._limits[client],
-            "first": client // SETTLED_AT_ONCE_MAX * SETTLED_AT_ONCE_MAX,
-            "count": np.full(count, SETTLED_AT_ONCE_MAX),
+            "first": first,
+            "count": np.minimum(segment.end - first, SETTLED_AT_ONCE_MAX),
         }
 
     def _spoil(self, generator: Generator, columns: dict[str, Numbers]) -> None:
@@ -158,12 +174,14 @@ class GeneratedFlow:
         for number, (name, value) in enumerate(spoilt):
             columns[name][is_wrong & (way == number)] = value
 
-    def _gross_limits(self, exponent: float, room: int) -> Numbers:
+    def _gross_limits(self, room: int) -> Numbers:
         """By client: what its share of the orders that rest costs, times the room."""
-        weights = 1.0 / np.arange(1, self._clients + 1) ** exponent
         expected = np.zeros(self._clients)
-        popular = _scattered(self._clients, exponent)
-        np.add.at(expected, popular, weights / weights.sum() * self._live)
+        for driver in range(self._drivers):
+            first, end = (self._clients * part // self._drivers for part in (driver, driver + 1))
+            weights = 1.0 / np.arange(1, end - first + 1) ** self._exponent
+            share = weights / weights.sum() * self._live / self._drivers
+            np.add.at(expected, first + _scattered(end - first, self._exponent), share)
         orders = np.maximum(expected * room / 100, _LEAST_ROOM * room / 100)
         limits: Numbers = np.maximum(orders * _COST, 2 * LOTS_MAX).astype(np.int64)
         return limits
@@ -174,6 +192,28 @@ class GeneratedFlow:
         for begin in range(0, count, size):
             part = {name: column[begin : begin + size] for name, column in columns.items()}
             yield [Segment(command, part, min(size, count - begin))]
+
+
+class _Segment:
+    """The instruments and the trading clients that one driving client sends for: none that another sends for."""
+
+    def __init__(self, driver: int, drivers: int, instruments: int, clients: int, exponent: float) -> None:
+        self._driver, self._drivers = driver, drivers
+        self.first, self.end = (clients * part // drivers for part in (driver, driver + 1))
+        self._instrument = _distribution(len(range(driver, instruments, drivers)), exponent)
+        self._client = _distribution(self.end - self.first, exponent)
+
+    def draw_instruments(self, generator: Generator, count: int) -> Numbers:
+        """Instruments, popular ones more often."""
+        return self._driver + self._drivers * self._instrument.draw(generator, count)
+
+    def draw_clients(self, generator: Generator, count: int) -> Numbers:
+        """Trading clients, popular ones more often."""
+        return self.first + self._client.draw(generator, count)
+
+    def neighbours(self, clients: Numbers) -> Numbers:
+        """For each client another one."""
+        return self.first + (clients - self.first + 1) % (self.end - self.first)
 
 
 class _LiveOrders:

@@ -158,7 +158,7 @@ def run(options: WorkloadOptions, batches: int) -> tuple[ExchangeModel, Counter[
 
 def test_the_generated_flow_has_its_shares_and_comes_near_the_limits() -> None:
     parameters = {"instruments": "20", "clients": "50", "live": "300", "room": "25", "trades": "2000"}
-    model, counts = run(WorkloadOptions(batch=256, parameters=parameters), 24)
+    model, counts = run(WorkloadOptions(clients=1, batch=256, parameters=parameters), 24)
     total = 24 * 256
     orders = sum(count for (command, _), count in counts.items() if command == "limit")
     cancels = counts["cancel", False]
@@ -167,7 +167,7 @@ def test_the_generated_flow_has_its_shares_and_comes_near_the_limits() -> None:
     assert counts["limit", True] > 100
     assert counts["limit", False] > 1_000
     assert counts["trade", False] > 0
-    assert sum(len(book) for book in model.books.values()) > 50
+    assert sum(len(book) for book in model.books.values()) > 20
 
 
 def test_a_file_is_spread_over_clients_and_judged(tmp_path: Path) -> None:
