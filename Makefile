@@ -1,8 +1,8 @@
 # One command for each thing a developer does. Needs make and Python 3.11 or newer; everything else goes into .venv.
 #
 #   make demo          install the engine, run a replicated key-value service for a few seconds
-#   make test          install the test tools too, run every test
-#   make check         formatting, lint, types, layers, the applications' annotations, tests
+#   make test          install the test tools too, run the tests: all but the longest few
+#   make check         formatting, lint, types, layers, annotations, every test
 #   make fix           mend what can be mended by machine
 #   make bench-smoke   run each benchmark, shortened, to see that it still runs
 #   make clean         remove everything that make made
@@ -28,7 +28,7 @@ demo: ready-run
 	@$(HERE) .venv/bin/psmr demo kv
 
 test: ready-dev
-	@$(RUN) pytest -n auto --dist loadfile
+	@$(RUN) pytest -n auto --dist loadfile -m "not long"
 
 check: ready-dev
 	@$(RUN) ruff format --check

@@ -58,7 +58,8 @@ def _log_rates(rows: list[Row]) -> _Curves:
     log = [row for row in rows if row["dimension"] == "log"]
     return {
         "on the wall": [(row["size"], _rate(row)) for row in log],
-        "of processor time": [(row["size"], 1e9 / _cost_ns(row)) for row in log],
+        # So short a run may have used less than the account of processor time can tell.
+        "of processor time": [(row["size"], 1e9 / _cost_ns(row)) for row in log if _cost_ns(row)],
     }
 
 

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 SMALL = replace(QUICK, keys=(1000,), log=(100_000,), round_batches=2, warm_ups=1, runs=1)
 EXPECTED = {
     "keys": [(series, size) for series in ("Array", "Map") for _ in (1, 2) for size in (10_000, 100_000)],
-    "log": [("1 worker", 100_000), ("1 worker", 1_000_000)],
+    "log": [("1 worker", 3_000_000), ("1 worker", 10_000_000)],
     "workers": [("Map", 1), ("Map", 2)],
     "groups": [("Map", 1), ("Map", 2)],
     "skew": [("Map", 0.0), ("Map", 0.5)] * 2,

@@ -25,7 +25,7 @@ def _row(command: str, key: int, groups: int = 1) -> Row:
     return command, (key,), groups, command == "put"
 
 
-@pytest.mark.parametrize("kind", ["kv:integer", "balances"])
+@pytest.mark.parametrize("kind", [pytest.param("kv:integer", marks=pytest.mark.long), "balances"])
 def test_forms_by_hand_answer_as_generated_handlers_do(kind: str) -> None:
     rows = measured(kind, _EFFORT)
     assert [row["length"] for row in rows] == [1, 4, 16, 64, 1024]

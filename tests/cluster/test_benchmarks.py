@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import xml.etree.ElementTree as Xml
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,17 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 _ELSEWHERE = {"snapshots"}
 """Run by a test file of its own, in the same form."""
+_LONG = {"exchange", "execution"}
+"""Compile for themselves, or measure, for more than twenty seconds."""
 _REPLICAS = ("leader", "follower 1", "follower 2")
 
 
-@pytest.mark.parametrize("name", sorted(set(benchmark_names()) - _ELSEWHERE))
+def _names() -> Iterator[Any]:
+    for name in sorted(set(benchmark_names()) - _ELSEWHERE):
+        yield pytest.param(name, marks=pytest.mark.long if name in _LONG else ())
+
+
+@pytest.mark.parametrize("name", list(_names()))
 def test_it_runs_and_its_answers_are_right(name: str, tmp_path: Path) -> None:
     file = tmp_path / "result.json"
     command = [sys.executable, "-m", "psmr", "bench", name, "--quick", "--json", str(file)]

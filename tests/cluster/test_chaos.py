@@ -37,6 +37,7 @@ def test_a_leader_and_clients_fail_and_nothing_is_lost(tmp_path: Path) -> None:
     assert page.read_text().count("<rect") >= 2 * len(result["happenings"])
 
 
+@pytest.mark.long
 def test_a_replica_is_replaced_while_snapshots_are_taken() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "psmr", "chaos", "kv", "--seconds", "3", "--faults", "replace", "--json"],

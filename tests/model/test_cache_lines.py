@@ -71,7 +71,9 @@ def shared(row: dict[str, Any]) -> set[str]:
     return {part for part, lines in row["shared"].items() if lines}
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize(
+    "service", [pytest.param(each, marks=pytest.mark.long if each == "nameserver" else ()) for each in SERVICES]
+)
 def test_no_two_workers_write_one_line(service: str) -> None:
     rows = list(counted(Request(service, WORKERS, 2, 200)))
     assert [row["workers"] for row in rows] == list(WORKERS)

@@ -22,7 +22,7 @@ def test_stages_in_any_interleaving_give_what_log_order_gives() -> None:
     run(SEEDS)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_stages_in_many_more_interleavings() -> None:
     run(MANY_SEEDS)
 
