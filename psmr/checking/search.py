@@ -50,6 +50,7 @@ from psmr.checking.memory import (
 from psmr.checking.model import Model
 
 STEPS_BETWEEN_TICKS = 1024
+_QUESTIONS_BETWEEN_TICKS = 256
 
 
 class Effort(NamedTuple):
@@ -90,6 +91,8 @@ class Search:
         while ended not in (FOUND, NONE):
             if ended == MISSING:
                 self._ask_model()
+                if self._transitions % _QUESTIONS_BETWEEN_TICKS == 0:
+                    self._tick()  # where every state is new, the search does nothing but ask
             elif ended == FULL:
                 self._make_room()
             elif self._steps_left is None or self._steps_left > 0:

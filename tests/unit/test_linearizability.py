@@ -242,6 +242,29 @@ def test_time_that_runs_out_leaves_it_undecided() -> None:
     assert verdict.text().startswith("undecided: 27 operations, 2 keys; time ran out for 1 of the keys")
 
 
+class Everything:
+    """A state that says all that was done, in which order: every state is new. Gives up rather than be asked for ever."""
+
+    initial: tuple[Any, ...] = ()
+    read_only = frozenset[str]()
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def step(self, state: Any, command: str, arguments: tuple[Any, ...], /) -> tuple[Any, Any]:
+        self.asked += 1
+        assert self.asked < 100_000, "the search has not looked at the clock"
+        return ((*state, arguments), None) if command == "put" else (state, "never")
+
+    def key(self, command: str, arguments: tuple[Any, ...], /) -> None:
+        return None
+
+
+def test_time_runs_out_though_every_state_is_new() -> None:
+    history = [put(str(value), 0, 100, value) for value in range(24)] + [get("r", 200, 201, 0)]
+    assert check(history, Everything(), timeout_s=12, clock_s=ticking()).linearizable is None
+
+
 def test_no_time_at_all_leaves_all_undecided() -> None:
     verdict = ask(put("a", 0, 1, 1), put("a", 0, 1, 1, "y"), timeout_s=0, clock_s=lambda: 0.0)
     assert (verdict.linearizable, verdict.parts_unfinished) == (None, 2)
