@@ -63,7 +63,10 @@ def middle(instrument: int) -> int:
 
 
 class GeneratedFlow:
-    """One connection's calls. Its orders are numbered first_order, first_order + order_step, …."""
+    """One connection's calls. Its orders are numbered first_order, first_order + order_step, ….
+
+    Its instruments are first_instrument, first_instrument + instrument_step, …, below `instruments`, the popular ones first.
+    """
 
     def __init__(
         self,
@@ -71,6 +74,8 @@ class GeneratedFlow:
         *,
         first_order: int,
         order_step: int,
+        first_instrument: int = 0,
+        instrument_step: int = 1,
         instruments: int,
         traders: int,
         is_zipfian: bool,
@@ -80,7 +85,10 @@ class GeneratedFlow:
         self._next_order = first_order
         self._order_step = order_step
         self._traders = traders
-        self._ranks: Distribution = Weighted(instruments, 1.0) if is_zipfian else Uniform(instruments)
+        own = len(range(first_instrument, instruments, instrument_step))
+        self._ranks: Distribution = Weighted(own, 1.0) if is_zipfian else Uniform(own)
+        self._first_instrument = first_instrument
+        self._instrument_step = instrument_step
         self._bounds = np.cumsum(mix.shares())
         self._open: dict[int, list[tuple[int, int, int, int]]] = {}
 
@@ -98,7 +106,7 @@ class GeneratedFlow:
         classes = generator.choice(len(_DISTANCE_SHARES), BLOCK, p=_DISTANCE_SHARES)
         low, high = _DISTANCES[classes], _DISTANCES[classes + 1]
         columns: list[Any] = [
-            self._ranks.draw(generator, BLOCK),
+            self._first_instrument + self._instrument_step * self._ranks.draw(generator, BLOCK),
             generator.integers(0, self._traders, BLOCK),
             generator.integers(1, 3, BLOCK),
             low + (generator.random(BLOCK) * (high - low)).astype(np.int64) + 1,

@@ -107,12 +107,15 @@ class FileWorkload:
 class GeneratedWorkload:
     """`instruments` (default 1,000) chosen `distribution`=zipfian (exponent 1, the default) or uniform, `traders` (2,000) clients.
 
-    `mix`: demo (a file's shares, and some of every other command) or file (its shares alone).
+    `mix`: demo (a file's shares, and some of every other command) or file (its shares alone). Each driving client has instruments of its
+    own, as long as there are enough: of two orders sent at once for one book no reply tells which came first until much later, and a
+    history of them could not be checked.
     """
 
     def __init__(self, options: WorkloadOptions, instruments: int, traders: int, *, is_zipfian: bool, mix: Mix) -> None:
         self._options = options
         self._instruments = instruments
+        self._drivers = min(options.clients, instruments)
         self._traders = traders
         self._is_zipfian = is_zipfian
         self._mix = mix
@@ -130,6 +133,8 @@ class GeneratedWorkload:
             np.random.Generator(np.random.PCG64([self._options.seed, client])),
             first_order=1 + client,
             order_step=self._options.clients,
+            first_instrument=client % self._drivers,
+            instrument_step=self._drivers,
             instruments=self._instruments,
             traders=self._traders,
             is_zipfian=self._is_zipfian,
