@@ -33,6 +33,7 @@ from bench._snapshots_stream import PATIENCE_S, Send, Stream
 from bench._snapshots_watch import SnapshotWatch
 from psmr.client.commands import ServiceProxy
 from psmr.client.connecting import connect_blocking
+from psmr.cluster import ReplicaStatus
 from psmr.cluster.local import LocalCluster
 from psmr.config import Tuning
 from psmr.proxy_files import client_module
@@ -84,8 +85,8 @@ def measure(one: Disk, say: Say) -> dict[str, Any]:
         ):
             began_s = time.perf_counter()
             stream.run(_sends(client, one), partial(_goes_on, one, stream, folders, looks, say))
-        statuses = cluster.statuses()
         equal = len(set(digests(cluster))) == 1
+        statuses = _statuses_with_snapshots(cluster)
     snapshot_bytes = max(status.get("snapshot_bytes") for status in statuses)
     row = _row(one, stream, looks, began_s)
     longest_s = max((seen.seconds for seen in watch.seen), default=0.0)
@@ -102,6 +103,16 @@ def measure(one: Disk, say: Say) -> dict[str, Any]:
         f"{row['log_mib_written']:,.0f} MiB of log, at most {greatest:,.0f} MiB a folder, bound {row['bound_mib']:,.0f}"
     )
     return row
+
+
+def _statuses_with_snapshots(cluster: LocalCluster) -> list[ReplicaStatus]:
+    """What the replicas say once each has a snapshot: the last to be due may still be written when the load has ended."""
+    until = time.monotonic() + PATIENCE_S
+    statuses = cluster.statuses()
+    while time.monotonic() < until and not all(status.get("snapshots") for status in statuses):
+        time.sleep(_LOOK_S)
+        statuses = cluster.statuses()
+    return statuses
 
 
 def bound_mib(one: Disk, snapshot_mib: float, meanwhile_mib: float) -> float:

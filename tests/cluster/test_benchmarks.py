@@ -19,8 +19,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 _ELSEWHERE = {"snapshots"}
 """Run by a test file of its own, in the same form."""
-_LONG = {"exchange", "execution"}
-"""Compile for themselves, or measure, for more than twenty seconds."""
+_LONG = {"exchange", "execution", "growth", "peers", "recovery", "vectors"}
+"""Compile for themselves, or measure, for more than twenty seconds, or have most of it in a test file of their own."""
 _REPLICAS = ("leader", "follower 1", "follower 2")
 
 

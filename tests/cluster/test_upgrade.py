@@ -167,8 +167,9 @@ def test_a_version_takes_over_at_one_place_while_a_client_writes(
         late = next(number for number in cluster.ids if number != cluster.leader())
         cluster.expect_end(late)
         new = source.install(SECOND, {0, 1, 2, 3} - {late})
+        pending = [client.write.submit([1], [1])]
+        pending[0].result()
         upgrading = Upgrading(cluster, new)
-        pending = []
         while upgrading.goes_on(cluster, new, but=late):
             pending.append(client.write.submit([1 + len(pending) % 999], [1 + len(pending)]))
         executed = outcomes(pending)
