@@ -107,9 +107,9 @@ class FileWorkload:
 class GeneratedWorkload:
     """`instruments` (default 1,000) chosen `distribution`=zipfian (exponent 1, the default) or uniform, `traders` (2,000) clients.
 
-    `mix`: demo (a file's shares, and some of every other command) or file (its shares alone). Each driving client has instruments of
-    its own, as long as there are enough: of two orders sent at once for one book no reply tells which came first until much later,
-    and a history of them could not be checked.
+    `mix`: demo (a file's shares, and some of every other command) or file (its shares alone). Each driving client has instruments
+    of its own, as long as there are enough: of two orders sent at once for one book no reply tells which came first until much
+    later, and a history of them could not be checked.
     """
 
     def __init__(self, options: WorkloadOptions, instruments: int, traders: int, *, is_zipfian: bool, mix: Mix) -> None:
