@@ -2,10 +2,10 @@
 
 Two flows: an hour of one stock (LOBSTER, if `../shared/data/lobster` has a file; else one generated instrument), and 1,000
 instruments chosen by Zipf's law with exponent 1, with the shares of that file. Batches are in place and routed before the clock
-runs. Contestants take turns; replies, events and the state afterwards must be the same with any number of workers: a figure
-counts only then. The busiest worker's processor time is given beside the time that passed, as other programs only lengthen the
-latter. Last, the first flow through three replicas, over and over on one instrument after another, acknowledged by a majority's
-disks.
+runs, and replies taken when it has stopped. Contestants take turns; replies, events and the state afterwards must be the same
+with any number of workers: a figure counts only then. The busiest worker's processor time is given beside the time that passed,
+as other programs only lengthen the latter. Last, the first flow through three replicas, over and over on one instrument after
+another, acknowledged by a majority's disks.
 """
 
 from __future__ import annotations
@@ -135,18 +135,15 @@ def _execute(engine: Engine, batches: list[Encoded]) -> tuple[float, int, int]:
     before = _processor_ns()
     started = time.perf_counter()
     engine.publish()
-    digest = xxhash.xxh3_64()
-    collected = 0
-    while collected < len(batches):
-        for executed in engine.collect():
-            digest.update(executed.reply)
-            digest.update(executed.events)
-            collected += 1
-        if engine.dead() or time.perf_counter() - started > _STALL_S:
-            raise AssertionError(f"books: expected the workers to go on, found {engine.dead() or 'them stalled'}")
-        time.sleep(_LOOK_S)
+    if not engine.settle(_STALL_S):
+        raise AssertionError(f"books: expected the workers to go on, found {engine.dead() or 'them stalled'}")
     passed_s = time.perf_counter() - started
-    return passed_s, max(after - now for after, now in zip(_processor_ns(), before, strict=True)), digest.intdigest()
+    used = max(after - now for after, now in zip(_processor_ns(), before, strict=True))
+    digest = xxhash.xxh3_64()
+    for executed in engine.collect():
+        digest.update(executed.reply)
+        digest.update(executed.events)
+    return passed_s, used, digest.intdigest()
 
 
 def _prepare(engine: Engine, records: bytes, count: int, blob: bytes) -> None:
