@@ -31,7 +31,7 @@ _STALL_S = 120.0
 _COLLECT_S = 0.5
 _SPIN = 20_000
 """As with `tuning.spin_us = 800`, for all contestants: workers that have cores of their own need not sleep where they meet, and
-to be woken takes as long as a stage of a slot does. With the default of 20 the stages' meetings cost what the second worker wins."""
+to be woken takes as long as a stage of a slot does. With the default of 20 the meetings cost what the second worker wins."""
 
 
 class Race:
