@@ -104,3 +104,5 @@ class Application:
     """A `psmr.checking.Model` of it: a pure step, and the key by which a history may be cut."""
     judge: Callable[[WorkloadOptions], Judge | None] | None = None
     """Who judges a run with such a workload, beside model and checker; None: nobody."""
+    rate: int = 25_000
+    """Generated commands a second that a demonstration sends if it is not told: its history must be checked within a minute."""

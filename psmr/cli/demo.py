@@ -40,8 +40,13 @@ def demo(
         typer.Option("--input", metavar="FILE", help="Real commands to send instead of generated ones."),
     ] = None,
     rate: Annotated[
-        int, typer.Option(min=1, help="Commands a second that all clients together send at most.")
-    ] = 25_000,
+        int | None,
+        typer.Option(
+            min=1,
+            help="Commands a second that all clients together send at most. [dim]default: 25000, or what the application says[/]",
+            show_default=False,
+        ),
+    ] = None,
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Commands in a batch.")] = 64,
     seed: Annotated[int, typer.Option(help="Of the generated commands.")] = 1,
     allow_nondeterminism: AllowNondeterminism = False,
@@ -60,7 +65,7 @@ def demo(
     _check_input(input_file)
     with leaving_at_once():
         from psmr.demo.command import run_demo
-        from psmr.demo.options import SECONDS, DemoOptions
+        from psmr.demo.options import RATE, SECONDS, DemoOptions
 
         found = _application(application, allowed=allow_nondeterminism)
 
@@ -75,7 +80,7 @@ def demo(
             input=input_file,
             json=json,
             lint="off" if allow_nondeterminism else "on",
-            rate=rate,
+            rate=rate or (found.rate if input_file is None else RATE),
             batch=batch,
             seed=seed,
             parameters=_parameters(settings or []),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SECONDS = 15.0
+RATE = 25_000
 LONGEST_S = 900.0
 
 
@@ -26,7 +27,7 @@ class DemoOptions:
     json: bool = False
     lint: str = "on"
     """"off": a service that may make replicas differ is started all the same."""
-    rate: int = 25_000
+    rate: int = RATE
     batch: int = 64
     seed: int = 1
     parameters: Mapping[str, str] = field(default_factory=dict)
