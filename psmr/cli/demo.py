@@ -13,6 +13,15 @@ from psmr.cli.interrupts import leaving_at_once
 if TYPE_CHECKING:
     from psmr.workload import Application
 
+Rate = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Commands a second that all clients together send at most. [dim]default: 25000, or what the application says[/]",
+        show_default=False,
+    ),
+]
+
 
 def demo(
     application: Annotated[
@@ -39,14 +48,7 @@ def demo(
         Path | None,
         typer.Option("--input", metavar="FILE", help="Real commands to send instead of generated ones."),
     ] = None,
-    rate: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Commands a second that all clients together send at most. [dim]default: 25000, or what the application says[/]",
-            show_default=False,
-        ),
-    ] = None,
+    rate: Rate = None,
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Commands in a batch.")] = 64,
     seed: Annotated[int, typer.Option(help="Of the generated commands.")] = 1,
     allow_nondeterminism: AllowNondeterminism = False,
