@@ -29,9 +29,6 @@ WARM_UPS = 3
 _RING_BYTES = 128 << 20
 _STALL_S = 120.0
 _COLLECT_S = 0.5
-_SPIN = 20_000
-"""As with `tuning.spin_us = 800`, for all contestants: workers that have cores of their own need not sleep where they meet, and
-to be woken takes as long as a stage of a slot does. With the default of 20 the meetings cost what the second worker wins."""
 
 
 class Race:
@@ -45,8 +42,7 @@ class Race:
             owner: len(list(FlowLog(owner, parameters).opening())) for owner in (PlainExchange, Exchange)
         }
         self._engines = {
-            name: Engine(owner, workers, ring_bytes=_RING_BYTES, spin=_SPIN)
-            for name, (owner, workers) in CONTESTANTS.items()
+            name: Engine(owner, workers, ring_bytes=_RING_BYTES) for name, (owner, workers) in CONTESTANTS.items()
         }
 
     def __enter__(self) -> Self:

@@ -54,7 +54,7 @@ class _Replica:
     def __init__(
         self, owner: type[StateMachine], workers: int, log: Log, prepare: Callable[[Engine], None] | None
     ) -> None:
-        self._engine = Engine(owner, workers, spin=1, choose=lambda synchronous, count: workers)
+        self._engine = Engine(owner, workers, spin=1, patience=0, choose=lambda synchronous, count: workers)
         self._memory = self._engine.memory
         self._module = server_module(owner)
         self._log = log

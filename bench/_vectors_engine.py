@@ -23,7 +23,7 @@ class Turns:
     """Batches executed by `workers` one after another, as long as none of their commands needs several workers."""
 
     def __init__(self, owner: type[StateMachine], workers: int = 1) -> None:
-        self.engine = Engine(owner, workers, spin=1, choose=lambda synchronous, count: workers)
+        self.engine = Engine(owner, workers, spin=1, patience=0, choose=lambda synchronous, count: workers)
         self.memory = self.engine.memory
         self.module = server_module(owner)
         store(self.memory.control + at.STOPPING, 1)

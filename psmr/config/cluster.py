@@ -84,6 +84,8 @@ class Tuning:
     """Size of the ring through which delivery hands batches to workers; any batch must fit."""
     spin_us: int = 20
     """How long a worker that waits spins before it sleeps."""
+    patience_us: int = 800
+    """As long, at most, a worker spins that waits for another, while nothing on the machine waits for a processor."""
     lookahead: int = 8
     """A barrier is held on to while the next synchronous command is within so many commands."""
 
@@ -151,6 +153,7 @@ TUNING: dict[str, Kind] = {
     "archive": Boolean(default=Tuning().archive),
     "ring_mib": Integer(32, 1024, default=Tuning().ring_mib),
     "spin_us": Integer(0, 10_000, default=Tuning().spin_us),
+    "patience_us": Integer(0, 10_000, default=Tuning().patience_us),
     "lookahead": Integer(0, 1_000_000, default=Tuning().lookahead),
 }
 

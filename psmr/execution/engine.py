@@ -33,6 +33,7 @@ from psmr.execution.generated import compiling, server_module
 from psmr.execution.interpreted import InterpretedMachine
 from psmr.execution.memory import NOTES_BYTES, Memory
 from psmr.execution.outcome import Counters, Executed, Slot
+from psmr.execution.patience import PATIENCE, Patience, Pressure
 from psmr.execution.progress import EXECUTOR, completed, slowest
 from psmr.execution.refusals import refusing_what_does_not_compile
 from psmr.execution.restoring import FieldContent, restore
@@ -54,6 +55,7 @@ class Engine:
     """k workers over one state. `start` forks them; nothing may have started a thread or opened a socket before.
 
     `choose(synchronous, count)` says how many workers a batch is worth, all or 1; by default what has been measured does.
+    A worker that waits looks `spin` times before it sleeps; for another worker up to `patience` times, while the machine is calm.
     `notes_bytes` is how much each worker may note during a capture before it waits for the end of that.
     """
 
@@ -65,6 +67,7 @@ class Engine:
         compiled: bool = True,
         ring_bytes: int = RING_BYTES,
         spin: int = 2000,
+        patience: int = PATIENCE,
         look_ahead: int = 8,
         choose: Callable[[int, int], int] | None = None,
         notes_bytes: int = NOTES_BYTES,
@@ -96,12 +99,15 @@ class Engine:
         self._choose = choose or self._width.choose
         self._processes: list[BaseProcess] = []
         self.bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._pressure = Pressure()
+        self._patience = Patience(spin, patience, self._pressure.waited_us)
         self._lay_constants(spin, look_ahead)
 
     def _lay_constants(self, spin: int, look_ahead: int) -> None:
         memory = self.memory
         memory.set(memory.control + at.BELL, self.bell)
         memory.set(memory.control + at.BELL + 8, 1)
+        memory.set(memory.control + at.PATIENCE, self._patience.spins)
         for frame in memory.frames:
             memory.set(frame + at.FRAME_SPIN, spin)
             memory.set(frame + at.FRAME_LOOK_AHEAD, look_ahead)
@@ -286,6 +292,7 @@ class Engine:
         """Let the workers execute everything that is prepared; wake those that have a part in it, and those far behind."""
         if self._announced == self._published:
             return
+        store(self.memory.control + at.PATIENCE, self._patience.look())
         store(self.memory.control + at.PUBLISHED, self._published)
         all_of_them = (
             self._together > self._announced
@@ -482,3 +489,4 @@ class Engine:
         if self.bell >= 0:
             os.close(self.bell)
             self.bell = -1
+        self._pressure.close()

@@ -12,6 +12,7 @@
     BELL              the replica     once: descriptor of the eventfd, then a word that holds 1
     CAPTURES          the replica     odd while a capture needs the workers' notes: before PUBLISHED passes the first slot
                                       behind the position of the capture; grows by one at its beginning and at its end
+    PATIENCE          the replica     how often a worker that waits for another looks before it sleeps (`patience.py`)
     worker w, at WORKERS + w × WORKER_BYTES:
       COMPLETED       the worker      slots completed; a release, after the replies are in place. Then its counters
       REACHED         the worker      position at which it waits for a barrier; a release, after all its effects before
@@ -76,7 +77,8 @@ COLLECTED = 2 * LINE_BYTES
 BELL_WANTED = 3 * LINE_BYTES
 BELL = 4 * LINE_BYTES
 CAPTURES = 5 * LINE_BYTES
-WORKERS = 6 * LINE_BYTES
+PATIENCE = 6 * LINE_BYTES
+WORKERS = 7 * LINE_BYTES
 
 COMPLETED = 0
 EXECUTED = 8

@@ -28,6 +28,7 @@ from psmr.execution.layout import (
     FRAME_SPIN,
     FRAME_WAITS,
     FRAME_WORKER,
+    PATIENCE,
     STOPPING,
     WAIT_BOUND,
     WAIT_BYTES,
@@ -87,11 +88,13 @@ def _note(frame: int, word: int, least: int, waited_ns: int) -> None:
 
 @compiled
 def _wait_until(frame: int, word: int, least: int) -> bool:
-    for _ in range(load_i64(frame + FRAME_SPIN)):
+    control = load_i64(frame + FRAME_CONTROL)
+    # Another worker is soon there, if it has a processor; when the replica has more work nobody knows.
+    spins = load_i64(control + PATIENCE) if word >= control + WORKERS else load_i64(frame + FRAME_SPIN)
+    for _ in range(spins):
         if load_acquire(word) >= least:
             return True
         relax()
-    control = load_i64(frame + FRAME_CONTROL)
     mine = line_of(control, load_i64(frame + FRAME_WORKER))
     kind = _FOR_ROOM if word == control + COLLECTED else _FOR_WORK
     while True:

@@ -23,6 +23,7 @@ from psmr.core.raft import Settings
 from psmr.core.roster import Roster, Seat
 from psmr.errors import ConfigurationError, Violation
 from psmr.execution.engine import Engine
+from psmr.execution.patience import SPINS_PER_US
 from psmr.execution.worker import die_with_parent, name_process
 from psmr.log.port import Base, SnapshotInstalled
 from psmr.log.raft_log import RaftLog
@@ -41,7 +42,7 @@ from psmr.transport.peers import PeerLinks
 RESTARTS_MAX = 5
 """So often in a row a replica starts again because a worker died; then a command kills its worker each time."""
 SHORT_LIFE_S = 60.0
-SPINS_PER_US = 25
+
 SWITCH_INTERVAL_S = 0.0005
 """The log's writer thread must not wait 5 ms, the default, for its turn while the loop is busy."""
 _DEATHS = "PSMR_WORKER_DEATHS"
@@ -104,6 +105,7 @@ def _serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine], *,
             compiled=config.execution == "compiled",
             ring_bytes=config.tuning.ring_mib << 20,
             spin=config.tuning.spin_us * SPINS_PER_US,
+            patience=config.tuning.patience_us * SPINS_PER_US,
             look_ahead=config.tuning.lookahead,
         )
         stack.callback(engine.close)

@@ -25,7 +25,7 @@ RING_BYTES = 1 << 20
 @contextmanager
 def started(owner: type[StateMachine], workers: int, **options: Any) -> Iterator[Engine]:
     engine = Engine(
-        owner, workers, ring_bytes=RING_BYTES, spin=20, choose=lambda synchronous, count: workers, **options
+        owner, workers, ring_bytes=RING_BYTES, spin=20, patience=0, choose=lambda synchronous, count: workers, **options
     )
     try:
         engine.start()

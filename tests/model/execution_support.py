@@ -47,7 +47,7 @@ def engines(
         for count in workers:
             for compiled in forms:
                 name = f"{'compiled' if compiled else 'interpreted'}, {count} workers"
-                made[name] = Engine(owner, count, compiled=compiled, ring_bytes=RING_BYTES, spin=20)
+                made[name] = Engine(owner, count, compiled=compiled, ring_bytes=RING_BYTES, spin=20, patience=0)
                 stack.callback(made[name].close)
         for engine in made.values():
             engine.start()

@@ -162,6 +162,7 @@ class RowsEngine(Engine):
 
     def tune(self, *, spin: int, look_ahead: int) -> None:
         """Of an idle engine: how long workers spin, how far an executor looks ahead."""
+        self.memory.set(self.memory.control + at.PATIENCE, spin)
         for frame in self.memory.frames:
             self.memory.set(frame + at.FRAME_SPIN, spin)
             self.memory.set(frame + at.FRAME_LOOK_AHEAD, look_ahead)

@@ -45,7 +45,9 @@ def random_batches(seed: int, count: int, share: float) -> list[Commands]:
 
 @pytest.fixture(scope="module", params=[0, 8])
 def runner(request: pytest.FixtureRequest) -> Iterator[tuple[Runner, Waits, int]]:
-    made = Runner(Probe, WORKERS, spin=20, look_ahead=request.param, choose=lambda synchronous, count: WORKERS)
+    made = Runner(
+        Probe, WORKERS, spin=20, patience=0, look_ahead=request.param, choose=lambda synchronous, count: WORKERS
+    )
     waits = Waits(made.engine.memory)
     made.start()
     yield made, waits, request.param
@@ -79,7 +81,7 @@ def test_meetings_are_those_of_the_engine(runner: tuple[Runner, Waits, int], sha
 
 
 def test_waits_that_find_no_room_still_count() -> None:
-    made = Runner(Probe, 2, spin=20, look_ahead=0, choose=lambda synchronous, count: 2)
+    made = Runner(Probe, 2, spin=20, patience=0, look_ahead=0, choose=lambda synchronous, count: 2)
     waits = Waits(made.engine.memory, room=5)
     made.start()
     try:
@@ -129,7 +131,7 @@ def test_rounds_are_those_of_the_engine(workers: int) -> None:
     program = program_of(service_of(Orders), batches)
     of_program = stages_of(program, rules_of(program.service), wait_share=0.0)
     expected = simulate_stages(of_program, program.batches, workers, BarrierCosts())
-    made = Runner(Orders, workers, spin=20, choose=lambda synchronous, count: workers)
+    made = Runner(Orders, workers, spin=20, patience=0, choose=lambda synchronous, count: workers)
     waits = Waits(made.engine.memory)
     made.start()
     try:

@@ -81,6 +81,7 @@ def test_workers_that_meet_give_what_one_gives(
         ring_bytes=RING_BYTES,
         look_ahead=look_ahead,
         spin=spin,
+        patience=0,
         choose=lambda synchronous, count: workers,
     )
     engine.start()

@@ -26,8 +26,8 @@ def test_a_random_width_gives_the_same_replies_and_state(workers: int, seed: int
         chosen.append(chance.choice([1, workers]))
         return chosen[-1]
 
-    reference = Engine(Everything, 1, ring_bytes=RING_BYTES, spin=20)
-    forced = Engine(Everything, workers, ring_bytes=RING_BYTES, spin=20, choose=choose)
+    reference = Engine(Everything, 1, ring_bytes=RING_BYTES, spin=20, patience=0)
+    forced = Engine(Everything, workers, ring_bytes=RING_BYTES, spin=20, patience=0, choose=choose)
     try:
         reference.start()
         forced.start()

@@ -38,7 +38,7 @@ def started(
 ) -> Iterator[Engine]:
     """`round_rows`: how many rows a round must bring; 0: a slot is executed in rounds to its end, however many."""
     together = choose or (lambda synchronous, count: workers)
-    engine = Engine(owner, workers, compiled=compiled, ring_bytes=RING_BYTES, spin=spin, choose=together)
+    engine = Engine(owner, workers, compiled=compiled, ring_bytes=RING_BYTES, spin=spin, patience=0, choose=together)
     for frame in engine.memory.frames:
         engine.memory.set(frame + at.FRAME_ROUND_ROWS, round_rows)
     try:
