@@ -15,10 +15,11 @@ from proxies.layout import layout_of
 from psmr.advice.batches import Commands
 from psmr.advice.probe import CELLS, Probe
 from psmr.advice.running import Runner
+from psmr.execution.patience import PATIENCE, Patience, Pressure
 from psmr.state.atomics import load_acquire, relax
 
 SPIN = 2000
-"""The engine's own: looks at a word before it sleeps."""
+"""Looks at a word before a worker of the engine sleeps, on a machine that has more to run than processors."""
 _ROWS = 1024
 _FEW = 64
 _VERY_FEW = 16
@@ -32,16 +33,18 @@ class MeasuredBarriers:
     """Measures again and again, each `round` a quarter of a second; the engine's own code is compiled first if it never was."""
 
     def __init__(self) -> None:
-        self._one = Runner(Probe, 1, spin=SPIN)
-        self._two = Runner(Probe, 2, spin=SPIN, look_ahead=0, choose=lambda synchronous, count: 2)
+        self._one = Runner(Probe, 1, spin=SPIN, patience=0)
+        self._two = Runner(Probe, 2, spin=SPIN, patience=0, look_ahead=0, choose=lambda synchronous, count: 2)
         self._found: list[BarrierCosts] = []
+        self._pressure = Pressure()
+        self._patience = Patience(SPIN, PATIENCE, self._pressure.waited_us)
         for runner in (self._one, self._two):
             runner.start()
             runner.run([_batch(TURN, _ROWS, 0), _batch(MEET, _ROWS, 0)] * _SLOTS)
 
     def round(self) -> None:
         """Measure once more."""
-        self._found.append(_measure(self._one, self._two))
+        self._found.append(_measure(self._one, self._two, self._patience.look()))
 
     @property
     def costs(self) -> BarrierCosts:
@@ -53,9 +56,11 @@ class MeasuredBarriers:
         """End the workers."""
         self._one.close()
         self._two.close()
+        self._pressure.close()
 
 
-def _measure(one: Runner, two: Runner) -> BarrierCosts:
+def _measure(one: Runner, two: Runner, patience: int) -> BarrierCosts:
+    """`patience`: looks at a word before a worker sleeps that waits for another, on the machine as it is now."""
     command_ns = _busy_ns(one, _batch(TURN, _ROWS, 0)) / _ROWS
     small_ns, large_ns = (_busy_ns(two, _batch(TURN, rows, 0)) for rows in (_FEW, _ROWS))
     parallel_ns = (large_ns - small_ns) / ((_ROWS - _FEW) / 2)
@@ -64,8 +69,9 @@ def _measure(one: Runner, two: Runner) -> BarrierCosts:
     meeting_ns = max(0.0, _busy_ns(two, _batch(MEET, _ROWS, 0)) / _ROWS - command_ns - row_ns)
     spin_ns = _spin_ns()
     wake_ns = _wake_ns(one, two, spin_ns, meeting_ns)
+    patience_ns = spin_ns * patience / SPIN
     # Only their sum can be seen from here: an executor's next meeting follows at once.
-    return BarrierCosts(row_ns, batch_ns, meeting_ns / 2, meeting_ns / 2, spin_ns, wake_ns, 0.0)
+    return BarrierCosts(row_ns, batch_ns, meeting_ns / 2, meeting_ns / 2, patience_ns, wake_ns, 0.0)
 
 
 def _wake_ns(one: Runner, two: Runner, spin_ns: float, meeting_ns: float) -> float:

@@ -1,4 +1,7 @@
-"""What a service's commands cost on this machine, and how much more while other workers execute too; measured, in seconds."""
+"""What a service's commands cost on this machine, and how much more while other workers execute too; measured, in seconds.
+
+By the clock, and of all rounds the median: whoever else uses the machine slows down what is predicted as well.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import os
 from collections.abc import Sequence
 from contextlib import closing
 from itertools import cycle
-from statistics import quantiles
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +38,7 @@ class ServiceCosts:
         self._runners = [Runner(owner, 1) for _ in range(max([1, *self._beside]))]
         self._counts: list[NDArray[np.int64]] = []
         self._busy_ns: list[NDArray[np.float64]] = []
-        self._total_ns = 0.0
+        self._alone_ns: list[tuple[NDArray[np.int64], float]] = []
         self._slowdowns: dict[int, list[float]] = {count: [] for count in self._beside}
         self._rounds = 0
         for runner in self._runners:
@@ -53,10 +56,8 @@ class ServiceCosts:
                 self._add(runner.run(pieces), counts)
             return
         count = self._beside[self._rounds // 2 % len(self._beside)]
-        used_ns = self._at_once(self._runners[:count], pieces) * 1e9 / count
-        costs_ns = self._all_costs()
-        alone_ns = float((counts @ costs_ns[:-1]).sum() + costs_ns[-1] * len(counts))
-        self._slowdowns[count].append(used_ns / alone_ns)
+        beside_ns = self._at_once(self._runners[:count], pieces) / count
+        self._slowdowns[count].append(beside_ns / _sum_ns(self._all_costs(), counts))
         for runner in self._runners[count:]:
             runner.run(pieces)
 
@@ -65,36 +66,33 @@ class ServiceCosts:
         self._rounds = 0
         self._counts.clear()
         self._busy_ns.clear()
-        self._total_ns = 0.0
+        self._alone_ns.clear()
         for found in self._slowdowns.values():
             found.clear()
 
     @staticmethod
     def _at_once(runners: Sequence[Runner], batches: Sequence[Commands]) -> float:
-        """Several engines execute the same at the same time, each on a state of its own; processor time of all."""
-        used = 0.0
+        """Several engines execute the same at the same time, each on a state of its own; what their batches took, added up."""
+        taken_ns = 0.0
         for part in parts_of(batches):
             for runner in runners:
                 runner.prepare(part)
-            before = [runner.processor_s() for runner in runners]
             for runner in runners:
                 runner.engine.publish()
             for runner in runners:
                 runner.wait()
-            used_s = [runner.processor_s() - begun for runner, begun in zip(runners, before, strict=True)]
-            for runner, processor_s in zip(runners, used_s, strict=True):
-                busy_ns = sum(busy[0] for busy in runner.collect(lambda executed: None))
-                used += _used_s(processor_s, busy_ns)
-        return used
+            taken_ns += sum(busy[0] for runner in runners for busy in runner.collect(lambda executed: None))
+        return taken_ns
 
     def _add(self, ran: Ran, counts: NDArray[np.int64]) -> None:
         busy_ns = np.array([busy[0] for busy in ran.busy_ns], np.float64)
         self._counts.append(counts)
         self._busy_ns.append(busy_ns)
-        self._total_ns += _used_s(ran.processor_s, float(busy_ns.sum())) * 1e9
+        self._alone_ns.append((counts, float(busy_ns.sum())))
 
     def _all_costs(self) -> NDArray[np.float64]:
-        return fitted(np.concatenate(self._counts), np.concatenate(self._busy_ns), self._total_ns)
+        costs_ns = fitted(np.concatenate(self._counts), np.concatenate(self._busy_ns))
+        return costs_ns * median(taken_ns / _sum_ns(costs_ns, counts) for counts, taken_ns in self._alone_ns)
 
     @property
     def costs_ns(self) -> NDArray[np.float64]:
@@ -103,15 +101,8 @@ class ServiceCosts:
 
     @property
     def slowdown(self) -> tuple[tuple[int, float], ...]:
-        """How much more processor time a command takes beside others, by number of workers; never less than alone.
-
-        The lower quartile of the rounds: what else the machine does only adds to it.
-        """
-        found = {
-            count: max(1.0, quantiles(ratios, n=4)[0] if len(ratios) > 1 else ratios[0])
-            for count, ratios in self._slowdowns.items()
-            if ratios
-        }
+        """How much longer a command takes beside others, by number of workers; never less than alone. The median of the rounds."""
+        found = {count: max(1.0, median(ratios)) for count, ratios in self._slowdowns.items() if ratios}
         return ((1, 1.0), *found.items())
 
     def close(self) -> None:
@@ -135,9 +126,9 @@ def wait_share_of(owner: type[StateMachine], preload: Sequence[Commands], batche
     return waited / max(1, int(staged[program_of(service, batches).op].sum()))
 
 
-def _used_s(processor_s: float, busy_ns: float) -> float:
-    """What one worker spent on its batches: what interrupted it is in the clock's account, what it spun in the processor's."""
-    return min(processor_s, busy_ns / 1e9)
+def _sum_ns(costs_ns: NDArray[np.float64], counts: NDArray[np.int64]) -> float:
+    """What batches of so many of each command should take; the last cost is a batch's."""
+    return float((counts @ costs_ns[:-1]).sum() + costs_ns[-1] * len(counts))
 
 
 def _counts(program: Program) -> NDArray[np.int64]:

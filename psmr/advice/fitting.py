@@ -14,12 +14,11 @@ _DRAWN = 0.01
 """As much as one or two calls of a command in a batch of a hundred say of its cost."""
 
 
-def fitted(counts: NDArray[Any], busy_ns: NDArray[Any], total_ns: float) -> NDArray[np.float64]:
+def fitted(counts: NDArray[Any], busy_ns: NDArray[Any]) -> NDArray[np.float64]:
     """The cost of each command, in ns, and last of a batch: a row of `counts` a batch, a column a command.
 
-    Batches that took far longer than the others say they should have were interrupted, and tell nothing. `total_ns` is what all
-    of them cost together by the processor's account: the costs found are brought to add up to it. A command that hardly ever
-    comes is drawn towards what commands cost on average; one that never comes costs that.
+    Batches that took far longer than the others say they should have were interrupted, and tell nothing. A command that hardly
+    ever comes is drawn towards what commands cost on average; one that never comes costs that.
     """
     present = np.flatnonzero(counts.sum(axis=0))
     columns = np.column_stack([counts[:, present], np.ones(len(counts))]).astype(np.float64)
@@ -36,11 +35,9 @@ def fitted(counts: NDArray[Any], busy_ns: NDArray[Any], total_ns: float) -> NDAr
         rest = busy_ns - expected
         spread = 1.4826 * float(np.median(np.abs(rest[kept])))
         kept = ~((rest > _DEVIATIONS * spread) & (busy_ns > _FACTOR * expected))
-    sum_ns = float((columns @ found).sum())
-    scale = total_ns / sum_ns if sum_ns else 1.0
-    costs = np.full(counts.shape[1] + 1, total_ns / max(1, counts.sum()))
-    costs[present] = found[:-1] * scale
-    costs[-1] = found[-1] * scale
+    costs = np.full(counts.shape[1] + 1, float((columns @ found).sum()) / max(1, counts.sum()))
+    costs[present] = found[:-1]
+    costs[-1] = found[-1]
     return costs
 
 

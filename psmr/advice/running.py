@@ -1,11 +1,10 @@
-"""Prepared batches executed by an engine, and what that took: by the clock, by batch, and by the processor's own account."""
+"""Prepared batches executed by an engine, and how long that took, in all and by batch."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import active_children
 from typing import Any
 
 from cdep import StateMachine
@@ -20,15 +19,13 @@ SLOTS_AT_ONCE = 1000
 RING_BYTES = 256 << 20
 _STALL_S = 120.0
 _COLLECT_S = 1.0
-_PROCESSOR_TIME = 2
 
 
 @dataclass(slots=True)
 class Ran:
-    """`seconds` from publishing to the last command, `processor_s` of the workers meanwhile; `busy_ns`: by batch, a worker each."""
+    """`seconds` from publishing to the last command; `busy_ns`: by batch, a worker each."""
 
     seconds: float
-    processor_s: float
     busy_ns: list[list[int]]
 
 
@@ -38,13 +35,10 @@ class Runner:
     def __init__(self, owner: type[StateMachine], workers: int, **options: Any) -> None:
         self.engine = Engine(owner, workers, ring_bytes=RING_BYTES, **options)
         self._slots = 0
-        self._before = set(active_children())
-        self._processes: list[int] = []
 
     def start(self) -> None:
         """Fork the workers."""
         self.engine.start()
-        self._processes = [process.pid for process in set(active_children()) - self._before if process.pid]
 
     @property
     def next_slot(self) -> int:
@@ -53,14 +47,12 @@ class Runner:
 
     def run(self, batches: Sequence[Commands], take: Callable[[Executed], object] = lambda executed: None) -> Ran:
         """Execute batches, as many at once as there is room for; `take` gets each reply, in order."""
-        total = Ran(0.0, 0.0, [])
+        total = Ran(0.0, [])
         for part in parts_of(batches):
             self.prepare(part)
-            used = self.processor_s()
             started_ns = time.monotonic_ns()
             self.engine.publish()
             total.busy_ns += self.wait(take)
-            total.processor_s += self.processor_s() - used
             ended_ns = self._ended_ns()
             total.seconds += (ended_ns - started_ns) / 1e9
             total.busy_ns += self.collect(take)
@@ -117,10 +109,6 @@ class Runner:
             has_part = executor in (at.TOGETHER, worker)
             found.append(memory.get(header + at.REPLIES_BUSY_NS) if has_part else 0)
         return found
-
-    def processor_s(self) -> float:
-        """Processor time that the workers have had."""
-        return sum(time.clock_gettime(~process << 3 | _PROCESSOR_TIME) for process in self._processes)
 
     def close(self) -> None:
         """End the workers."""
