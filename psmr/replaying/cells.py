@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from cdep.groups import group_of
 from cdep.hashing import GROUPS
 from psmr.execution.memory import Memory
 from psmr.state import map_core, rows
@@ -158,7 +159,9 @@ class _RowCells:
 
     def held(self, touched: Touched) -> Iterator[tuple[CellName, Held]]:
         """A row's value; none where the row is behind the capacity."""
-        (index,) = rows.indexes(touched.group, np.array([touched.number]), self._bits).tolist()
+        above = touched.number >> self._bits << 6
+        key = above | (group_of(above) ^ touched.group)  # as `rows.indexes`, for one row
+        index = key << self._bits | touched.number & (1 << self._bits) - 1
         if index < self._capacity:
             yield CellName(self.name, touched.field, index), Held(plain(self._columns[touched.field][index]))
 
