@@ -53,7 +53,7 @@ class Held(NamedTuple):
 
 
 class Touched(NamedTuple):
-    """What words belong to, before it is known what is there: `span` words hold more than one cell of this container."""
+    """What words belong to, before it is known what is there. `is_shared`: one of the words holds other cells, too."""
 
     container: str
     group: int
@@ -109,10 +109,15 @@ class _MapCells:
         key, value = plain(self._bound.key_at(cursor)), plain(self._bound.value_at(cursor))
         yield CellName(self.name, None, key), Held(value, f"{touched.group}:{touched.number}")
 
-    def everything(self) -> Iterator[Touched]:
-        for group in range(GROUPS):
+    def everything(self, key: int | bytes | None) -> Iterator[Touched]:
+        """The entries, those of the key's group alone if there is one."""
+        for group in range(GROUPS) if key is None else (self._group_of(key),):
             for number in range(self._used(group)):
                 yield Touched(self.name, group, number)
+
+    def _group_of(self, key: int | bytes) -> int:
+        part = self._bound.part
+        return group_of(key[: max(len(key) - part, 0)] if part and isinstance(key, bytes) else key)
 
     def _used(self, group: int) -> int:
         return self._memory.get(self._base + map_core.HEADER_BYTES + group * self._partition_bytes + _USED)
@@ -165,8 +170,14 @@ class _RowCells:
         if index < self._capacity:
             yield CellName(self.name, touched.field, index), Held(plain(self._columns[touched.field][index]))
 
-    def everything(self) -> Iterator[Touched]:
-        """Every field of every row on a page that was written."""
+    def everything(self, key: int | bytes | None) -> Iterator[Touched]:
+        """Every field of a row, or of every row on a page that was written."""
+        if isinstance(key, int):
+            if 0 <= key < self._capacity:
+                block = key >> self._bits
+                row = (block >> 6) << self._bits | key & (1 << self._bits) - 1
+                yield from (Touched(self.name, group_of(block), row, field) for field in self._places)
+            return
         for page, _ in self._memory.region.written_pages(self._base, self._size_bytes):
             group, place = divmod(page * 4096, self._group_bytes)
             for row in range(place // self._row_bytes, -(-(place + 4096) // self._row_bytes)):
@@ -230,17 +241,22 @@ class Cells:
             for name, held in self._named[each.container].held(each):
                 yield each, name, held
 
-    def content(self, container: str) -> Iterator[tuple[CellName, Held]]:
-        """All of a container: of a map every key, of rows those that hold anything."""
+    def content(self, container: str, key: int | bytes | None = None) -> Iterator[tuple[CellName, Held]]:
+        """All of a container: of a map every key, of rows those that hold anything; or what one key or row holds."""
         cells = self._named[container]
-        for _, name, held in self.held(cells.everything()):
-            if isinstance(cells, _MapCells) or held.value not in (0, b""):
+        for _, name, held in self.held(cells.everything(key)):
+            is_there = isinstance(cells, _MapCells) or not _is_zero(held.value)
+            if (is_there or key is not None) and key in (None, name.key):
                 yield name, held
 
     def _forget_arena(self) -> None:
         """Reading counts in the arena of worker 0, which no command uses now: `begin_command` empties it, too."""
         frame = self._memory.frames[0]
         self._memory.set(frame + ARENA_NEXT, self._memory.get(frame + ARENA_BASE))
+
+
+def _is_zero(value: Any) -> bool:
+    return not any(value) if isinstance(value, bytes) else value == 0
 
 
 def plain(value: Any) -> Any:

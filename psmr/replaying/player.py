@@ -22,9 +22,9 @@ from psmr.execution.outcome import Executed
 from psmr.log.port import Entry
 from psmr.replaying.folder import Origin, ReplicaFolder
 from psmr.replaying.noted import Noted, is_full, kept_notes
+from psmr.replaying.translating import Translation
 from psmr.replica.delivery import Delivery
 from psmr.replica.snapshot_content import restore
-from psmr.storage import Record
 
 READ_BYTES = 1 << 20
 _LOOK_S = 1.0
@@ -62,7 +62,8 @@ class _Sink:
 class Player:
     """Plays `folder` from the newest origin at or below `origin_at` on. Workers are forked: no thread, no socket before.
 
-    `index` is the entry that was executed last. Raises ConfigurationError where the folder is not of that service, LogDamaged,
+    `index` is the entry that was executed last; `fingerprint` that of the service which wrote the log, of which `owner` is another
+    version if there is a `translation`. Raises ConfigurationError where the folder is not of that service, LogDamaged,
     DiskFailed.
     """
 
@@ -74,10 +75,14 @@ class Player:
         *,
         origin_at: int,
         compiled: bool = True,
+        translation: Translation | None = None,
     ) -> None:
         self.folder = folder
+        self.owner = owner
         self.engine = Engine(owner, workers, compiled=compiled, choose=self._choose)
         self.origin = Origin(0)
+        self._translation = translation
+        self.fingerprint = (self.engine.service if translation is None else translation.source).fingerprint
         self._sink = _Sink()
         self._is_own_seen = False
         try:
@@ -93,13 +98,23 @@ class Player:
         return 1 if self._sink.keeps and self.engine.service.is_staged else self.engine.workers
 
     def _begun(self, origin_at: int) -> Delivery:
-        self.origin = _checked_origin(self.folder, self.engine, origin_at)
+        self.origin = self._checked_origin(origin_at)
         snapshot = self.origin.snapshot
         if snapshot is None:
             return Delivery(Sessions(), self.engine, events=self._sink)
+        self._is_own_seen = True
         snapshot.verify()
-        base, sessions, _ = restore(snapshot, self.engine)
+        base, sessions, _ = restore(snapshot, self.engine, of=self.fingerprint)
         return Delivery(sessions, self.engine, base.index, base.time_us, events=self._sink)
+
+    def _checked_origin(self, index: int) -> Origin:
+        """The newest origin at or below an index that the service can go on from."""
+        newest = self.folder.origin_for(index)
+        for each in reversed(self.folder.origins):
+            is_own = each.snapshot is None or each.snapshot.head.fingerprint == self.fingerprint
+            if each.index <= index and is_own:
+                return each
+        raise self._foreign(newest.index + 1, newest.snapshot.head.fingerprint if newest.snapshot is not None else 0)
 
     @property
     def index(self) -> int:
@@ -121,7 +136,7 @@ class Player:
         delivery = self.delivery
         while delivery.delivered < index or not delivery.idle:
             if delivery.wants_entries and delivery.delivered < index:
-                self._deliver(self._entries(index))
+                self.delivery.deliver(self._entries(index))
             for _ in delivery.collect():
                 pass  # nobody waits for answers
             self._stop_at_successor(index)
@@ -137,7 +152,7 @@ class Player:
         self._sink.keeps = True
         self.engine.capture()
         try:
-            self._deliver([entry])
+            self.delivery.deliver([entry])
             while not self.delivery.idle:
                 self._wait()
                 for _ in self.delivery.collect():
@@ -158,27 +173,24 @@ class Player:
         records = self.folder.read(first, READ_BYTES)
         if not records:
             raise LogDamaged(f"{self.folder.path}: expected an entry {first} in the log, found its end there")
-        return [Entry(record.index, record.time_us, record.payload) for record in records if record.index <= last]
-
-    def _deliver(self, entries: Sequence[Entry]) -> None:
+        entries = [Entry(record.index, record.time_us, record.payload) for record in records if record.index <= last]
         for entry in entries:
             self._check(entry)
-        self.delivery.deliver(entries)
+        return entries if self._translation is None else [self._translation.entry(entry) for entry in entries]
 
     def _check(self, entry: Entry) -> None:
         """Raise ConfigurationError for an entry that another service has executed: here nothing would be, without a word."""
-        service = self.engine.service
         if is_control(entry.payload):
             if kind_of(entry.payload) is Kind.VERSION:
                 version = decode_version(entry.payload)
-                if version.replaces != service.fingerprint:
+                if version.replaces != self.fingerprint:
                     raise self._foreign(entry.index, version.replaces)
             return
         if self._is_own_seen:
             return
         for batch in _batches_in(entry):
             if batch.kind == KIND_COMMANDS:
-                if batch.fingerprint != service.fingerprint:
+                if batch.fingerprint != self.fingerprint:
                     raise self._foreign(entry.index, batch.fingerprint)
                 self._is_own_seen = True
 
@@ -230,25 +242,6 @@ class Player:
         self.close()
 
 
-def _checked_origin(folder: ReplicaFolder, engine: Engine, index: int) -> Origin:
-    """The newest origin at or below `index` that the service can go on from."""
-    origin = folder.origin_for(index)
-    service = engine.service
-    usable = [
-        each
-        for each in folder.origins
-        if each.index <= index and (each.snapshot is None or each.snapshot.head.fingerprint == service.fingerprint)
-    ]
-    if usable:
-        return usable[-1]
-    assert origin.snapshot is not None
-    found = origin.snapshot.head.fingerprint
-    raise ConfigurationError(
-        f"{folder.path}: expected a folder of {service.name} version {service.version} ({service.fingerprint:#018x}), found that "
-        f"{found:#018x} executes what follows log index {origin.index} ({folder.identity.service}): name that with --service"
-    )
-
-
 def _batches_in(entry: Entry) -> list[Batch]:
     if is_control(entry.payload):
         return []
@@ -265,8 +258,3 @@ def _those_of(batches: Sequence[Batch], executed: Sequence[Executed]) -> list[Ba
         if batch.kind == KIND_COMMANDS:
             named.setdefault((batch.session, batch.sequence), batch)
     return [named[each.session, each.sequence] for each in executed]
-
-
-def entries_behind(folder: ReplicaFolder, first: int) -> Sequence[Record]:
-    """The next records of the log from `first` on, none behind its last."""
-    return folder.read(first, READ_BYTES)
