@@ -103,6 +103,7 @@ class Recording:
 
     def close(self) -> None:
         """The replica stops."""
+        self.store.take_synced()
         self.store.close()
         self.engine.close()
 
