@@ -12,7 +12,9 @@ from psmr.cli.interrupts import leaving_at_once
 
 Folder = Annotated[
     Path,
-    typer.Argument(metavar="DIR", help="A replica's data folder; it may be running, and stays as it is.", show_default=False),
+    typer.Argument(
+        metavar="DIR", help="A replica's data folder; it may be running, and stays as it is.", show_default=False
+    ),
 ]
 Workers = Annotated[int, typer.Option(min=1, max=16, help="Workers that execute.")]
 ServiceOption = Annotated[
@@ -44,7 +46,9 @@ def replay(
     step: Annotated[bool, typer.Option("--step", help="Show the commands on the way, with what each changed.")] = False,
     first: Annotated[
         str | None,
-        typer.Option("--from", metavar="N", help="The first entry, or index:row, to show or compare.", show_default=False),
+        typer.Option(
+            "--from", metavar="N", help="The first entry, or index:row, to show or compare.", show_default=False
+        ),
     ] = None,
     count: Annotated[int, typer.Option("--last", min=1, help="Without --from: how many commands to show.")] = 20,
     show: Annotated[
@@ -67,8 +71,8 @@ def replay(
     """Replay a replica's log from its folder: to any position, command by command, or beside another.
 
     Delivery and execution are the replica's own, from the newest snapshot below the position. With [b]--step[/] in a terminal Enter
-    goes on, a number jumps, q ends. With [b]--diff[/], [b]--other-service[/] or [b]--other-workers[/] two are compared: ends with 0 if
-    they are equal, and with 1 at the first difference.
+    goes on, a number jumps, q ends. With [b]--diff[/], [b]--other-service[/] or [b]--other-workers[/] two are compared: ends with 0
+    if they are equal, and with 1 at the first difference.
 
     [b]psmr replay data/replica-1 --to 1200:17 --step[/]
     """

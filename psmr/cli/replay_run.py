@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cdep import service_of
 from psmr.cli import replay_text as texts
 from psmr.cli.exits import ExitCode
 from psmr.cli.output import console, print_json, say
 from psmr.errors import ConfigurationError
 from psmr.replaying.documents import Shown, position_document, shown_document, step_document
-from psmr.replaying.player import Player
 from psmr.replaying.position import Position
 from psmr.replaying.stepper import Stepper, entry_before, no_such_row
 from psmr.replaying.steps import Step
@@ -41,11 +41,13 @@ def travel(side: Side, wishes: Wishes) -> int:
     """Go to a position, and tell of it."""
     folder, last = side.folder, wishes.last
     folder.origin_for(last.index)
+    shown = [Shown(text, service_of(side.owner)) for text in wishes.show]
     if not wishes.steps:
         if wishes.first is not None:
-            raise ConfigurationError("--from: expected --step with it, or two folders or services to compare, found neither")
+            raise ConfigurationError(
+                "--from: expected --step with it, or two folders or services to compare, found neither"
+            )
         with side.player(last.index if last.row is None else last.index - 1) as player:
-            shown = _shown(wishes, player)
             stepper = Stepper(player)
             stepper.go_to(last, _progress(last.index))
             _tell(stepper, shown, wishes, [])
@@ -54,7 +56,6 @@ def travel(side: Side, wishes: Wishes) -> int:
     if first.index < 1 or first.index > last.index:
         raise ConfigurationError(f"--from {first}: expected an entry from 1 to {last.index}, where the replay ends")
     with side.player(first.index - 1) as player:
-        shown = _shown(wishes, player)
         stepper = Stepper(player)
         stepper.go_to(Position(first.index - 1), _progress(first.index - 1))
         if sys.stdin.isatty() and sys.stdout.isatty() and not wishes.json:
@@ -74,10 +75,6 @@ def travel(side: Side, wishes: Wishes) -> int:
         lines([""])
         _tell(stepper, shown, wishes, [])
     return ExitCode.OK
-
-
-def _shown(wishes: Wishes, player: Player) -> list[Shown]:
-    return [Shown(text, player.engine.service) for text in wishes.show]
 
 
 def _until(stepper: Stepper, last: Position) -> Iterator[Step]:
@@ -121,10 +118,13 @@ def compare(one: Side, other: Side, first: Position | None, last: Position | Non
     """Play both in step; 0 when they are equal."""
     for option, position in (("--from", first), ("--to", last)):
         if position is not None and position.row is not None:
-            raise ConfigurationError(f"{option} {position}: expected an entry, as whole entries are compared, found a row")
+            raise ConfigurationError(
+                f"{option} {position}: expected an entry, as whole entries are compared, found a row"
+            )
     names = _names(one, other)
     end = last.index if last is not None else min(one.folder.last, other.folder.last)
-    found = compared(one, other, first and first.index, last and last.index, _progress(end))
+    start, stop = (None if position is None else position.index for position in (first, last))
+    found = compared(one, other, start, stop, _progress(end))
     difference = found.difference
     if json:
         print_json(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 from cdep import Service
 from psmr.errors import ConfigurationError
 from psmr.replaying.cells import CellName, Cells, Held
-from psmr.replaying.folder import ReplicaFolder
 from psmr.replaying.player import Player
 from psmr.replaying.position import Position
 from psmr.replaying.steps import Step, Write
@@ -105,6 +105,13 @@ class Shown:
         self.container = container
         self.field = field or None
         self._form = state[container]
+        fields = re.findall(r"(\w+)=", self._form.partition(", ")[2]) if self._form.startswith("Table(") else []
+        fields = [each for each in fields if each != "block"]
+        if self.field not in (None, *fields):
+            raise ConfigurationError(
+                f"--show {text}: expected {'one of the fields ' + ', '.join(fields) if fields else 'no field'} behind "
+                f"{container}, found {self.field}: it is a {self._form}"
+            )
         self.key = self._key(key) if colon else None
 
     def _key(self, text: str) -> int | bytes:

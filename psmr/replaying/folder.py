@@ -9,12 +9,12 @@ A position can be had from an *origin* at or below it: the log's beginning, or a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from psmr.errors import ConfigurationError, LogDamaged
-from psmr.storage import CONTROL_MAGIC, Record, SnapshotFile, decode_unchecked
+from psmr.storage import Record, SnapshotFile, decode_unchecked
 from psmr.storage.commit_mark import NAME as COMMIT_MARK
 from psmr.storage.commit_mark import mark_in
 from psmr.storage.files import disk_errors
@@ -39,7 +39,7 @@ class Origin:
 
 @dataclass(slots=True)
 class ReplicaFolder:
-    """What a folder holds. `last` is the index of the last whole record, or of a snapshot that stands for all of them.
+    """What a folder holds: records `first_record` to `last_record`; `last` is that of the last one, or of a later snapshot.
 
     `committed`: up to where the folder knows the log to be committed; what follows may have been, and may have been discarded.
     `notes` say what could not be used, and why.
@@ -48,6 +48,7 @@ class ReplicaFolder:
     path: Path
     identity: Identity
     first_record: int
+    last_record: int
     last: int
     committed: int
     origins: list[Origin]
@@ -60,12 +61,12 @@ class ReplicaFolder:
         """Look at a folder. Raises ConfigurationError (no replica's folder, an empty log), LogDamaged and DiskFailed."""
         identity = _identity_in(path)
         segments = _segments_in(path)
-        found = cls(path, identity, 0, 0, _committed_in(path, identity.cluster_id), [], [], segments)
+        found = cls(path, identity, 0, 0, 0, _committed_in(path, identity.cluster_id), [], [], segments)
         if segments:
             found.first_record = _index_in(segments[0])
-            found.last = found._load(segments[-1]).last_index
+            found.last_record = found._load(segments[-1]).last_index
         snapshots = found._snapshots()
-        found.last = max([found.last, *(each.head.index for each in snapshots)])
+        found.last = max([found.last_record, *(each.head.index for each in snapshots)])
         if found.last == 0:
             raise ConfigurationError(f"{path}: expected a log with entries, found none: give the folder of a run")
         found.origins = found._usable(snapshots)
@@ -93,28 +94,23 @@ class ReplicaFolder:
                 f"{self.path}: expected a position from {self.first} to {self.last}, found {index}: what is before {self.first} "
                 "was replaced by a snapshot; a replica with `archive = true` in [tuning] keeps it"
             )
+        if self.last_record < index != usable[-1].index:
+            raise ConfigurationError(
+                f"{self.path}: expected a position up to {self.last_record}, where its log ends, or {self.last}, that of a "
+                f"snapshot of another replica, found {index}: replay to one of these"
+            )
         return usable[-1]
 
     def read(self, first: int, max_bytes: int) -> Sequence[Record]:
-        """Consecutive records from `first` on, about `max_bytes` together, at least one; none behind `last`.
+        """Consecutive records from `first` on, about `max_bytes` together, at least one; none behind `last_record`.
 
         Raises LogDamaged, and ConfigurationError where a running replica has removed them meanwhile.
         """
-        if not self.first_record <= first <= self.last or not self._segments:
+        if not self.first_record <= first <= self.last_record:
             return ()
         segment, data = self._segment_with(first)
-        offsets, _ = segment.span(first, min(segment.last_index, self.last), max_bytes)
+        offsets, _ = segment.span(first, min(segment.last_index, self.last_record), max_bytes)
         return [decode_unchecked(data, offset) for offset in offsets]
-
-    def controls(self) -> Iterator[Record]:
-        """The records that are the log's own, oldest first: reads all of it."""
-        for path in self._segments:
-            segment = self._load(path)
-            _, data = self._segment_with(segment.first_index) if segment.offsets else (segment, b"")
-            for offset in segment.offsets:
-                record = decode_unchecked(data, offset)
-                if bytes(record.payload[:4]) == CONTROL_MAGIC:
-                    yield record
 
     def _segment_with(self, index: int) -> tuple[Segment, bytes]:
         if self._loaded is None or not self._loaded[0].first_index <= index <= self._loaded[0].last_index:
@@ -174,7 +170,7 @@ class ReplicaFolder:
         origins = [Origin(0)] if self.first_record == 1 else []
         for each in snapshots:
             index = each.head.index
-            if index == self.last or (self._segments and self.first_record <= index + 1):
+            if index == self.last or self.first_record <= index + 1 <= self.last_record + 1:
                 origins.append(Origin(index, each))
         return origins
 

@@ -53,7 +53,7 @@ class Lockstep:
 
     def run(self, last: int, progress: Callable[[int], None] = lambda index: None) -> Difference | None:
         """Both on to `last`, or to the first difference."""
-        first, second = self.players
+        first = self.players[0]
         if not self.states.are_equal():
             cells = list(islice(self.states.differences(), CELLS_MAX))
             return Difference("start", Position(first.index), ["both begin with different states"], cells)
@@ -67,7 +67,10 @@ class Lockstep:
         first, second = self.players
         one, other = first.step(), second.step()
         position = Position(one.entry.index)
-        if self._is_same_service and (one.entry.time_us, one.entry.payload) != (other.entry.time_us, other.entry.payload):
+        if self._is_same_service and (one.entry.time_us, one.entry.payload) != (
+            other.entry.time_us,
+            other.entry.payload,
+        ):
             return Difference("log", position, ["the logs hold different entries there"])
         if self._answers_alike(one, other) and self.states.are_equal_where_written(one.noted, other.noted):
             return None
@@ -76,7 +79,9 @@ class Lockstep:
     def _answers_alike(self, one: Played, other: Played) -> bool:
         if self._is_same_service:
             return one.executed == other.executed
-        steps = [commands_of(player.engine.layout, each) for player, each in zip(self.players, (one, other), strict=True)]
+        steps = [
+            commands_of(player.engine.layout, each) for player, each in zip(self.players, (one, other), strict=True)
+        ]
         return [_answer(step) for step in steps[0]] == [_answer(step) for step in steps[1]]
 
     def _difference(self, one: Played, other: Played) -> Difference:
@@ -88,8 +93,12 @@ class Lockstep:
             if what:
                 position = (expected or found).position
                 return Difference("command", position, what, cells, expected, found)
-        what = ["its commands wrote the same, but it lies otherwise: as after commands that were executed in another order"]
-        return Difference("command", Position(one.entry.index), what, list(islice(self.states.differences(), CELLS_MAX)))
+        what = [
+            "its commands wrote the same, but it lies otherwise: as after commands that were executed in another order"
+        ]
+        return Difference(
+            "command", Position(one.entry.index), what, list(islice(self.states.differences(), CELLS_MAX))
+        )
 
     def _at_snapshots(self) -> Difference | None:
         """Whether a snapshot that was taken here holds what replay gives."""
@@ -127,9 +136,7 @@ def _differs_from(player: Player, snapshot: SnapshotFile) -> Difference:
     return Difference("snapshot", Position(snapshot.head.index), what, cells, of=str(player.folder.path))
 
 
-def compared(
-    expected: Step | None, found: Step | None, common: set[str]
-) -> tuple[list[str], list[CellDifference]]:
+def compared(expected: Step | None, found: Step | None, common: set[str]) -> tuple[list[str], list[CellDifference]]:
     """What is not alike in two executions of one command, in words, and cell by cell."""
     if expected is None or found is None:
         there = expected or found

@@ -1,4 +1,4 @@
-"""Folders as replicas leave them, written without a cluster: what is delivered goes to a log, and snapshots are taken on the way."""
+"""Folders as replicas leave them, written without a cluster: what is delivered goes to a log, snapshots are taken on the way."""
 
 from __future__ import annotations
 

@@ -104,7 +104,9 @@ def test_keys_at_other_places_are_a_difference(recorded: Path) -> None:
     assert first[0] != first[1]
 
 
-def test_a_snapshot_tells_what_the_log_does_not(tmp_path: Path, recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_snapshot_tells_what_the_log_does_not(
+    tmp_path: Path, recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(VARIABLE, "5")
     other = record(tmp_path / "other", snapshots=(4, 10))
     monkeypatch.delenv(VARIABLE)
@@ -134,7 +136,9 @@ def test_another_version_executes_the_same_commands_by_name(recorded: Path) -> N
     found = difference_from(recorded, Next, 7)
     assert (found.where, found.position, found.what) == ("command", Position(7, ROW), ["reply", "events", "writes"])
     assert cells_of(found) == [("balances[3007]", WRITING, WRITING - 1)]
-    with pytest.raises(ConfigurationError, match="log index 11: expected commands that Next version 2 .* found open_both"):
+    with pytest.raises(
+        ConfigurationError, match=r"log index 11: expected commands that Next version 2 .* found open_both"
+    ):
         difference_from(recorded, Next, 11)
 
 
@@ -144,9 +148,13 @@ def test_the_command_says_whether_two_are_equal(recorded: Path, capsys: pytest.C
     assert json.loads(capsys.readouterr().out)["identical"] is True
     assert main([*words, "--other-service", "replay_services:OTHER"]) == ExitCode.FAILED
     text = capsys.readouterr().out
-    assert f"the first difference is at 7:{ROW}: writes\nadd(account=3007, amount=992)   session 65536, sequence 6" in text
+    assert (
+        f"the first difference is at 7:{ROW}: writes\nadd(account=3007, amount=992)   session 65536, sequence 6" in text
+    )
     assert text.splitlines()[-1].split() == ["changes[3007]", "1", "0"]
-    assert main([*words, "--diff", str(recorded), "--other-service", "replay_services:OTHER", "--json"]) == ExitCode.FAILED
+    assert (
+        main([*words, "--diff", str(recorded), "--other-service", "replay_services:OTHER", "--json"]) == ExitCode.FAILED
+    )
     document = json.loads(capsys.readouterr().out)
     assert document["difference"]["position"] == f"7:{ROW}"
     assert document["difference"]["cells"] == [

@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 from capture_service import Kept
-from event_services import Emitting
 from execution_support import Batch
-from random_calls import random_log
-from replay_support import Recording, files_of, recorded
+from replay_support import files_of, recorded
 from staged_calls import draw_log
 from staged_service import Orders
 from test_capture import log_of
