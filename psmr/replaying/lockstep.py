@@ -16,7 +16,7 @@ from psmr.execution.engine import Engine
 from psmr.replaying.comparing import CellDifference, TwoStates
 from psmr.replaying.player import Played, Player
 from psmr.replaying.position import Position
-from psmr.replaying.steps import Step, commands_of, steps_of
+from psmr.replaying.steps import Step, commands_of, taken_back, tell_writes
 from psmr.replica.snapshot_content import digest_of, restore
 from psmr.storage import SnapshotFile
 
@@ -85,14 +85,18 @@ class Lockstep:
         return [_answer(step) for step in steps[0]] == [_answer(step) for step in steps[1]]
 
     def _difference(self, one: Played, other: Played) -> Difference:
-        """The first command of the entry that differs. Each side's state is that behind the entry."""
-        sides = zip(self.players, self.states.cells, (one, other), strict=True)
-        steps = [steps_of(player.engine.layout, cells, played) for player, cells, played in sides]
+        """The first command of the entry that differs; both states are then those right behind it."""
+        steps = [
+            taken_back(player.engine.layout, each) for player, each in zip(self.players, (one, other), strict=True)
+        ]
         for expected, found in zip_longest(*steps):
-            what, cells = compared(expected, found, set(self.states.common))
+            for cells, step in zip(self.states.cells, (expected, found), strict=True):
+                if step is not None:
+                    step.redo()
+                    tell_writes(cells, step)
+            what, differing = compared(expected, found, set(self.states.common))
             if what:
-                position = (expected or found).position
-                return Difference("command", position, what, cells, expected, found)
+                return Difference("command", (expected or found).position, what, differing, expected, found)
         what = [
             "its commands wrote the same, but it lies otherwise: as after commands that were executed in another order"
         ]

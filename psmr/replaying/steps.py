@@ -76,22 +76,35 @@ class Step:
 
 def steps_of(layout: ServiceLayout, cells: Cells, played: Played) -> list[Step]:
     """The commands of an entry in the order of their execution, with their writes; the state is as it was when it returns."""
-    steps = commands_of(layout, played)
-    for step in reversed(steps):
-        touched = _touched(cells, step)
-        after = _held(cells, touched)
-        step.undo()
-        before = _held(cells, touched)
-        _tell(step, touched, before, after)
+    steps = taken_back(layout, played)
     for step in steps:
         step.redo()
+        tell_writes(cells, step)
     return steps
+
+
+def taken_back(layout: ServiceLayout, played: Played) -> list[Step]:
+    """The commands of an entry, without their writes; the state is that before the entry, and each `redo` leads on."""
+    steps = commands_of(layout, played)
+    for step in reversed(steps):
+        step.undo()
+    return steps
+
+
+def tell_writes(cells: Cells, step: Step) -> None:
+    """Fill in what a command wrote; the state must be that right behind it, and is so again."""
+    touched = _touched(cells, step)
+    after = _held(cells, touched)
+    step.undo()
+    before = _held(cells, touched)
+    step.redo()
+    _tell(step, before, after)
 
 
 def commands_of(layout: ServiceLayout, played: Played) -> list[Step]:
     """The commands of an entry in the order of their execution, without their writes."""
     noted: dict[tuple[int, int], list[Noted]] = {}
-    for each in played.noted:
+    for each in played.noted.commands():
         noted.setdefault((each.slot, each.row), []).append(each)
     found: list[Step] = []
     for number, (batch, executed) in enumerate(zip(played.batches, played.executed, strict=True)):
@@ -146,7 +159,6 @@ def _held(cells: Cells, touched: Sequence[Touched]) -> dict[CellName, tuple[Touc
 
 def _tell(
     step: Step,
-    touched: Sequence[Touched],
     before: dict[CellName, tuple[Touched, Held]],
     after: dict[CellName, tuple[Touched, Held]],
 ) -> None:

@@ -87,8 +87,8 @@ class Recording:
         for calls in log:
             self.append(self.batch(session, calls))
 
-    def snapshot(self, *, compact: bool = False) -> int:
-        """Take one; its index. With `compact` the log forgets what it holds, as far as whole segments go."""
+    def snapshot(self, *, follows: int | None = None) -> int:
+        """Take one; its index. `follows`: the fingerprint of the service that executes what is behind it, if it is another one."""
         index = self.delivery.delivered
         sessions = encode_sessions(*self.delivery.sessions.remembered())
         writer = SnapshotWriter(self.folder, Files(), cluster_id=CLUSTER_ID, index=index)
@@ -96,9 +96,8 @@ class Recording:
         result = self.engine.capture().write(lambda offset, piece: writer.write(len(sessions) + offset, [piece]))
         self.engine.end_capture()
         base = Base(index, TERM, self.delivery.now_us, b"")
-        writer.finish(head_of(base, self.engine.service.fingerprint, len(sessions), result, 0))
-        if compact:
-            self.store.compact(index)
+        fingerprint = self.engine.service.fingerprint if follows is None else follows
+        writer.finish(head_of(base, fingerprint, len(sessions), result, 0))
         return index
 
     def close(self) -> None:
