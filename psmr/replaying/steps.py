@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from cdep import Service
 from proxies.calls import CommandCall, Raised, calls_of, order_of, replies_of
 from proxies.layout import ServiceLayout
 from psmr.core.batch import Batch
-from psmr.core.event_format import EventLayout, declared_events, records
+from psmr.core.event_format import declared_events, records
 from psmr.core.reply import parse_reply
 from psmr.execution.outcome import Executed
 from psmr.replaying.cells import CellName, Cells, Held, Touched
 from psmr.replaying.noted import Noted
 from psmr.replaying.player import Played
 from psmr.replaying.position import Position
+
+Emitted = tuple[str, dict[str, Any]]
+"""An event: its name, and its fields."""
 
 WRITES_MAX = 10_000
 """Of one command, how many cells are told: one that clears a map changes as many as it has keys."""
@@ -58,7 +62,7 @@ class Step:
     arguments: dict[str, Any]
     reply: Any = None
     raised: str | None = None
-    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    events: list[Emitted] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
     left_out: int = 0
     noted: list[Noted] = field(default_factory=list)
@@ -136,11 +140,21 @@ def _steps_of_batch(
         )
         for row, (call, answer) in enumerate(zip(calls, replies, strict=True))
     ]
-    layouts: list[tuple[str, EventLayout]] = list(declared_events(layout.service).items())
-    for kind, row, place in records(executed.events):
-        name, event = layouts[kind]
-        steps[row].events.append((name, event.decode(executed.events, place)))
+    for row, event in _events_in(layout.service, executed.events):
+        steps[row].events.append(event)
     return steps
+
+
+def events_of(service: Service, events: bytes, batch_row: int) -> list[Emitted]:
+    """Of a batch's events those of one of its commands."""
+    return [event for row, event in _events_in(service, events) if row == batch_row]
+
+
+def _events_in(service: Service, events: bytes) -> Iterator[tuple[int, Emitted]]:
+    layouts = list(declared_events(service).items())
+    for kind, row, place in records(events):
+        name, layout = layouts[kind]
+        yield row, (name, layout.decode(events, place))
 
 
 def _touched(cells: Cells, step: Step) -> list[Touched]:

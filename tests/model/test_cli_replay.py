@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -157,8 +158,7 @@ def test_a_service_that_is_no_application_must_be_named(
 
 
 def test_damage_is_a_violation(recorded: tuple[Path, dict[int, int]], tmp_path: Path) -> None:
-    for path in recorded[0].iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(recorded[0], tmp_path, dirs_exist_ok=True)
     (segment,) = tmp_path.glob("log-*.seg")
     data = bytearray(segment.read_bytes())
     data[200] ^= 1
