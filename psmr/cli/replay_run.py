@@ -137,8 +137,12 @@ def _names(one: Side, other: Side) -> tuple[str, str]:
     if one.folder.path != other.folder.path:
         return str(one.folder.path), str(other.folder.path)
     if one.owner is not other.owner:
-        return tuple(f"{side.owner.__module__}:{side.owner.__qualname__}" for side in (one, other))  # type: ignore[return-value]
-    return f"{one.workers} workers", f"{other.workers} workers, again"
+        return _service_name(one), _service_name(other)
+    return f"{one.folder.path} by {one.workers}", f"by {other.workers} workers"
+
+
+def _service_name(side: Side) -> str:
+    return f"{side.owner.__module__}:{side.owner.__qualname__}"
 
 
 def lines(texts: Iterator[str] | Sequence[str]) -> None:
