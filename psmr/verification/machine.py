@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -168,7 +168,7 @@ class TracedMachine:
             )
 
 
-def _columns(container: Any) -> list[TracedMap | TracedColumn]:
+def _columns(container: Any) -> Sequence[TracedMap | TracedColumn]:
     if isinstance(container, TracedTable):
         return container.columns()
     return [container] if isinstance(container, TracedMap | TracedColumn) else []

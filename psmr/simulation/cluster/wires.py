@@ -45,9 +45,7 @@ class SimulatedLinks:
 class SimulatedPort:
     """`ClientPort` over `send(connection, frames)`."""
 
-    def __init__(
-        self, me: int, send: Callable[[bytes, list[bytes]], None], fingerprint: int = FINGERPRINT
-    ) -> None:
+    def __init__(self, me: int, send: Callable[[bytes, list[bytes]], None], fingerprint: int = FINGERPRINT) -> None:
         self._fingerprint = fingerprint
         self.socket = object()
         self.malformed = 0
