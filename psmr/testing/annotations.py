@@ -131,7 +131,7 @@ def _told(calls: Calls, found: Sequence[Refutation]) -> str:
         lines += [f"  {line}" for line in explained(calls.service, each)]
     if len(found) > _SHOWN:
         more = ", ".join(f"{each.first.command}/{each.second.command}" for each in found[_SHOWN:])
-        lines.append(f"and {len(found) - _SHOWN} pairs of commands more: {more}")
+        lines.append(f"as do not: {more}")
     return "\n".join(lines)
 
 

@@ -13,7 +13,7 @@ from psmr.client.settings import ServiceIdentity
 from psmr.core.roster import Roster
 from psmr.core.submission_events import Parts
 from psmr.errors import ClusterUnavailable, ConfigurationError
-from psmr.lint import refuse_nondeterminism
+from psmr.lint import HOW_TO_ALLOW, refuse_nondeterminism
 from psmr.simulation.cluster.engine import SequentialEngine
 from psmr.simulation.cluster.invariants import Watch
 from psmr.simulation.cluster.member import SimulatedMember, Surroundings
@@ -43,6 +43,13 @@ class _Unwatched:
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *arguments: None
+
+
+def _refuse_nondeterminism(owner: type[StateMachine]) -> None:
+    try:
+        refuse_nondeterminism(owner)
+    except ConfigurationError as error:
+        raise ConfigurationError(str(error).replace(HOW_TO_ALLOW, "or run it all the same: lint=False")) from None
 
 
 class VirtualCluster:
@@ -77,7 +84,7 @@ class VirtualCluster:
                 f"expected 1 to {_REPLICAS_MAX} replicas of 1 to 16 workers, found {replicas} of {workers}: give fewer"
             )
         if lint:
-            refuse_nondeterminism(self._owner)
+            _refuse_nondeterminism(self._owner)
         self.seed = session().seed_for(seed)
         self._calls = Calls(self._owner)
         self._workers = workers

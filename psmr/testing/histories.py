@@ -51,7 +51,8 @@ def assert_linearizable(
     if verdict.linearizable:
         return
     by_rank = {one.invoked_us: operation for one, operation in zip(ranked, operations, strict=True)}
-    lines = [_as_called(verdict, by_rank).text()]
+    whose = "" if service is None else f"{service.__name__}: "
+    lines = [whose + _as_called(verdict, by_rank).text()]
     page = timeline(Judged(verdict, _pictured(ranked)))
     if page is not None:
         path = timeline_file or _folder_of(history) / "timeline.html"
