@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _KEY = pytest.StashKey[Session]()
 _DRAW = "random"
+_HANDED = "psmr_seed"
 _SEEDS = 1 << 31
 T = TypeVar("T")
 
@@ -48,9 +49,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """From here on the assertions know this run's options. Test workers of pytest-xdist are handed the same."""
-    config.stash[_KEY] = entered = Session(config.getoption("--psmr-seed"), config.getoption("--psmr-seconds"))
+    """From here on the assertions know this run's options."""
+    handed: dict[str, Any] = getattr(config, "workerinput", {})
+    seed = handed.get(_HANDED, config.getoption("--psmr-seed"))
+    config.stash[_KEY] = entered = Session(seed, config.getoption("--psmr-seconds"))
     sessions.enter(entered)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """A test worker of pytest-xdist is handed the seed: one that was drawn is drawn once."""
+    node.workerinput[_HANDED] = node.config.stash[_KEY].seed
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -162,7 +171,6 @@ def _seconds(text: str) -> float:
 
 
 def _seed(text: str) -> int:
-    """Drawn here, before test workers are started, so that all have the same."""
     if text == _DRAW:
         return random.SystemRandom().randrange(_SEEDS)
     if not text.isdecimal():
