@@ -58,7 +58,7 @@ def assert_commutes(
         application = service if isinstance(service, Application) else None
         _search(owner, application, _clock(seconds, states), session().seed_for(seed))
         return
-    calls = Calls(owner)
+    calls = Calls(service)
     pair = _pair(calls, first, second)
     found = refutation_of(TracedMachine(owner), Suspicion(tuple(calls.read_all(state)), *pair))
     if found is not None:
@@ -71,7 +71,7 @@ def assert_ordered(service: type[StateMachine] | Application, first: Written, se
 
     Raises AssertionError with what is declared of both, and InvalidCall and ConfigurationError as `assert_commutes`.
     """
-    calls = Calls(owner_of(service))
+    calls = Calls(service)
     one, other = _pair(calls, first, second)
     if not conflict(calls.service, named_call(calls.service, one), named_call(calls.service, other)):
         declared = "; ".join(declared_text(calls.service, call) for call in (one, other))

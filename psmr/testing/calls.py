@@ -13,6 +13,7 @@ from proxies.layout import layout_of
 from psmr.checking import Operation
 from psmr.client.commands import CommandProxy
 from psmr.errors import ConfigurationError, InvalidCall
+from psmr.verification.examples import example_calls
 from psmr.verification.machine import Call
 from psmr.verification.pools import Pools
 from psmr.workload import Application
@@ -37,9 +38,10 @@ def owner_of(given: object) -> type[StateMachine]:
 class Calls:
     """The calls of one service: from what a test writes to what can be executed or sent."""
 
-    def __init__(self, owner: type[StateMachine]) -> None:
-        self.owner = owner
-        self.service: Service = service_of(owner)
+    def __init__(self, given: type[StateMachine] | Application) -> None:
+        self.owner = owner_of(given)
+        self.service: Service = service_of(self.owner)
+        self._application = given if isinstance(given, Application) else None
         self.layout = layout_of(self.service)
         self.proxies = {each.command.name: CommandProxy(self.service, each) for each in self.layout.commands}
 
@@ -90,9 +92,11 @@ class Calls:
             base += len(one.blob)
         return joined(parts)
 
-    def generated(self, count: int, random: Random, examples: Iterable[Call] = ()) -> list[Call]:
-        """So many calls with arguments that meet: few values, the code's own constants, and what `examples` have."""
-        pools = Pools(self.owner, self.service, list(examples), random)
+    def generated(self, count: int, random: Random) -> list[Call]:
+        """So many calls with arguments that meet: few values, the code's own constants, and what an application's workload has."""
+        application = self._application
+        examples = [] if application is None else example_calls(application, self.service, random.randrange(1 << 30))
+        pools = Pools(self.owner, self.service, examples, random)
         names = [command.name for command in self.service.commands]
         found: list[Call] = []
         while len(found) < count:

@@ -21,7 +21,7 @@ from psmr.simulation.cluster.operator import seat_of
 from psmr.simulation.cluster.trace import ClusterTrace
 from psmr.simulation.network import SimulatedNetwork
 from psmr.simulation.scheduler import Scheduler
-from psmr.testing.calls import Calls, Written, owner_of
+from psmr.testing.calls import Calls, Written
 from psmr.testing.conditions import CALL_US, CONDITIONS
 from psmr.testing.effects import Witness, states_told, told
 from psmr.testing.engines import RealWorkers, SimulatedWorkers
@@ -78,7 +78,8 @@ class VirtualCluster:
         lint: bool = True,
         folder: Path | None = None,
     ) -> None:
-        self._owner = owner_of(service)
+        self._calls = Calls(service)
+        self._owner = self._calls.owner
         if not 1 <= replicas <= _REPLICAS_MAX or not 1 <= workers <= 16:
             raise ConfigurationError(
                 f"expected 1 to {_REPLICAS_MAX} replicas of 1 to 16 workers, found {replicas} of {workers}: give fewer"
@@ -86,7 +87,6 @@ class VirtualCluster:
         if lint:
             _refuse_nondeterminism(self._owner)
         self.seed = session().seed_for(seed)
-        self._calls = Calls(self._owner)
         self._workers = workers
         self._compiled = compiled
         self._folder = folder

@@ -45,7 +45,9 @@ def assert_linearizable(
     """
     operations = _operations(history)
     service = history.service if isinstance(history, History) else None
-    asked = _Asked(model, None if service is None else [command.name for command in service_of(service).commands])
+    may_raise = {_call_of(one) for one in operations if one.returned_us is None or isinstance(one.reply, Raised)}
+    commands = None if service is None else [command.name for command in service_of(service).commands]
+    asked = _Asked(model, commands, may_raise)
     ranked = _ranked(operations)
     verdict = check(ranked, asked, timeout_s=timeout_s, partition=partition)
     if verdict.linearizable:
@@ -82,10 +84,18 @@ def _folder_of(history: object) -> Path:
     return own if own is not None else session().folder()
 
 
-class _Asked:
-    """A model that is asked by name: what it does not take is said in one line, what it raises on purpose is a reply."""
+def _call_of(operation: Operation) -> tuple[str, str]:
+    return operation.command, repr(operation.arguments)
 
-    def __init__(self, given: Any, commands: Collection[str] | None) -> None:
+
+class _Asked:
+    """A model whose exceptions are told apart: CommandRaised, and any for a call of `may_raise`, is a reply; others are mistakes.
+
+    `commands` are those of the service, where it is known.
+    """
+
+    def __init__(self, given: Any, commands: Collection[str] | None, may_raise: Collection[tuple[str, str]]) -> None:
+        self._may_raise = may_raise
         model = given.checking if isinstance(given, Application) else given
         self._name = getattr(model, "__name__", type(model).__name__)
         missing = [name for name in _NEEDED if not hasattr(model, name)]
@@ -111,6 +121,8 @@ class _Asked:
         except CommandRaised as error:
             return state, Raised(str(error))
         except Exception as error:  # noqa: BLE001 - a model may raise anything over what it was not made for
+            if (command, repr(arguments)) in self._may_raise:
+                return state, Raised(str(error))
             call = f"{command}({', '.join(map(value_text, arguments))})"
             raise self._of_another(f"{type(error).__name__}: {error} for {call}") from None
         return after, reply

@@ -8,7 +8,7 @@ from random import Random
 
 from cdep import StateMachine
 from psmr.errors import ConfigurationError
-from psmr.testing.calls import Calls, Written, owner_of
+from psmr.testing.calls import Calls, Written
 from psmr.testing.effects import Witness, states_told, told
 from psmr.testing.engines import SLOTS, RealWorkers, SimulatedWorkers
 from psmr.testing.plain import told_plainly
@@ -42,7 +42,7 @@ def assert_replay_identical(
     Raises AssertionError with the first command that differs, how, and why as far as that can be found. Raises InvalidCall
     and ConfigurationError for what is no service or no call of it.
     """
-    known = Calls(owner_of(service))
+    known = Calls(service)
     chosen = session().seed_for(seed)
     strange = [form for form in forms if form not in FORMS]
     if strange or not workers or not all(1 <= count <= 16 for count in workers) or batch < 1:
