@@ -28,7 +28,7 @@ class Routes:
 
     def connections(self) -> tuple[bytes, ...]:
         """Every connection that somebody waits at, once, in an order that every process finds alike."""
-        return tuple(dict.fromkeys(self._connections.values()))
+        return tuple(sorted(set(self._connections.values())))
 
     def forget(self, waiting: int) -> None:
         """Nobody waits any more."""
