@@ -7,17 +7,12 @@ from pathlib import Path
 
 import pytest
 
-import psmr.testing.cluster
-import psmr.testing.processes  # imported here, they stay imported between the runs of pytest below
-
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture
 def bare(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    assert psmr.testing.cluster
-    assert psmr.testing.processes
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     return pytester
 
@@ -38,7 +33,7 @@ def test_processes_serve_a_test_and_are_gone_when_it_fails(bare: pytest.Pytester
             psmr_processes("kv")
         """
     )
-    result = bare.runpytest_inprocess("-p", "psmr.testing.plugin", "-p", "no:cacheprovider")
+    result = bare.runpytest_subprocess("-p", "psmr.testing.plugin", "-p", "no:cacheprovider")
     result.assert_outcomes(failed=2)
     ((process, folder),) = re.findall(r"AssertionError: process (\d+) in (\S+)$", result.stdout.str(), re.MULTILINE)
     assert not Path(f"/proc/{process}").exists()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import services_to_test  # imported here, it stays imported between the runs of pytest below
+from inner_runs import run_inside
 
 import psmr.testing.replays  # noqa: F401 - as above
 from psmr.errors import CommandRaised
@@ -23,7 +24,7 @@ from services_to_test import *
 """
 CLUSTER = """
 def test_it(psmr_cluster):
-    history = psmr_cluster({service}, workers=3).run({calls}, clients=4)
+    history = psmr_cluster({service}, workers=3).run({calls}, clients=6)
     assert_linearizable(history, {model})
 """
 
@@ -37,7 +38,7 @@ class Suite:
     def run(self, text: str, *options: str) -> pytest.RunResult:
         """What pytest says of it."""
         self._pytester.makepyfile(USES + text)
-        return self._pytester.runpytest_inprocess("-p", "psmr.testing.plugin", "-p", "no:cacheprovider", *options)
+        return run_inside(self._pytester, *options)
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_a_wrong_reply_is_told_in_words_with_a_picture_and_the_seed(suite: Suite
 
 
 def test_a_missing_key_is_found_by_running_and_the_cure_named(suite: Suite) -> None:
-    result = suite.run(CLUSTER.format(service="MissingKey", calls=200, model="BankModel()"))
+    result = suite.run(CLUSTER.format(service="MissingKey", calls=400, model="BankModel()"))
     result.assert_outcomes(failed=1)
     said = result.stdout.str()
     assert re.search(r"MissingKey: replicas that executed one log differ; first at command \d+ of it, \w+\(", said)

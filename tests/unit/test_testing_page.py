@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from inner_runs import run_inside
 
 import psmr.testing.replays  # imported here, it stays imported between the runs of pytest below
 from psmr.verification import verifying
@@ -29,7 +30,7 @@ def test_every_block_of_code_is_a_file_that_is_run() -> None:
 
 
 def test_its_tests_pass(folder: pytest.Pytester) -> None:
-    result = folder.runpytest_inprocess("-p", "psmr.testing.plugin", "-p", "no:cacheprovider", "--psmr-seconds=0.3")
+    result = run_inside(folder, "--psmr-seconds=0.3")
     result.assert_outcomes(passed=FILES_TESTS)
 
 
@@ -39,9 +40,7 @@ def test_a_deleted_key_fails_as_it_says(folder: pytest.Pytester, monkeypatch: py
         FILES["accounts.py"].replace('"source", "target", domain', '"source", domain')
     )
     chosen = "test_annotations.py::test_whatever_is_not_ordered_commutes"
-    result = folder.runpytest_inprocess(
-        "-p", "psmr.testing.plugin", "-p", "no:cacheprovider", "--psmr-seconds=60", chosen
-    )
+    result = run_inside(folder, "--psmr-seconds=60", chosen)
     result.assert_outcomes(failed=1)
     (said,) = re.findall(r"<!-- without \"target\" -->\n```\n(.*?)```", PAGE, re.DOTALL)
     for line in said.splitlines():
