@@ -26,9 +26,9 @@ class Routes:
         """Where the answer goes, or None when nobody here asked."""
         return self._connections.get(waiting)
 
-    def connections(self) -> set[bytes]:
-        """Every connection that somebody waits at."""
-        return set(self._connections.values())
+    def connections(self) -> tuple[bytes, ...]:
+        """Every connection that somebody waits at, once, in an order that every process finds alike."""
+        return tuple(sorted(set(self._connections.values())))
 
     def forget(self, waiting: int) -> None:
         """Nobody waits any more."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -15,7 +15,7 @@ from psmr.state.access import Access, encoder, seen_as
 from psmr.state.array import Array, Table
 from psmr.state.map import Map
 from psmr.state.scratch import Scratch
-from psmr.verification.cells import Cell, Recorder, Touched
+from psmr.verification.cells import VALUE, WRITE, Cell, Recorder, Touched
 from psmr.verification.traced_map import TracedMap
 from psmr.verification.traced_rows import TracedColumn, TracedTable
 
@@ -87,6 +87,7 @@ class TracedMachine:
         for name, field in fields_of(owner).items():
             setattr(self._machine, name, _traced(owner.__name__, name, field, self.recorder))
         self._containers = dict(vars(self._machine))
+        self._columns = {column.name: column for found in self._containers.values() for column in _columns(found)}
         self._scratches = [found for found in self._containers.values() if isinstance(found, Scratch)]
         self._seen = {c.name: [seen_as(parameter.type) for parameter in c.parameters] for c in self.service.commands}
         self._answers = {c.name: encoder(c.reply) if c.reply is not None else None for c in self.service.commands}
@@ -136,6 +137,11 @@ class TracedMachine:
                 found.update(container.content())
         return found
 
+    def written(self, touched: Touched) -> dict[Cell, Any]:
+        """What the variables that a command has changed hold now, as `content` has it; None for nothing."""
+        changed = (cell for cell, how in touched.items() if cell.kind == VALUE and WRITE in how)
+        return {cell: self._columns[cell.container].held(cell.key) for cell in changed}
+
     def container(self, name: str) -> Any:
         """The traced container of that name."""
         return self._containers[name]
@@ -160,6 +166,12 @@ class TracedMachine:
                 f"{self.service.name}: expected all state in declared containers, found the attribute {strange[0]!r} set by a "
                 "handler, which cannot be traced: declare it as a Map, Array or Table"
             )
+
+
+def _columns(container: Any) -> Sequence[TracedMap | TracedColumn]:
+    if isinstance(container, TracedTable):
+        return container.columns()
+    return [container] if isinstance(container, TracedMap | TracedColumn) else []
 
 
 def _refuse_stages(service: Service) -> None:

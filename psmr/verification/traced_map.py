@@ -150,6 +150,10 @@ class TracedMap:
         """Every key with its value, in a form that `==` compares as bytes."""
         return {Cell(self.name, VALUE, key): self._comparable(value) for key, value in self.entries.items()}
 
+    def held(self, key: Any) -> Any:
+        """What `content` has for a key, None if nothing."""
+        return self._comparable(self.entries[key]) if key in self.entries else None
+
     def _touch(self, kind: str, key: int | bytes | None, how: str) -> None:
         self._recorder.touch(Cell(self.name, kind, key), how)
 

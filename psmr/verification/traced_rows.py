@@ -74,6 +74,10 @@ class TracedColumn:
         found = ((row, self._comparable(value)) for row, value in self.rows.items())
         return {Cell(self.name, VALUE, row): value for row, value in found if value != zero}
 
+    def held(self, row: Any) -> Any:
+        """What a row holds, in the form of `content`."""
+        return self._comparable(self.rows.get(row, self._zero))
+
 
 class TracedTable:
     """`Table` as an interpreted handler sees it: a column for each field."""
@@ -88,6 +92,10 @@ class TracedTable:
 
     def __len__(self) -> int:
         return self._capacity
+
+    def columns(self) -> list[TracedColumn]:
+        """Its fields."""
+        return list(self._columns.values())
 
     def content(self) -> dict[Cell, Any]:
         """Every field of every row that is not zero."""

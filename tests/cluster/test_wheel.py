@@ -27,6 +27,8 @@ def test_a_wheel_runs_the_demonstration(tmp_path: Path) -> None:
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
+    (entries,) = site.glob("psmr-*.dist-info/entry_points.txt")
+    assert "[pytest11]\npsmr = psmr.testing.plugin" in entries.read_text()
     # Before the project's own folders on the path, and not started from them.
     environment = {**os.environ, "PYTHONPATH": str(site)}
     where = [sys.executable, "-c", "import psmr, cdep, apps, proxies; print(psmr.__file__, apps.__file__)"]

@@ -45,7 +45,7 @@ LAYERS = {
     "lint": {"errors"},
     "cluster": DEVICES | {"config", "services", "lint"},
     "": ENDS | {"workload"},
-    "testing": ENDS | AROUND,
+    "testing": ENDS | AROUND | {"demo"},
     "demo": ENDS | AROUND,
     "chaos": ENDS | AROUND | {"demo"},
     "advice": ENDS | AROUND | {"demo"},

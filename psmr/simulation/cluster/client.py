@@ -1,4 +1,4 @@
-"""Simulated clients: the production conversation, with its window, retries and rerouting, over a simulated connection."""
+"""Simulated clients, and what each of their calls has come to."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from random import Random
 
 from psmr.checking import Operation
-from psmr.client.conversation import Conversation
 from psmr.client.failures import Failure
 from psmr.client.settings import ServiceIdentity
 from psmr.core.reply import Reply
 from psmr.core.submission_events import FailureKind, Parts
 from psmr.simulation.cluster.conditions import ClusterConditions
+from psmr.simulation.cluster.connection import SimulatedConnection
 from psmr.simulation.cluster.service import ADD, FINGERPRINT, GET, NAMES, PUT, RECORD, REPLY, STRIDE
 from psmr.simulation.cluster.trace import ClusterTrace
 from psmr.simulation.conditions import Delay
 from psmr.simulation.invariants import InvariantViolated
 from psmr.simulation.scheduler import Scheduler
 
-_NEVER_US = 1 << 62
 _SERVICE = ServiceIdentity("simulated", FINGERPRINT, STRIDE)
 _COMMANDS = (PUT, ADD, ADD, GET, GET)
 
@@ -74,11 +73,8 @@ class Call:
         return Operation(self.process, at_us, at_us, NAMES[self.op], arguments, reply)
 
 
-class SimulatedClient:
-    """Calls commands at random moments, several under way; `deliver(member, connection, frames)` reaches a replica.
-
-    A connection keeps the order of what it carries and repeats nothing, as TCP does; it may lose anything.
-    """
+class SimulatedClient(SimulatedConnection):
+    """Calls commands at random moments, several under way."""
 
     def __init__(
         self,
@@ -91,25 +87,12 @@ class SimulatedClient:
         calls: list[Call],
         deliver: Callable[[int, bytes, list[bytes]], None],
     ) -> None:
-        self.me = me
-        self._scheduler = scheduler
-        self._random = random
-        self._conditions = conditions
         self._trace = trace
         self._calls = calls
-        self._deliver = deliver
-        self._delay: Delay = conditions.network
-        self._drop_rate = conditions.drop_rate
-        self._dials = 0
-        self._member = 0
-        self._free_us = {True: 0, False: 0}
-        self._wake_us = _NEVER_US
-        self._open = 0
         self.is_active = True
         addresses = [f"sim://{member}" for member in range(replicas)]
         random.shuffle(addresses)
-        self._conversation = Conversation(self, _SERVICE, addresses, conditions.client, self._draw_nonce)
-        self._conversation.start(scheduler.now_us)
+        super().__init__(me, addresses, _SERVICE, scheduler, random, conditions, deliver)
         self._think()
         self._arm()
 
@@ -120,25 +103,8 @@ class SimulatedClient:
 
     def dial(self, address: str) -> None:
         """Talk to another replica: a new connection."""
-        self._dials += 1
-        self._member = int(address.removeprefix("sim://"))
+        super().dial(address)
         self._trace.note(self._scheduler.now_us, f"client {self.me} dials replica {self._member}")
-
-    @property
-    def connection(self) -> bytes:
-        """By which replicas know the connection of now."""
-        return b"%d.%d" % (self.me, self._dials)
-
-    def transmit(self, frames: list[bytes]) -> None:
-        """Put a message on its way to the replica dialled last."""
-        if self._random.random() >= self._drop_rate:
-            delay_us = self._delay_us(outgoing=True)
-            self._scheduler.after(delay_us, self._deliver, self._member, self.connection, frames)
-
-    def reply(self, connection: bytes, frames: list[bytes]) -> None:
-        """A replica put a message on its way."""
-        if self._random.random() >= self._drop_rate:
-            self._scheduler.after(self._delay_us(outgoing=False), self._receive, connection, frames)
 
     def call(self, op: int, key: int) -> Call:
         """Call one command now."""
@@ -153,9 +119,6 @@ class SimulatedClient:
         self._arm()
         return call
 
-    def _draw_nonce(self) -> int:
-        return int(self._random.random() * 2**62)
-
     def _think(self) -> None:
         self._scheduler.after(self._conditions.think.draw_us(self._random), self._call_some)
 
@@ -164,30 +127,6 @@ class SimulatedClient:
             for _ in range(self._random.choice((1, 1, 2))):
                 self.call(self._random.choice(_COMMANDS), int(self._random.random() * self._conditions.keys))
             self._think()
-
-    def _delay_us(self, *, outgoing: bool) -> int:
-        """How long a message takes; none overtakes another in its direction."""
-        arrives_us = self._scheduler.now_us + self._delay.draw_us(self._random)
-        arrives_us = max(arrives_us, self._free_us[outgoing])
-        self._free_us[outgoing] = arrives_us
-        return arrives_us - self._scheduler.now_us
-
-    def _receive(self, connection: bytes, frames: list[bytes]) -> None:
-        if connection == self.connection:
-            self._conversation.receive(frames, self._scheduler.now_us)
-            self._arm()
-
-    def _arm(self) -> None:
-        due_us = self._conversation.next_timer_us
-        if due_us is not None and due_us < self._wake_us:
-            self._wake_us = max(due_us, self._scheduler.now_us)
-            self._scheduler.after(self._wake_us - self._scheduler.now_us, self._wake, self._wake_us)
-
-    def _wake(self, due_us: int) -> None:
-        if due_us == self._wake_us:
-            self._wake_us = _NEVER_US
-            self._conversation.pass_time(self._scheduler.now_us)
-            self._arm()
 
 
 def check_tellings(calls: list[Call], executed: Mapping[int, tuple[int, int]]) -> None:

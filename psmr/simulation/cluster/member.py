@@ -20,6 +20,7 @@ from psmr.simulation.cluster.conditions import ClusterConditions
 from psmr.simulation.cluster.disk import SimulatedStore
 from psmr.simulation.cluster.engine import SequentialEngine
 from psmr.simulation.cluster.invariants import Watch
+from psmr.simulation.cluster.service import FINGERPRINT
 from psmr.simulation.cluster.snapshots import SimulatedSnapshots, SimulatedTaker
 from psmr.simulation.cluster.trace import ClusterTrace
 from psmr.simulation.cluster.wires import Always, SimulatedLinks, SimulatedPort
@@ -42,7 +43,10 @@ class PowerCut(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all members of a run share. `reply(member, connection, frames)` takes what goes to clients."""
+    """What all members of a run share. `reply(member, connection, frames)` takes what goes to clients.
+
+    `engine(member)` makes what executes, anew at each start; `fingerprint` is that of its service.
+    """
 
     scheduler: Scheduler
     random: Random
@@ -52,6 +56,8 @@ class Surroundings:
     trace: ClusterTrace
     reply: Callable[[int, bytes, list[bytes]], None]
     died: Callable[[SimulatedMember], None]
+    engine: Callable[[int], SequentialEngine]
+    fingerprint: int = FINGERPRINT
 
 
 class SimulatedMember:
@@ -112,8 +118,8 @@ class SimulatedMember:
         self._told = (self.store.hard_state[0], False)
         offset_us = int(around.random.random() * 200_000)  # a clock that was set while the machine was down
         self.links = SimulatedLinks(self._send)
-        self.port = SimulatedPort(self.me, self._reply)
-        self.engine = SequentialEngine(around.conditions.slots, around.watch.executing(self.me))
+        self.port = SimulatedPort(self.me, self._reply, around.fingerprint)
+        self.engine = around.engine(self.me)
         snapshot = self.store.snapshot
         base, sessions = (ORIGIN, Sessions()) if snapshot is None else (snapshot.base, snapshot.restored_sessions())
         if snapshot is not None:

@@ -14,6 +14,7 @@ from psmr.simulation.adversary import Adversary
 from psmr.simulation.cluster.client import Call, SimulatedClient, check_tellings
 from psmr.simulation.cluster.conditions import ClusterConditions
 from psmr.simulation.cluster.disk import SimulatedStore
+from psmr.simulation.cluster.engine import SequentialEngine
 from psmr.simulation.cluster.invariants import Watch
 from psmr.simulation.cluster.member import SimulatedMember, Surroundings
 from psmr.simulation.cluster.operator import OPERATOR, Operator, seat_of
@@ -125,7 +126,7 @@ class ClusterSimulation:
         self._calls: list[Call] = []
         self._last: list[tuple[SimulatedClient, Call]] = []
         self._around = around = Surroundings(
-            scheduler, random, conditions, self._network, self._watch, trace, self._reply, self._died
+            scheduler, random, conditions, self._network, self._watch, trace, self._reply, self._died, self._engine
         )
         for me in range(replicas):
             self._members.append(SimulatedMember(me, founders, around))
@@ -175,6 +176,9 @@ class ClusterSimulation:
             changes=self._operator.settled,
             digest=self._trace.digest,
         )
+
+    def _engine(self, member: int) -> SequentialEngine:
+        return SequentialEngine(self._conditions.slots, self._watch.executing(member))
 
     def _deliver(self, to: int, sender: int, message: Any, payloads: tuple[Any, ...]) -> None:
         if to < len(self._members):

@@ -45,7 +45,8 @@ class SimulatedLinks:
 class SimulatedPort:
     """`ClientPort` over `send(connection, frames)`."""
 
-    def __init__(self, me: int, send: Callable[[bytes, list[bytes]], None]) -> None:
+    def __init__(self, me: int, send: Callable[[bytes, list[bytes]], None], fingerprint: int = FINGERPRINT) -> None:
+        self._fingerprint = fingerprint
         self.socket = object()
         self.malformed = 0
         self.inbox: deque[tuple[bytes, list[bytes]]] = deque()
@@ -64,7 +65,7 @@ class SimulatedPort:
                 return StatusAsked(connection, request.digest)
             if isinstance(request, protocol.AskChange):
                 return ChangeAsked(connection, request)
-            if isinstance(request, protocol.Hello) and request.fingerprint == FINGERPRINT:
+            if isinstance(request, protocol.Hello) and request.fingerprint == self._fingerprint:
                 return Greeted(connection)
         return None
 
