@@ -1,4 +1,4 @@
-"""Failures caught, objects' ends and texts, loops, code made late: one fault a service, marked at its line, `# fault CLASS: CODE`."""
+"""Failures caught, ends and texts of objects, loops, late code: one fault a service, marked at its line, `# fault CLASS: CODE`."""
 
 # ruff: noqa: B012, BLE001, E722, SIM105
 
