@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from psmr.workload import InvalidParameterError
 
-class InvalidParameterError(ValueError):
-    """A parameter that a workload does not have, or a value that it cannot take."""
+__all__ = ["InvalidParameterError", "Parameters"]
 
 
 class Parameters:

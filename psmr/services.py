@@ -115,7 +115,7 @@ def app_names() -> list[str]:
 def _open(text: str) -> tuple[ModuleType, str]:
     """The module that `text` names, imported, and the name after its colon, or nothing."""
     if not _TEXT.fullmatch(text):
-        _fail(text or '""', f"a service such as {_FORMS}", f"{text!r}", "correct it")
+        _fail(text or '""', f"a service such as {_FORMS}", f"{text!r}", _cure_for_path(text) or "correct it")
     module_name, _, name = text.partition(":")
     here = os.getcwd()
     if here not in sys.path and "" not in sys.path:
@@ -202,9 +202,18 @@ def _fail_for_module(name: str) -> NoReturn:
     apps = app_names()
     known = [*apps, *(f"{APPS}.{app}" for app in apps)]
     close = difflib.get_close_matches(name, known, n=1)
-    cure = f"did you mean {close[0]}?" if close else f"give one of {', '.join(apps) or _FORMS}, or your own module"
+    near = f"did you mean {close[0]}?" if close else f"give one of {', '.join(apps) or _FORMS}, or your own module"
     found = f"none called {name} here ({os.getcwd()}), among the applications or on PYTHONPATH"
-    _fail(name, "a service's module", found, cure)
+    _fail(name, "a service's module", found, _cure_for_path(name) or near)
+
+
+def _cure_for_path(text: str) -> str:
+    """For who named a file: the module that it is."""
+    path, colon, name = text.partition(":")
+    if not path.endswith(".py"):
+        return ""
+    parts = os.path.relpath(path.removesuffix(".py")).split(os.sep)
+    return f"give the module, not its file: {'.'.join(part for part in parts if part != os.pardir)}{colon}{name}"
 
 
 def _fail_for_name(module: ModuleType, name: str, found: object) -> NoReturn:

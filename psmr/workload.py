@@ -36,6 +36,10 @@ class WorkloadOptions:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
+class InvalidParameterError(ValueError):
+    """A parameter that a workload does not have, or a value that it cannot take."""
+
+
 class Workload(Protocol):
     """Calls for the clients of a run; the same options give the same calls."""
 

@@ -76,6 +76,10 @@ class Matching(Ladder):
     replaced = Event(instrument=u32, client=u32, order=u64, price=u32, quantity=u32)
     changed = Event(instrument=u32, side=u8, price=u32, orders=u32, quantity=i64)
     """A level of a book as it is now."""
+    status: Event
+    """`instrument=u32, status=u8`. Declared, as the next is, by the service, among its own."""
+    market_status: Event
+    """`status=u8`."""
 
     def _is_client(self, client: Number) -> Number:
         """Whether there is such a client."""
@@ -107,6 +111,24 @@ class Matching(Ladder):
         self.books.status[instrument] = TRADING
         self.books.best_ask[instrument] = TICKS
         self.books.bits[instrument] = FIRST_BITS
+
+    def _turn(self, instrument: Number, status: Number, already: Number) -> Number:
+        """Halt one book, or resume it; `already` is the reason where it is so already."""
+        if not self._is_listed(instrument):
+            return self._reject(instrument, 0, u64(0), _UNKNOWN_INSTRUMENT)
+        if self.books.status[instrument] == status:
+            return self._reject(instrument, 0, u64(0), already)
+        self.books.status[instrument] = status
+        self.status.emit(instrument, status)
+        return 0
+
+    def _turn_market(self, halted: Number, status: Number, already: Number) -> Number:
+        """The same for all books."""
+        if self.market[0] == halted:
+            return self._reject(0, 0, u64(0), already)
+        self.market[0] = halted
+        self.market_status.emit(status)
+        return 0
 
     def _reject(self, instrument: Number, client: Number, order: u64, reason: Number) -> Number:
         self.rejected.emit(instrument, client, order, reason)

@@ -168,22 +168,6 @@ class Book(Matching, StateMachine):
     def _is_client(self, client: Number) -> Number:
         return client < CLIENTS and self.clients[client] != 0
 
-    def _turn(self, instrument: Number, status: Number, already: Number) -> Number:
-        if not self._is_listed(instrument):
-            return self._reject(instrument, 0, u64(0), _UNKNOWN_INSTRUMENT)
-        if self.books.status[instrument] == status:
-            return self._reject(instrument, 0, u64(0), already)
-        self.books.status[instrument] = status
-        self.status.emit(instrument, status)
-        return 0
-
-    def _turn_market(self, halted: Number, status: Number, already: Number) -> Number:
-        if self.market[0] == halted:
-            return self._reject(0, 0, u64(0), already)
-        self.market[0] = halted
-        self.market_status.emit(status)
-        return 0
-
     def _next_level(self, instrument: Number, side: Number, after: Number) -> Number:
         """The price behind another on one side; 0 or TICKS: none."""
         if side == BUY:

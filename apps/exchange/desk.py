@@ -61,22 +61,6 @@ class Desk(Trading):
         self.status.emit(instrument, TRADING)
         return 0
 
-    def _turn(self, instrument: Number, status: int, already: int) -> Number:
-        if not self._is_listed(instrument):
-            return self._reject(instrument, 0, u64(0), _UNKNOWN_INSTRUMENT)
-        if self.books.status[instrument] == status:
-            return self._reject(instrument, 0, u64(0), already)
-        self.books.status[instrument] = status
-        self.status.emit(instrument, status)
-        return 0
-
-    def _turn_market(self, halted: int, status: int, already: int) -> Number:
-        if self.market[0] == halted:
-            return self._reject(0, 0, u64(0), already)
-        self.market[0] = halted
-        self.market_status.emit(status)
-        return 0
-
     def _cancel_all(self, instrument: Number, client: Number, most: int) -> Number:
         if not self._is_listed(instrument):
             return self._reject(instrument, client, u64(0), _UNKNOWN_INSTRUMENT)

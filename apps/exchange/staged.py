@@ -4,28 +4,27 @@
     main     by instrument   match; book both parties; give back what was reserved too much
 
 Replies, events and state are those of `PlainExchange`, at every position of the log: docs/ARCHITECTURE.md, "Why staged execution is
-exact". The handlers are the same methods; only where a command's stages are ordered differs.
+exact". The handlers are the same methods; only where a command's stages are ordered differs, and what is not declared here again is
+ordered as there.
 """
 
 from __future__ import annotations
 
-from apps.book.matching import HALTED, TRADING
-from apps.book.rules import SWEEP_MAX, Reason
-from apps.exchange.desk import Desk
+from apps.exchange.plain import PlainExchange
 from apps.exchange.rules import Refusal
-from psmr import Carried, StateMachine, dependent, early, i64, partially_dependent, u8, u32, u64
+from psmr import Carried, early, i64, partially_dependent, u8, u32, u64
 
-_ALREADY_HALTED = int(Reason.ALREADY_HALTED)
-_NOT_HALTED = int(Reason.NOT_HALTED)
 _ALREADY_SUSPENDED = int(Refusal.ALREADY_SUSPENDED)
 _NOT_SUSPENDED = int(Refusal.NOT_SUSPENDED)
 
 
-class Exchange(Desk, StateMachine):
+class Exchange(PlainExchange):
     """Orders of many clients on many instruments. Replies below 0 are a reason with a minus: nothing has changed then."""
 
+    # To its callers an order takes the same as there; what its early stage has carried is no argument of theirs.
+
     @partially_dependent("instrument")
-    def limit(
+    def limit(  # type: ignore[override]
         self,
         instrument: u32,
         client: u32,
@@ -45,7 +44,7 @@ class Exchange(Desk, StateMachine):
         return self._reserve(instrument, client, side, price, quantity)
 
     @partially_dependent("instrument")
-    def market_order(
+    def market_order(  # type: ignore[override]
         self,
         instrument: u32,
         client: u32,
@@ -63,58 +62,15 @@ class Exchange(Desk, StateMachine):
         return self._reserve_at_ceiling(instrument, client, side, quantity)
 
     @partially_dependent("instrument")
-    def replace(self, instrument: u32, client: u32, order: u64, price: i64, quantity: i64, carried: Carried) -> i64:
+    def replace(  # type: ignore[override]
+        self, instrument: u32, client: u32, order: u64, price: i64, quantity: i64, carried: Carried
+    ) -> i64:
         """Another price, or another quantity still to be filled, for an own order. The lots filled at once."""
         return i64(self._replacement(instrument, client, order, price, quantity, carried))
 
     @early(replace, "client")
     def _before_replace(self, instrument: u32, client: u32, price: i64, quantity: i64) -> i64:
         return self._reserve_replacement(instrument, client, price, quantity)
-
-    @partially_dependent("instrument")
-    def reduce(self, instrument: u32, client: u32, order: u64, quantity: i64) -> i64:
-        """A smaller quantity still to be filled, at the same place of the queue. 0."""
-        return i64(self._reduce(instrument, client, order, quantity))
-
-    @partially_dependent("instrument")
-    def cancel(self, instrument: u32, client: u32, order: u64) -> i64:
-        """Take an own order out of its book. The lots that it still had."""
-        return i64(self._cancel(instrument, client, order))
-
-    @partially_dependent("instrument")
-    def mass_cancel(self, instrument: u32, client: u32) -> i64:
-        """Cancel a client's orders in one book, at most SWEEP_MAX of them. How many."""
-        return i64(self._cancel_all(instrument, client, SWEEP_MAX))
-
-    @dependent
-    def mass_cancel_everywhere(self, client: u32) -> i64:
-        """The same in all books, by instrument; at most SWEEP_MAX in all."""
-        return i64(self._cancel_everywhere(client, SWEEP_MAX))
-
-    @dependent
-    def list_instrument(self, instrument: u32, ceiling: i64) -> i64:
-        """Open a book, which trades at once, up to a highest price. 0."""
-        return i64(self._list(instrument, ceiling))
-
-    @partially_dependent("instrument")
-    def halt(self, instrument: u32) -> i64:
-        """No trading in this book; orders can still be cancelled. 0."""
-        return i64(self._turn(instrument, HALTED, _ALREADY_HALTED))
-
-    @partially_dependent("instrument")
-    def resume(self, instrument: u32) -> i64:
-        """Trading in this book again. 0."""
-        return i64(self._turn(instrument, TRADING, _NOT_HALTED))
-
-    @dependent
-    def halt_market(self) -> i64:
-        """No trading in any book. 0."""
-        return i64(self._turn_market(1, HALTED, _ALREADY_HALTED))
-
-    @dependent
-    def resume_market(self) -> i64:
-        """Trading again in every book that is not halted itself. 0."""
-        return i64(self._turn_market(0, TRADING, _NOT_HALTED))
 
     @partially_dependent("client", stage="exact")
     def set_gross(self, client: u32, limit: i64) -> i64:
@@ -146,11 +102,6 @@ class Exchange(Desk, StateMachine):
         """The two have paid for what they agreed on: their lines are free again. What was used."""
         return i64(self._pay(client, counterparty))
 
-    @dependent
-    def settle(self, first: u32, count: u32) -> i64:
-        """Settle the fills of `count` clients from `first` on: how many had any."""
-        return i64(self._settle(first, count))
-
     @partially_dependent("client", access="read", stage="exact")
     def available(self, client: u32) -> i64:
         """What the gross limit leaves."""
@@ -160,13 +111,3 @@ class Exchange(Desk, StateMachine):
     def cash(self, client: u32) -> i64:
         """What the client was paid less what it paid, settled or not."""
         return self._money(client)
-
-    @partially_dependent("instrument", access="read")
-    def position(self, instrument: u32, client: u32) -> i64:
-        """The lots that a client has of an instrument; below 0: sold."""
-        return self._position(instrument, client)
-
-    @partially_dependent("instrument", access="read")
-    def best(self, instrument: u32) -> i64:
-        """Best bid × 2^32 + best offer, each 0 where there is none."""
-        return self._best(instrument)

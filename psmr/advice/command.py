@@ -62,10 +62,7 @@ def _commands(options: AdviceOptions, say: Callable[[str], None]) -> tuple[list[
         seed=options.seed,
         parameters=options.parameters,
     )
-    try:
-        workload = workload_of(application, asked)
-    except ValueError as error:
-        raise ConfigurationError(f"--set {error}") from error
+    workload = workload_of(application, asked)
     service = service_of(application.service)
     preload = preload_of(service, workload)
     batches = commands_of(service, workload, options.clients, options.commands)

@@ -70,4 +70,4 @@ def bench(
 
 def register(program: typer.Typer) -> None:
     """Add the command."""
-    program.command(help=prose(bench), rich_help_panel="Services")(bench)
+    program.command(help=prose(bench), rich_help_panel="Checking and measuring")(bench)

@@ -154,4 +154,4 @@ def _of_file(path: Path, checked: Callable[[], Judged]) -> Judged:
 
 def register(program: typer.Typer) -> None:
     """Add the command."""
-    program.command(help=prose(check), rich_help_panel="Services")(check)
+    program.command(help=prose(check), rich_help_panel="Checking and measuring")(check)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,20 +10,14 @@ import typer
 from psmr.cli.arguments import Json, prose
 from psmr.cli.exits import ExitCode
 from psmr.cli.output import console, print_json
+from psmr.cli.target import Target, target_of
 
 if TYPE_CHECKING:
     from psmr.client.following import ServiceEvent
 
 
 def events(
-    target: Annotated[
-        str,
-        typer.Argument(
-            metavar="ADDRESS|CLUSTER.toml",
-            help="A replica's address for clients, such as [b]tcp://127.0.0.1:7201[/], or the cluster's file.",
-            show_default=False,
-        ),
-    ],
+    target: Target,
     first: Annotated[int, typer.Option("--from", min=0, help="The position of the first event.")] = 0,
     count: Annotated[int, typer.Option("--count", min=0, help="End after so many events; 0: go on until Ctrl-C.")] = 0,
     kind: Annotated[
@@ -62,16 +55,11 @@ def events(
 def _places(target: str) -> tuple[list[str], str]:
     """Whom to ask, and the service that they run."""
     from psmr.client.status import fetch_status
-    from psmr.config import load
-    from psmr.config.reading import Address, fail
 
-    if not re.match(r"[a-z]+://", target):
-        config = load(target)
-        return [replica.clients for replica in config.replicas], config.service
-    address = Address().accept(target)
-    if address is None:
-        fail("events", "ADDRESS", f"{Address().expected} or the cluster's file", target, "correct it")
-    return [address], str(fetch_status(address)["service"])
+    found = target_of("events", target)
+    if isinstance(found, str):
+        return [found], str(fetch_status(found)["service"])
+    return [replica.clients for replica in found.replicas], found.service
 
 
 def _plain(value: object) -> object:

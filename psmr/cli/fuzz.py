@@ -166,4 +166,4 @@ def _print_failure(decoder: str, failure: dict[str, Any]) -> None:
 
 def register(program: typer.Typer) -> None:
     """Add the command."""
-    program.command(help=prose(fuzz), rich_help_panel="Services")(fuzz)
+    program.command(help=prose(fuzz), rich_help_panel="Checking and measuring")(fuzz)

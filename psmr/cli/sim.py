@@ -44,4 +44,4 @@ def sim(
 
 def register(program: typer.Typer) -> None:
     """Add the command."""
-    program.command(help=prose(sim), rich_help_panel="Services")(sim)
+    program.command(help=prose(sim), rich_help_panel="Checking and measuring")(sim)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,20 +12,14 @@ import typer
 from psmr.cli.arguments import Json, prose
 from psmr.cli.exits import ExitCode
 from psmr.cli.output import console, print_json, say_error
+from psmr.cli.target import Target, target_of
 
 if TYPE_CHECKING:
     from psmr.cluster import ReplicaStatus
 
 
 def status(
-    target: Annotated[
-        str,
-        typer.Argument(
-            metavar="ADDRESS|CLUSTER.toml",
-            help="A replica's address for clients, such as [b]tcp://127.0.0.1:7201[/], or the cluster's file.",
-            show_default=False,
-        ),
-    ],
+    target: Target,
     digest: Annotated[
         bool, typer.Option("--digest", help="Ask for a digest of the state, too, and compare. Reads the whole state.")
     ] = False,
@@ -64,17 +57,11 @@ def status(
 
 def _places(target: str) -> tuple[dict[int, str] | str, dict[int, Path]]:
     """Where to ask, and the replicas' data folders: a lone address has none."""
-    from psmr.config import load
-    from psmr.config.reading import Address, fail
-
-    if not re.match(r"[a-z]+://", target):
-        config = load(target)
-        numbered = {replica.id: replica.clients for replica in config.replicas}
-        return numbered, {number: config.folder(number) for number in numbered}
-    address = Address().accept(target)
-    if address is None:
-        fail("status", "ADDRESS", f"{Address().expected} or the cluster's file", target, "correct it")
-    return address, {}
+    found = target_of("status", target)
+    if isinstance(found, str):
+        return found, {}
+    numbered = {replica.id: replica.clients for replica in found.replicas}
+    return numbered, {number: found.folder(number) for number in numbered}
 
 
 def judge(statuses: Sequence[ReplicaStatus], members: int) -> tuple[str, ExitCode]:

@@ -56,7 +56,7 @@ class Watch:
     def _watch(self) -> None:
         with self._display:
             while self._bury_the_dead():
-                statuses = ask(self._addresses_of_running())
+                statuses = [self.own(status) for status in ask(self._addresses_of_running())]
                 self._display.show(self._complete(statuses), self._rates(statuses, time.monotonic()), self._problems())
                 time.sleep(REFRESH_S)
 
@@ -71,6 +71,13 @@ class Watch:
 
     def _addresses_of_running(self) -> dict[int, str]:
         return {number: address for number, address in self._addresses.items() if number not in self._ended}
+
+    def own(self, status: ReplicaStatus) -> ReplicaStatus:
+        """A status, or none if the address is another process's: then the replica started here says so itself, and ends."""
+        pid = self._processes[status.id].pid if status.id is not None else None
+        if not status.reachable or status.get("pid") == pid:
+            return status
+        return ReplicaStatus(status.id, status.address, None, f"process {status.get('pid')} answers there")
 
     def _complete(self, statuses: list[ReplicaStatus]) -> list[ReplicaStatus]:
         """With a row for each replica that ended."""

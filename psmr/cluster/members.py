@@ -90,6 +90,9 @@ class Membership:
         self._accepted_leader()
         if self._member(seat.id) is None:
             self._change(Action.ADD, seat)
+        elif self._votes(seat.id):
+            self._report(f"replica {seat.id} is a member that votes: nothing to add")
+            return
         self._wait_for_catch_up(seat)
         if not self._votes(seat.id):
             self._change(Action.PROMOTE, seat)
@@ -97,8 +100,10 @@ class Membership:
     def remove(self, replica_id: int) -> None:
         """Have a replica belong to the cluster no longer. It may then be stopped; nobody waits for it."""
         self._accepted_leader()
-        if self._member(replica_id) is not None:
-            self._change(Action.REMOVE, Seat(replica_id, "", ""))
+        if self._member(replica_id) is None:
+            self._report(f"replica {replica_id} is no member: nothing to remove")
+            return
+        self._change(Action.REMOVE, Seat(replica_id, "", ""))
 
     def _member(self, replica_id: int) -> dict[str, Any] | None:
         return next((each for each in self.members() if each["id"] == replica_id), None)

@@ -48,7 +48,7 @@ from psmr.errors import ConfigurationError
 REPLICAS_MAX = 7
 WORKERS_MAX = 16
 NAME = Pattern(r"[a-z0-9][a-z0-9_-]{0,31}", 'a name of up to 32 of a-z, 0-9, "-" and "_", such as "demo"')
-SERVICE = Pattern(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?", 'module:class, such as "apps.kv:KV"')
+SERVICE = Pattern(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?", 'a module or module:class, such as "apps.kv:KV"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,13 @@ TUNING: dict[str, Kind] = {
     "patience_us": Integer(0, 10_000, default=Tuning().patience_us),
     "lookahead": Integer(0, 1_000_000, default=Tuning().lookahead),
 }
+TABLES = ("cluster", "replica", "tuning")
+PLACES = {
+    key: line
+    for line, kinds in (("[cluster]", CLUSTER), ("each [[replica]]", REPLICA), ("[tuning]", TUNING))
+    for key in kinds
+}
+"""Which table a key belongs to, for who has written it in another."""
 
 
 def load(path: str | Path) -> ClusterConfig:
@@ -183,8 +190,8 @@ def parse(text: str, base: Path, *, source: str = "cluster.toml") -> ClusterConf
         # Besides its own error, which is a ValueError, the parser lets through those of integers of too many digits and of
         # tables nested too deep.
         raise ConfigurationError(f"{source}: expected TOML, found: {error}: correct that line") from None
-    top = require_table(source, "", document, {"cluster", "replica", "tuning"}, needed=("cluster", "replica"))
-    cluster = read_table(source, "cluster", top["cluster"], CLUSTER)
+    top = require_table(source, "", document, TABLES, ("cluster", "replica"), PLACES)
+    cluster = read_table(source, "cluster", top["cluster"], CLUSTER, PLACES)
     config = ClusterConfig(
         **{**cluster, "data": (base / cluster["data"]).resolve()},
         replicas=_replicas(source, top["replica"]),
@@ -244,13 +251,13 @@ def _replicas(source: str, value: Any) -> tuple[ReplicaConfig, ...]:
         expected = f"1 to {REPLICAS_MAX} tables [[replica]] (3 survive the loss of one, 5 of two)"
         fail(source, "replica", expected, found, "write one [[replica]], in double brackets, for each")
     return tuple(
-        ReplicaConfig(**read_table(source, f"replica[{place}]", table, REPLICA))
+        ReplicaConfig(**read_table(source, f"replica[{place}]", table, REPLICA, PLACES))
         for place, table in enumerate(value, start=1)
     )
 
 
 def _tuning(source: str, value: Any) -> Tuning:
-    tuning = Tuning(**read_table(source, "tuning", value, TUNING))
+    tuning = Tuning(**read_table(source, "tuning", value, TUNING, PLACES))
     if tuning.election_timeout_ms < 2 * tuning.heartbeat_ms:
         fail(
             source,

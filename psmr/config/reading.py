@@ -113,10 +113,15 @@ class Address:
         return value.lower() if parts and 1 <= int(parts[2]) <= 65535 else None
 
 
-def read_table(source: str, name: str, value: object, kinds: Mapping[str, Kind]) -> Table:
-    """The values of table `name` by `kinds`, defaults filled in; a ConfigurationError for the first that is wrong."""
+def read_table(
+    source: str, name: str, value: object, kinds: Mapping[str, Kind], elsewhere: Mapping[str, str] | None = None
+) -> Table:
+    """The values of table `name` by `kinds`, defaults filled in; a ConfigurationError for the first that is wrong.
+
+    `elsewhere` says of keys of other tables which one, for who has written one here.
+    """
     needed = [key for key, kind in kinds.items() if kind.default is None]
-    table = require_table(source, name, value, kinds, needed)
+    table = require_table(source, name, value, kinds, needed, elsewhere)
     result: Table = {}
     for key, kind in kinds.items():
         if key not in table:
@@ -129,14 +134,23 @@ def read_table(source: str, name: str, value: object, kinds: Mapping[str, Kind])
     return result
 
 
-def require_table(source: str, name: str, value: object, known: Collection[str], needed: Collection[str]) -> Table:
-    """`value` as a table that has no key but the `known` and all of the `needed`."""
+def require_table(
+    source: str,
+    name: str,
+    value: object,
+    known: Collection[str],
+    needed: Collection[str],
+    elsewhere: Mapping[str, str] | None = None,
+) -> Table:
+    """`value` as a table that has no key but the `known` and all of the `needed`; `elsewhere` as for `read_table`."""
     if not isinstance(value, dict):
         fail(source, name, "a table", shown(value), f"write its keys below a line [{name.split('[')[0]}]")
     for key in value:
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
             cure = f'did you mean "{close[0]}"?' if close else "remove it"
+            if elsewhere and key in elsewhere:
+                cure = f"write it below {elsewhere[key]}"
             fail(source, _join(name, key), f"one of {', '.join(sorted(known))}", "an unknown key", cure)
     for key in needed:
         if key not in value:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from psmr.demo.options import DemoOptions
 from psmr.errors import ConfigurationError
-from psmr.workload import Application, Segment, Workload, WorkloadOptions
+from psmr.workload import Application, InvalidParameterError, Segment, Workload, WorkloadOptions
 
 
 def workload_options(options: DemoOptions) -> WorkloadOptions:
@@ -17,7 +17,7 @@ def workload_options(options: DemoOptions) -> WorkloadOptions:
 
 
 def workload_of(application: Application, options: DemoOptions) -> Workload:
-    """The application's workload; raises ConfigurationError, now or while it is drawn from, for a malformed input."""
+    """The application's workload; raises ConfigurationError for a wrong parameter and, now or later, for a malformed input."""
     chosen = workload_options(options)
     if options.input is None:
         try:
@@ -51,6 +51,8 @@ def _malformed_input(path: Path) -> Iterator[None]:
     # What applications raise for a file they cannot read: their own kinds of ValueError, or the decompressor's.
     try:
         yield
+    except InvalidParameterError as error:
+        raise ConfigurationError(f"--set: {error}") from error
     except (OSError, ValueError, EOFError) as error:
         found = str(error).removeprefix(f"{path}: ")
         raise ConfigurationError(f"--input {path}: {found}: give a file of the application's kind") from error

@@ -8,31 +8,16 @@ from xxhash import xxh3_64_intdigest
 
 from psmr.errors import ConfigurationError, InvalidCall, LogDamaged
 from psmr.fuzzing.target import Target, pack_frames, unpack_frames
+from psmr.fuzzing.unsynced import UnsyncedFiles
 from psmr.fuzzing.wire import CLUSTER_ID
 from psmr.storage import SnapshotFile, SnapshotHead, SnapshotReceiver, SnapshotWriter
 from psmr.storage import snapshot_format as layout
-from psmr.storage.files import Files
 from psmr.storage.snapshot_file import snapshot_name
 
 _INDEX = 7
 _PART_BYTES = 1500
 _TOKENS = (layout.MAGIC.to_bytes(4, "little"), bytes(64), CLUSTER_ID.to_bytes(8, "little"))
-
-
-class _UnsyncedFiles(Files):
-    """The disk without its syncs: no case outlives its process."""
-
-    def fsync(self, fd: int) -> None:
-        pass
-
-    def fdatasync(self, fd: int) -> None:
-        pass
-
-    def sync_folder(self, folder: Path) -> None:
-        pass
-
-
-_FILES = _UnsyncedFiles()
+_FILES = UnsyncedFiles()
 
 
 def _written(folder: Path, head: SnapshotHead, body: bytes) -> bytes:

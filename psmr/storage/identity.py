@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Callable
@@ -18,6 +19,17 @@ NAME = "identity.json"
 LOCK_NAME = "lock"
 FORMAT_VERSION = 1
 
+_UNUSABLE = (
+    errno.EACCES,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EPERM,
+)
+"""What the system says of a path that cannot be such a folder, whatever the disk is like."""
 
 _CURE = "give this replica the folder it made, or an empty one."
 _CURES = {
@@ -82,9 +94,7 @@ def claim(
     """
     files = files or Files()
     wanted = Identity(cluster, cluster_id, replica_id, service, f"{fingerprint:#018x}")
-    with disk_errors(files, folder / LOCK_NAME, "opening the data folder"):
-        make_folder(files, folder)
-        lock_fd = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    lock_fd = _open_lock(folder, files)
     claimed = False
     try:
         _lock(folder, lock_fd)
@@ -94,6 +104,20 @@ def claim(
         if not claimed:
             os.close(lock_fd)
     return Claim(folder, wanted, lock_fd)
+
+
+def _open_lock(folder: Path, files: Files) -> int:
+    with disk_errors(files, folder / LOCK_NAME, "opening the data folder"):
+        try:
+            make_folder(files, folder)
+            return os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            if error.errno not in _UNUSABLE:
+                raise
+            raise ConfigurationError(
+                f"{folder}: expected a data folder that can be made and written, found: {error.strerror}: "
+                "give the cluster another one, or let this user write there."
+            ) from None
 
 
 def _lock(folder: Path, lock_fd: int) -> None:

@@ -15,6 +15,7 @@ from apps.kv import IntegerKV
 from psmr.cli import main
 from psmr.client.connecting import connect_blocking
 from psmr.cluster import LocalCluster
+from psmr.cluster.members import Membership
 from psmr.config import Tuning
 from psmr.errors import Refused
 
@@ -79,6 +80,14 @@ def test_a_replica_joins_and_takes_the_place_of_a_dead_one(
     membership.add(cluster.seat(joined))
     assert {each["id"]: each["votes"] for each in membership.members()} == {1: True, 2: True, 3: True, joined: True}
     membership.remove(dead)
+    told: list[str] = []
+    again = Membership({each.id: each.clients for each in cluster.config.replicas}, report=told.append)
+    again.remove(dead)
+    again.add(cluster.seat(joined))
+    assert told == [
+        f"replica {dead} is no member: nothing to remove",
+        f"replica {joined} is a member that votes: nothing to add",
+    ]
     goes_on(writer)
     settle(cluster.config, but=(dead,))
     # A majority of the three that are left: the new one counts, and the dead one does not.

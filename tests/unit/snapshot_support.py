@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
+from psmr.fuzzing.unsynced import UnsyncedFiles
 from psmr.storage import Files, SnapshotFile, SnapshotHead, SnapshotWriter
 from psmr.storage.record import Buffer
 
@@ -18,19 +19,6 @@ CLUSTER_ID = 7
 in_one_folder = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-
-
-class UnsyncedFiles(Files):
-    """Syncs nothing: for tests that lose no power."""
-
-    def fsync(self, fd: int) -> None:
-        pass
-
-    def fdatasync(self, fd: int) -> None:
-        pass
-
-    def sync_folder(self, folder: Path) -> None:
-        pass
 
 
 class FailingFiles(UnsyncedFiles):

@@ -67,6 +67,13 @@ def test_parameters_that_a_workload_does_not_have(
     assert text in complaint(capsys, "demo", "kv", *words)
 
 
+def test_a_wrong_parameter_is_not_the_input_files_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "messages.csv"
+    path.write_text("1,1,7,5,100,1\n")
+    line = complaint(capsys, "demo", "book", "--input", path, "--set", "malformed=maybe")
+    assert line.startswith("psmr: --set: malformed: expected one of fatal, skip")
+
+
 @pytest.mark.parametrize("path", ["/proc/figures.json", "/proc/none/figures.json"])
 def test_measurements_without_a_place_are_not_begun(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     line = complaint(capsys, "bench", "replicated", "--json", path)

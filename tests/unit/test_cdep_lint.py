@@ -17,7 +17,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import lint_corpus
+import lint_corpus_clocks
+import lint_corpus_kept
+import lint_corpus_order
+import lint_corpus_outside
+import lint_corpus_rest
 import lint_helpers
 import lint_plain_services
 import lint_unseen
@@ -32,6 +36,7 @@ from cdep.lint.scope import Scope
 from cdep.lint.source import SourceFile
 from cdep.lint.values import UNKNOWN
 
+CORPUS = (lint_corpus_clocks, lint_corpus_outside, lint_corpus_order, lint_corpus_kept, lint_corpus_rest)
 FILES: dict[str, SourceFile] = {}
 MARK = re.compile(r"# fault (\w+): ([\w, -]+)$")
 
@@ -62,15 +67,16 @@ def _has_commands(value: type[StateMachine]) -> bool:
 def marked() -> dict[str, set[tuple[str, int, str]]]:
     """The faults by class: file, line, code."""
     found = defaultdict(set)
-    for path in (lint_corpus.__file__, lint_helpers.__file__):
-        for number, line in enumerate(Path(path).read_text().splitlines(), start=1):
+    for module in (*CORPUS, lint_helpers):
+        path = Path(str(module.__file__))
+        for number, line in enumerate(path.read_text().splitlines(), start=1):
             mark = MARK.search(line)
             if mark:
-                found[mark[1]] |= {(Path(path).name, number, code.strip()) for code in mark[2].split(",")}
+                found[mark[1]] |= {(path.name, number, code.strip()) for code in mark[2].split(",")}
     return found
 
 
-FAULTY = services_in(lint_corpus)
+FAULTY = {name: service for module in CORPUS for name, service in services_in(module).items()}
 PLAIN = services_in(lint_plain_services)
 UNSEEN = services_in(lint_unseen)
 EXPECTED = marked()
@@ -123,18 +129,18 @@ def test_nothing_is_imported_and_nothing_is_run() -> None:
     for owner in [*FAULTY.values(), *PLAIN.values()]:
         looked_at(owner)
     assert set(sys.modules) == before
-    assert lint_corpus.CALLS == {"count": 0}
+    assert lint_corpus_kept.CALLS == {"count": 0}
 
 
 def test_the_chain_leads_from_the_command_to_the_line() -> None:
-    (found,) = looked_at(lint_corpus.Inheriting).findings
+    (found,) = looked_at(lint_corpus_clocks.Inheriting).findings
     assert found.called_by == ("put", "_stamp")
-    (found,) = looked_at(lint_corpus.ConstantOfAnotherModule).findings
+    (found,) = looked_at(lint_corpus_clocks.ConstantOfAnotherModule).findings
     assert found.called_by == ("put", "REGION")
 
 
 def test_a_long_chain_is_followed_to_its_end() -> None:
-    (found,) = looked_at(lint_corpus.LongChain).findings
+    (found,) = looked_at(lint_corpus_clocks.LongChain).findings
     assert (found.code, found.called_by[-1]) == ("clock", "_step_20")
 
 

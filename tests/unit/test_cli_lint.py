@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import lint_corpus
+import lint_corpus_outside
 import lint_plain_services
 import pytest
 
@@ -56,7 +56,7 @@ def test_nothing_is_found_in_the_applications(application: str, capsys: pytest.C
 
 
 def test_place_code_reason_and_cure_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["cdep", "lint", "lint_corpus:FarAway"]) == ExitCode.FAILED
+    assert main(["cdep", "lint", "lint_corpus_clocks:FarAway"]) == ExitCode.FAILED
     text = capsys.readouterr().out
     assert "lint_helpers.py:" in text
     assert "put → _one → _two → drawn → _deeper" in text
@@ -206,16 +206,19 @@ def test_a_plain_service_starts_without_a_word(
 
 
 def test_a_local_cluster_is_refused_before_anything_is_started() -> None:
-    cluster = LocalCluster(lint_corpus.Dice, replicas=1)
-    with pytest.raises(ConfigurationError, match=r"lint_corpus.py:\d+:\d+ random \(random.randrange\)"), cluster:
+    cluster = LocalCluster(lint_corpus_outside.Dice, replicas=1)
+    with (
+        pytest.raises(ConfigurationError, match=r"lint_corpus_outside.py:\d+:\d+ random \(random.randrange\)"),
+        cluster,
+    ):
         pytest.fail("it was started")
 
 
 def test_the_first_findings_stand_for_many() -> None:
     with pytest.raises(ConfigurationError, match="and 1 more: see psmr cdep lint"):
-        refuse_nondeterminism(lint_corpus.Many)
+        refuse_nondeterminism(lint_corpus_outside.Many)
     said: list[str] = []
-    refuse_nondeterminism(lint_corpus.Many, allowed=True, say=said.append)
+    refuse_nondeterminism(lint_corpus_outside.Many, allowed=True, say=said.append)
     assert len(said) == 1
     refuse_nondeterminism(lint_plain_services.Accounts, allowed=True, say=said.append)
     assert len(said) == 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from rich.console import Console
 
 from psmr.cli.exits import ExitCode
@@ -9,8 +12,12 @@ from psmr.cli.output import bytes_text, rate_text
 from psmr.cli.status import judge
 from psmr.cli.status_notes import status_notes
 from psmr.cli.status_table import shares, status_table
-from psmr.cli.watching import exit_code_for
+from psmr.cli.target import target_of
+from psmr.cli.up_display import LinesDisplay
+from psmr.cli.watching import Watch, exit_code_for
 from psmr.cluster import ReplicaStatus, majority
+from psmr.config import local_cluster
+from psmr.errors import ConfigurationError
 
 LEADER = {
     "role": "leader",
@@ -68,6 +75,26 @@ def test_a_majority_must_answer() -> None:
     assert message.startswith("expected 2 of 3 replicas to answer, found 1")
     assert judge([gone(1)], 1)[1] is ExitCode.UNAVAILABLE
     assert [majority(members) for members in range(1, 8)] == [1, 2, 2, 3, 3, 4, 4]
+
+
+def test_a_target_is_a_file_or_an_address_with_or_without_its_scheme(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert target_of("status", "tcp://node:7201") == target_of("status", "node:7201") == "tcp://node:7201"
+    config = local_cluster("demo", "apps.kv:KV", tmp_path, token="0")
+    for name in ("cluster.toml", "cluster:7"):
+        (tmp_path / name).write_text(config.to_toml())
+        assert target_of("status", name) == config
+    for wrong in ("node", "node:", "tcp://node", "node:99999"):
+        with pytest.raises(ConfigurationError):
+            target_of("status", wrong)
+
+
+def test_whoever_else_answers_at_a_replicas_address_is_not_taken_for_it(tmp_path: Path) -> None:
+    config = local_cluster("demo", "apps.kv:KV", tmp_path, token="0")
+    found = Watch(tmp_path / "cluster.toml", config, LinesDisplay()).own(status(1, pid=77))
+    assert (found.reachable, found.problem) == (False, "process 77 answers there")
 
 
 def test_equal_positions_must_have_equal_digests() -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from conversation_support import said
 
 from psmr.client.conversation import Conversation, Phase
 from psmr.client.failures import Failure
 from psmr.client.settings import ClientSettings, ServiceIdentity, endpoint
-from psmr.core.batch import KIND_OPEN, parse_whole
 from psmr.core.reply import SEQUENCE_CONSUMED, BatchStatus, Reply, encode_reply
 from psmr.core.submission_events import FailureKind, Parts
 from psmr.errors import ConfigurationError, InvalidCall, ServiceMismatch
@@ -28,12 +28,7 @@ class Wire:
         self.dialled.append(address.removeprefix("tcp://"))
 
     def transmit(self, frames: list[bytes]) -> None:
-        request = protocol.decode_request(frames)
-        if isinstance(request, protocol.Submit):
-            batch = parse_whole(request.batch)
-            self.said.append("open" if batch.kind == KIND_OPEN else f"batch {batch.sequence}")
-        else:
-            self.said.append(type(request).__name__.lower())
+        self.said.append(said(frames))
 
 
 class Outcome:

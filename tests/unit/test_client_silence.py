@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from conversation_support import said
+
 from psmr.client.conversation import Conversation, Phase
 from psmr.client.failures import Failure
 from psmr.client.settings import ClientSettings, ServiceIdentity
-from psmr.core.batch import KIND_OPEN, parse_whole
 from psmr.core.reply import BatchStatus, Reply, encode_reply
 from psmr.core.submission_events import Parts
 from psmr.transport import client_protocol as protocol
@@ -52,12 +53,7 @@ class Talk:
 
     def transmit(self, frames: list[bytes]) -> None:
         """Part of `Wire`."""
-        request = protocol.decode_request(frames)
-        if isinstance(request, protocol.Submit):
-            batch = parse_whole(request.batch)
-            self.said.append("open" if batch.kind == KIND_OPEN else f"batch {batch.sequence}")
-        else:
-            self.said.append(type(request).__name__.lower())
+        self.said.append(said(frames))
 
     def submit(self) -> None:
         """One batch more."""

@@ -128,6 +128,11 @@ ADDRESS = 'expected an address such as "tcp://127.0.0.1:7101" (port 1 to 65535) 
             edited("workers = 2", "zebra = 2"),
             "replica[1].zebra: expected one of clients, id, peers, workers, found an unknown key: remove it",
         ),
+        (
+            edited('name = "demo"', 'name = "demo"\nworkers = 2'),
+            "cluster.workers: expected one of data, durability, execution, lint, name, service, "
+            "found an unknown key: write it below each [[replica]]",
+        ),
         (edited('name = "demo"', ""), "cluster.name: expected this key, found none: add name"),
         (edited("id = 2", ""), "replica[2].id: expected this key, found none: add id"),
         ("[[replica]]\nid = 1", "cluster: expected this key, found none: add cluster as a table"),
@@ -141,7 +146,7 @@ ADDRESS = 'expected an address such as "tcp://127.0.0.1:7101" (port 1 to 65535) 
         (edited('name = "demo"', 'name = "demo"\nlint = "no"'), 'cluster.lint: expected "on" or "off", found "no"'),
         (
             edited("apps.kv:KV", "apps/kv.py"),
-            'cluster.service: expected module:class, such as "apps.kv:KV", found "apps/kv.py"',
+            'cluster.service: expected a module or module:class, such as "apps.kv:KV", found "apps/kv.py"',
         ),
         (edited('"memory"', '"ram"'), 'cluster.durability: expected "disk" or "memory", found "ram"'),
         (edited('"interpreted"', "true"), 'cluster.execution: expected "compiled" or "interpreted", found true'),

@@ -170,3 +170,11 @@ def test_a_class_that_others_cannot_import_has_no_text(monkeypatch: pytest.Monke
 
 def test_names_of_applications_are_those_of_the_package() -> None:
     assert all(name.isidentifier() for name in app_names())
+
+
+def test_a_file_is_answered_with_the_name_of_its_module(here: Path) -> None:
+    write(here, "shop.ledger", ONE.format(name="Ledger"))
+    for text in ("shop/ledger.py", "./shop/ledger.py", str(here / "shop" / "ledger.py")):
+        assert complaint(text).endswith("give the module, not its file: shop.ledger")
+    assert complaint("nothing.py").endswith("give the module, not its file: nothing")
+    assert complaint("shop/ledger.py:Ledger").endswith("not its file: shop.ledger:Ledger")

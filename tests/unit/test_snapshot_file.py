@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from snapshot_support import CLUSTER_ID, FailingFiles, UnsyncedFiles, body_of, head_of, in_one_folder, names, take
+from snapshot_support import CLUSTER_ID, FailingFiles, body_of, head_of, in_one_folder, names, take
 from xxhash import xxh3_64_intdigest
 
 from psmr.errors import ConfigurationError, DiskFailed, InvalidCall, LogDamaged
+from psmr.fuzzing.unsynced import UnsyncedFiles
 from psmr.storage import (
     SnapshotFile,
     SnapshotWriter,

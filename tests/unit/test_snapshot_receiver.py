@@ -6,9 +6,10 @@ import random
 from pathlib import Path
 
 import pytest
-from snapshot_support import CLUSTER_ID, FailingFiles, UnsyncedFiles, body_of, head_of, names, take
+from snapshot_support import CLUSTER_ID, FailingFiles, body_of, head_of, names, take
 
 from psmr.errors import ConfigurationError, DiskFailed, InvalidCall, LogDamaged
+from psmr.fuzzing.unsynced import UnsyncedFiles
 from psmr.storage import SnapshotFile, SnapshotReceiver, newest_snapshot
 
 FILES = UnsyncedFiles()

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from snapshot_support import CLUSTER_ID, UnsyncedFiles, names, take
+from snapshot_support import CLUSTER_ID, names, take
 
 from psmr.errors import DiskFailed
 from psmr.execution.engine import Engine
+from psmr.fuzzing.unsynced import UnsyncedFiles
 from psmr.log.catch_up import CatchUp
 from psmr.log.port import OrderedLog
 from psmr.replica.delivery import Delivery

@@ -108,6 +108,13 @@ def test_a_folder_in_use_by_another_process_is_free_once_that_is_killed(tmp_path
     claim(tmp_path, **ASKED).close()
 
 
+def test_a_place_where_no_folder_can_be_is_the_callers_fault(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for folder in (tmp_path / "file", tmp_path / "file" / "data", Path("/proc/data")):
+        with pytest.raises(ConfigurationError, match=f"{folder}: expected a data folder that can be made and written"):
+            claim(folder, **ASKED)
+
+
 def test_an_identity_nested_without_end_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="expected the JSON identity of a data folder"):
         parse_identity(Path("identity.json"), b'{"format_version": 1, "a": ' + b"[" * 5000)
