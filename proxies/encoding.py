@@ -6,8 +6,9 @@ A value that does not fit its parameter is a CallError of one line: command, par
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,10 @@ class Encoded:
 class CommandEncoder:
     """Encodes calls of one command."""
 
-    __slots__ = ("_dtype", "_fields", "_head", "_layout", "_packed", "_slices", "_struct", "command", "service")
+    __slots__ = ("_dtype", "_fields", "_head", "_layout", "_packed", "_slices", "_struct", "command", "pack", "service")
+
+    pack: Callable[..., bytes] | None
+    """The record of one call in a single step, for a command of integers only; raises struct.error for what `one` refuses."""
 
     def __init__(self, service: Service, layout: CommandLayout) -> None:
         self.service = service
@@ -55,9 +59,17 @@ class CommandEncoder:
         self._packed = tuple(sorted(enumerate(layout.fields), key=lambda placed: placed[1].offset))
         self._slices = tuple(field.offset for field in layout.fields if field.type.kind == "bytes")
         self._head = layout.command.op
+        in_order = all(place == other for other, (place, _) in enumerate(self._packed))
+        is_plain = in_order and all(field.type.kind in ("int", "uint") for field in layout.fields)
+        self.pack = partial(self._struct.pack, self._head) if is_plain else None
 
     def one(self, arguments: Sequence[object]) -> Encoded:
         """One call; its blob offsets count from 0."""
+        if self.pack is not None:
+            try:
+                return Encoded(self.pack(*arguments), 1, b"")
+            except (struct.error, OverflowError):
+                pass  # what it is that does not fit is found below
         if len(arguments) != len(self._fields):
             raise CallError(f"{self._name}: expected {len(self._fields)} arguments, found {len(arguments)}")
         values: list[Any] = [self._head]

@@ -2,7 +2,7 @@
 
 Each replica dials relays in place of its peers (`psmr.replica.ways`); the relay of a pair (from, to) forwards what the one sends to
 the other. A stream of bytes cannot lose some of them and stay readable, so what a network loses is lost with the connection,
-as it is with TCP: ZeroMQ connects again.
+as it is with TCP: the sender connects again.
 """
 
 from __future__ import annotations

@@ -11,15 +11,13 @@ from psmr.client.coalescing import OVERHEAD_BYTES, CallResult, Rebase
 from psmr.client.conversation import Conversation, Phase, Ticket
 from psmr.client.dealer import Dealer
 from psmr.client.failures import Failure
-from psmr.client.gathering import CallsTicket, Gathering
+from psmr.client.gathering import LOOK_CALLS, CallsTicket, Gathering
 from psmr.client.settings import ClientSettings, ServiceIdentity
 from psmr.core.reply import Reply
 from psmr.core.submission_events import FailureKind, Parts
 from psmr.errors import ClusterUnavailable, InvalidCall, ServiceMismatch
 
 _WAIT_US_MAX: Final = 1_000_000
-_LOOK_CALLS: Final = 32
-"""While single calls are gathered, what has arrived is looked at once in so many: to look costs more than to gather."""
 
 
 class Pending:
@@ -61,24 +59,20 @@ class Pending:
 class PendingCall:
     """A single call that was made, on its way or about to be."""
 
-    __slots__ = ("_connection", "_row", "_ticket")
+    __slots__ = ("row", "ticket")
 
-    def __init__(self, connection: BlockingConnection, ticket: CallsTicket, row: int) -> None:
-        self._connection = connection
-        self._ticket = ticket
-        self._row = row
+    def __init__(self, ticket: CallsTicket, row: int) -> None:
+        self.ticket = ticket
+        self.row = row
 
     @property
     def done(self) -> bool:
         """Whether `result` returns or raises without waiting."""
-        return self._ticket.done
+        return self.ticket.done
 
     def result(self) -> CallResult:
         """The reply record and the blob it points into, once they are there. Raises as `Pending.result`."""
-        ticket = self._ticket
-        while not ticket.done:
-            self._connection.advance(_WAIT_US_MAX)
-        return ticket.answer(self._row)
+        return self.ticket.answer(self.row)
 
 
 class BlockingConnection:
@@ -89,8 +83,8 @@ class BlockingConnection:
         self._settings = settings
         self._dealer = Dealer()
         self._conversation = Conversation(self._dealer, service, addresses, settings, lambda: secrets.randbits(64))
-        self._calls = Gathering()
-        self._reads = Gathering()
+        self._calls = Gathering(self._look, self._wait)
+        self._reads = Gathering(self._look, self._wait)
 
     @property
     def fingerprint(self) -> int:
@@ -125,25 +119,38 @@ class BlockingConnection:
         It goes at once unless batches are under way: then the calls made until one is answered share the next. Raises
         `InvalidCall` for what fits no batch.
         """
-        return self._gather(self._calls, record, blob, rebase)
+        return self._gather(self.gathering(is_read=False), record, blob, rebase)
 
     def call_read(self, record: bytes, blob: bytes, rebase: Rebase) -> PendingCall:
         """As `call`, for a command that only reads: after what was called before, maybe after what comes later."""
-        return self._gather(self._calls if self._settings.reads_in_log else self._reads, record, blob, rebase)
+        return self._gather(self.gathering(is_read=True), record, blob, rebase)
+
+    def gathering(self, *, is_read: bool) -> Gathering:
+        """Where single calls, or those that only read, are gathered: for `Gathering.records`."""
+        return self._reads if is_read and not self._settings.reads_in_log else self._calls
 
     def _gather(self, gathering: Gathering, record: bytes, blob: bytes, rebase: Rebase) -> PendingCall:
-        size_bytes = len(record) + len(blob)
-        conversation = self._conversation
-        if not gathering.has_room(size_bytes, conversation.batch_bytes_max):
-            if size_bytes > conversation.batch_bytes_max - OVERHEAD_BYTES:
+        batch_bytes_max = self._conversation.batch_bytes_max
+        if not gathering.fits(len(record), len(blob), batch_bytes_max):
+            if len(record) + len(blob) > batch_bytes_max - OVERHEAD_BYTES:
                 raise InvalidCall(f"expected a call that fits a batch, found a blob of {len(blob)} bytes")
             self._send_gathered(hold=False)
-        ticket = gathering.ticket
-        row = gathering.add(record, blob, rebase, _now_us() + self._settings.timeout_us)
-        if row % _LOOK_CALLS == 0:
-            self._take_messages()
-            self._send_gathered(hold=True)
-        return PendingCall(self, ticket, row)
+        return PendingCall(*gathering.add(record, blob, rebase))
+
+    def _look(self, gathering: Gathering) -> None:
+        """See to what has arrived and what is to go, and when to look again: part of `Gathering`."""
+        if not gathering.deadline_us:
+            gathering.deadline_us = _now_us() + self._settings.timeout_us
+        self._take_messages()
+        self._send_gathered(hold=True)
+        if gathering:
+            room = gathering.room(self._service.stride, self._conversation.batch_bytes_max)
+            gathering.look_at = len(gathering) + min(room, LOOK_CALLS)
+            if room <= 0:
+                self._send_gathered(hold=False)
+
+    def _wait(self) -> None:
+        self.advance(_WAIT_US_MAX)
 
     def _send_gathered(self, *, hold: bool) -> None:
         """Send the single calls made so far; with `hold`, only where they gain nothing by waiting for others."""

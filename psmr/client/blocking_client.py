@@ -5,15 +5,19 @@ A batch is on its way when it is submitted, in the order of submission; asking f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import struct
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Generic, Protocol, Self
+
+from msgspec import Struct
 
 from psmr.client.blocking import connect_blocking
 from psmr.client.builder import BatchBuilder
-from psmr.client.coalescing import CallResult, Rebase
+from psmr.client.coalescing import Rebase
 from psmr.client.commands import Command, CommandProxy, ServiceProxy
 from psmr.client.event_streams import follow_blocking
 from psmr.client.following import Following, ServiceEvent
+from psmr.client.gathering import CallsTicket, Gathering
 from psmr.client.options import addresses_of, identity_of, settings_of
 from psmr.client.replies import ColumnT, Replies, ValueT
 from psmr.client.settings import ClientSettings
@@ -28,14 +32,15 @@ class Result(Protocol):
 
 
 class CallInProgress(Protocol):
-    """A single call that was made."""
+    """A single call that was made: a row of a batch."""
 
     @property
-    def done(self) -> bool:
-        """Whether `result` would not wait."""
+    def ticket(self) -> CallsTicket:
+        """That of the batch."""
 
-    def result(self) -> CallResult:
-        """Its reply record, and the blob that it points into."""
+    @property
+    def row(self) -> int:
+        """Which of its rows."""
 
 
 class BaseBlockingDriver(Protocol):
@@ -53,27 +58,31 @@ class BaseBlockingDriver(Protocol):
     def call_read(self, record: bytes, blob: bytes, rebase: Rebase) -> CallInProgress:
         """As `call`, for a command that only reads."""
 
+    def gathering(self, *, is_read: bool) -> Gathering:
+        """Where `call`, or `call_read`, gathers."""
+
     def close(self) -> None:
         """Hang up."""
 
 
-class PendingReply(Generic[ValueT]):
-    """A single call under way."""
+class PendingReply(Struct, Generic[ValueT], eq=False, gc=False):
+    """A single call under way. There may be many thousands: to make one, and to ask it, is to cost next to nothing."""
 
-    __slots__ = ("_pending", "_proxy")
-
-    def __init__(self, proxy: CommandProxy, pending: CallInProgress) -> None:
-        self._proxy = proxy
-        self._pending = pending
+    _proxy: CommandProxy
+    _ticket: CallsTicket
+    _row: int
 
     @property
     def done(self) -> bool:
         """Whether `result` returns or raises without waiting."""
-        return self._pending.done
+        return self._ticket.done
 
     def result(self) -> ValueT:
         """The reply, once it is there; raises CommandRaised if the handler did."""
-        value: ValueT = self._proxy.value(*self._pending.result())
+        try:
+            value: ValueT = self._ticket.columns[self._proxy][self._row]
+        except KeyError:
+            value = self._ticket.value(self._proxy, self._row)
         return value
 
 
@@ -97,10 +106,12 @@ class PendingReplies(Generic[ValueT, ColumnT]):
 class BaseBlockingCommand(Command, Generic[ValueT, ColumnT]):
     """A command of a blocking client; its generated subclass has its signature."""
 
-    __slots__ = ("_driver",)
+    __slots__ = ("_begin", "_driver")
+    _begin: Callable[..., PendingReply[ValueT]]
 
     def __init__(self, driver: BaseBlockingDriver) -> None:
         self._driver = driver
+        self._begin = _beginning(self.proxy, driver)
 
     def _call(self, *arguments: object) -> ValueT:
         call = self.proxy.one(arguments)
@@ -109,16 +120,40 @@ class BaseBlockingCommand(Command, Generic[ValueT, ColumnT]):
         value: ValueT = self.proxy.value(reply.records, reply.blob)
         return value
 
-    def _begin(self, *arguments: object) -> PendingReply[ValueT]:
-        call = self.proxy.one(arguments)
-        send = self._driver.call_read if self.proxy.reads else self._driver.call
-        return PendingReply(self.proxy, send(call.records, call.blob, self.proxy.rebase))
-
     def _submit(self, *columns: object) -> PendingReplies[ValueT, ColumnT]:
         calls = self.proxy.many(columns)
         send = self._driver.read if self.proxy.reads else self._driver.submit
         pending = send(calls.records, calls.count, calls.blob) if calls.count else None
         return PendingReplies(self.proxy, pending, calls.count)
+
+
+def _beginning(proxy: CommandProxy, driver: BaseBlockingDriver) -> Callable[..., PendingReply[Any]]:
+    """What begins a call of one command: for numbers alone, in as few steps as there can be."""
+    pack = proxy.pack
+    send = driver.call_read if proxy.reads else driver.call
+    gathering = driver.gathering(is_read=proxy.reads)
+
+    def begin_any(*arguments: object) -> PendingReply[Any]:
+        encoded = proxy.one(arguments)
+        call = send(encoded.records, encoded.blob, proxy.rebase)
+        return PendingReply(proxy, call.ticket, call.row)
+
+    if pack is None:
+        return begin_any
+
+    def begin(*arguments: object) -> PendingReply[Any]:
+        try:
+            record = pack(*arguments)
+        except (struct.error, OverflowError):
+            return begin_any(*arguments)  # which says what does not fit
+        records = gathering.records
+        pending: PendingReply[Any] = PendingReply(proxy, gathering.ticket, len(records))
+        records.append(record)
+        if len(records) >= gathering.look_at:
+            gathering.look()
+        return pending
+
+    return begin
 
 
 class PendingBatch:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Final
+
+import numpy as np
 
 from cdep import CallError, Service, StateMachine, service_of
 from proxies.columns import is_column
@@ -15,12 +18,17 @@ from psmr.core.reply import MalformedReply, Reply
 from psmr.errors import CommandRaised, ConfigurationError, InvalidCall
 
 PAYLOAD_BYTES_MAX: Final = BATCH_BYTES_MAX - HEADER_BYTES - ALIGNMENT
+_COLUMN_ROWS: Final = 16
+"""Replies that are fewer are decoded faster one by one."""
 
 
 class CommandProxy:
     """One command: everything about it that needs no connection. Raises InvalidCall for what does not fit it."""
 
-    __slots__ = ("_decoder", "_encoder", "_reply_stride", "name", "reads", "rebase")
+    __slots__ = ("_decoder", "_encoder", "_op", "_reply_stride", "name", "pack", "reads", "rebase")
+
+    pack: Callable[..., bytes] | None
+    """The record of one call in a single step, if it has no blob and numbers only; raises struct.error where `one` raises."""
 
     def __init__(self, service: Service, layout: CommandLayout) -> None:
         self.name = f"{service.name}.{layout.command.name}"
@@ -29,6 +37,8 @@ class CommandProxy:
         self._encoder = CommandEncoder(service, layout)
         self._decoder = ReplyDecoder(layout, self._reply_stride)
         self.rebase = self._encoder.rebase
+        self.pack = self._encoder.pack
+        self._op = layout.command.op
 
     def one(self, arguments: tuple[object, ...]) -> Encoded:
         """One call."""
@@ -77,6 +87,26 @@ class CommandProxy:
                 f"{start + count} records of {stride} bytes", f"{reply.count} records of {reply.stride} bytes"
             )
         return self._replies(reply.records[start * stride : (start + count) * stride], reply.blob)
+
+    def column(self, records: bytes, count: int, reply: Reply) -> list[Any] | None:
+        """The values of those of `count` single calls that are of this command, each at the place of its call.
+
+        None where they are to be asked for one by one: there are few, one raised, or the reply is not one to these calls.
+        """
+        if count < _COLUMN_ROWS or reply.count != count or reply.stride != self._reply_stride:
+            return None
+        mine = np.flatnonzero(np.ndarray(count, "<u2", records, 0, (len(records) // count,)) == self._op)
+        if len(mine) == count:
+            replies = self._replies(reply.records, reply.blob)
+            return None if replies.raised else list(replies)
+        rows = np.frombuffer(reply.records, np.uint8).reshape(count, reply.stride)[mine]
+        replies = self._replies(memoryview(rows.tobytes()), reply.blob)
+        if replies.raised:
+            return None
+        values: list[Any] = [None] * count
+        for row, value in zip(mine.tolist(), replies, strict=True):
+            values[row] = value
+        return values
 
     def no_replies(self) -> Replies[Any, Any]:
         """The replies to no calls."""

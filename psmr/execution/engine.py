@@ -182,6 +182,11 @@ class Engine:
         """Batches published and not yet collected."""
         return self._published - self._collected
 
+    @property
+    def unpublished(self) -> int:
+        """Batches prepared that no worker has been told of."""
+        return self._published - self._announced
+
     def offer(
         self,
         session: int,

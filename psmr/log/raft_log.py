@@ -194,7 +194,8 @@ class RaftLog:
         self._perform(self._raft.handle(Tick(now_us)))
         if ready is None or self._store.fileno() in ready or self._store.has_synced:
             self._take_synced()
-        more = (ready is None or self._links.inbox in ready) and self._take_messages()
+        links = self._links
+        more = (ready is None or links.inbox in ready or links.has_received) and self._take_messages()
         if self._store.has_synced:
             self._take_synced()
         if self._intake:

@@ -72,7 +72,8 @@ class Delivery:
 
     What it begins with is nothing, or what a snapshot at `delivered` holds. `log_bytes`: payloads taken in since. At an entry
     at which another version takes over it ends: `successor` is that version, and nothing behind the entry is taken in. What is
-    emitted goes to `events`, with the entry that it came from.
+    emitted goes to `events`, with the entry that it came from. Workers get what is taken in at once if `is_eager`; else, while
+    the engine has room, once whoever drives this publishes it.
     """
 
     sessions: Sessions
@@ -81,6 +82,7 @@ class Delivery:
     now_us: int = 0
     log_bytes: int = 0
     successor: ServiceVersion | None = None
+    is_eager: bool = True
     events: EventSink | None = None
     counts: DeliveryCounts = field(default_factory=DeliveryCounts)
     _waiting: deque[_Delivered | _Reading] = field(default_factory=deque)
@@ -153,7 +155,8 @@ class Delivery:
         """Hand waiting batches to the engine while it has room, then let the workers have them: one wake-up for all."""
         while self._waiting and self._process(self._waiting[0]):
             self._waiting.popleft()
-        self.engine.publish()
+        if self.is_eager or self._waiting:
+            self.engine.publish()
 
     def collect(self) -> Iterator[Answer]:
         """Answers that are ready: executed batches', and those that needed no execution."""

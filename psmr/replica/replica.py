@@ -39,6 +39,9 @@ ENTRIES_AHEAD_BYTES = 1 << 20
 REQUESTS_PER_TURN = 64
 COLLECT_US = 5_000
 """After so long at the latest replies are collected for which nobody here waits."""
+HOLD_US = 5_000
+"""So long commands whose replies nobody here waits for are held back from the workers, for the company of others."""
+HOLD_BATCHES = 4
 _NEVER_US = 1 << 62
 _log = logging.getLogger("psmr.replica")
 
@@ -77,10 +80,12 @@ class Replica:
         self._delivery = delivery
         self._snapshots = snapshots
         self._events = events
+        self._emits = events is not None and events.log is not None
         self._event_asks = EventAsks(events)
         self._reads = Reads()
         self._read_check = ReadCheck(engine.service, engine.layout.stride)
         self._digest_asked: list[bytes] = []
+        self._publish_at_us = _NEVER_US
         self._stopping = False
         self._started_us = clock_us()
 
@@ -141,15 +146,33 @@ class Replica:
         self._take_confirmed()
         self._answer()
         self._start_reads()
+        self._delivery.is_eager = self._emits or self._somebody_waits
         more |= self._deliver()
         self._start_reads()
         self._answer()
+        deadline_us = min(deadline_us, self._publish_held())
         deadline_us = min(deadline_us, self._answer_events())
         if self._wants_quiet and self._delivery.idle:
             self._use_quiet()
         if self._snapshots is not None:
             self._snapshots.settle(self._delivery, self._engine, self._log)
         return 0 if more or self._reads.wants_confirmation else deadline_us
+
+    def _publish_held(self) -> int:
+        """Let workers have what was held back, once it is enough or old; when to do so at the latest.
+
+        A worker that is woken for a single command costs more than the command. Where somebody waits nothing is held.
+        """
+        held = self._engine.unpublished
+        if held and not self._delivery.is_eager:
+            now_us = self._clock_us()
+            self._publish_at_us = min(self._publish_at_us, now_us + HOLD_US)
+            if held < HOLD_BATCHES and now_us < self._publish_at_us:
+                return self._publish_at_us
+        if held:
+            self._engine.publish()
+        self._publish_at_us = _NEVER_US
+        return _NEVER_US
 
     @property
     def _wants_quiet(self) -> bool:

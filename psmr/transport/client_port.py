@@ -9,8 +9,8 @@ import zmq
 from msgspec import Struct
 
 from cdep import Service
+from psmr.errors import ConfigurationError
 from psmr.transport import client_protocol as protocol
-from psmr.transport.peers import bind
 
 _QUEUE_MESSAGES = 100_000
 _GARBAGE_PER_CALL = 64
@@ -67,7 +67,7 @@ class ClientPort:
         self.socket.setsockopt(zmq.SNDHWM, _QUEUE_MESSAGES)
         self.socket.setsockopt(zmq.MAXMSGSIZE, protocol.FRAME_BYTES_MAX)
         self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
-        bind(self.socket, address, "clients")
+        _bind(self.socket, address)
 
     def receive(self) -> Greeted | Submitted | StatusAsked | ChangeAsked | EventsAsked | None:
         """The next request that is the replica's business, or None when there is none now.
@@ -149,3 +149,14 @@ class ClientPort:
     def close(self) -> None:
         """Close the socket, giving the last replies a moment to leave."""
         self._context.destroy(linger=200)
+
+
+def _bind(socket: zmq.Socket[bytes], address: str) -> None:
+    """Bind a socket, or raise ConfigurationError that names the address and the reason."""
+    try:
+        socket.bind(address)
+    except zmq.ZMQError as error:
+        raise ConfigurationError(
+            f"clients address {address}: expected one that can be bound, found: {error.strerror or error}; "
+            "is another replica (or program) using it?"
+        ) from None

@@ -1,24 +1,26 @@
-"""What replicas say to each other: one PULL socket a replica, one PUSH socket to each peer.
+"""What replicas say to each other: one socket a replica that listens, one connection to each peer.
 
 A message is a head frame (msgpack: cluster, sender, and a Raft message, a question about reading or its answer, or
 None) and payload frames: whole log records after an AppendEntries, one payload to be ordered after None. Sending never
 blocks and may lose: the protocol above expects it. What does not decode is counted and dropped.
+
+The replica's loop reads and writes the sockets itself. A library's thread in between would be woken for each message on both
+sides, and a lone call waits for every one of these.
 """
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-import zmq
 from msgspec import Struct
 
 from psmr.core.raft import Message
-from psmr.errors import ConfigurationError
+from psmr.transport.incoming import Incoming
+from psmr.transport.outgoing import Outgoing
 
-FRAME_BYTES_MAX = 288 << 20
-_QUEUE_MESSAGES = 512
 _GARBAGE_PER_CALL = 64
 
 
@@ -105,87 +107,93 @@ def decode_message(frames: Sequence[bytes], cluster_id: int, peers: Container[in
 
 
 class PeerLinks:
-    """The sockets between replica `me` and its peers (`addresses`, by id, `me` included).
+    """The connections between replica `me` and its peers (`addresses`, by id, `me` included), without a thread of their own.
 
-    `way`: where to dial for what is at an address, if there is a relay on the way.
+    `inbox` is a descriptor that is readable while there is something to do: `receive` does it. `way`: where to dial for what is
+    at an address, if there is a relay on the way.
     """
 
     def __init__(
         self, me: int, cluster_id: int, addresses: Mapping[int, str], way: Callable[[str], str] = lambda there: there
     ) -> None:
         self.me = me
-        self.malformed = 0
+        self._malformed = 0
         self._cluster_id = cluster_id
         self._way = way
-        self._context = zmq.Context(io_threads=1)
-        self.inbox = self._context.socket(zmq.PULL)
-        self.inbox.setsockopt(zmq.RCVHWM, 4 * _QUEUE_MESSAGES)
-        self.inbox.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
-        bind(self.inbox, addresses[me], "peers")
+        self._epoll = select.epoll()
+        self._incoming = Incoming(addresses[me], self._epoll)
         self._addresses: dict[int, str] = {}
-        self._outboxes: dict[int, zmq.Socket[bytes]] = {}
+        self._outgoing: dict[int, Outgoing] = {}
         self.meet(addresses)
+
+    @property
+    def inbox(self) -> int:
+        """The descriptor to poll."""
+        return self._epoll.fileno()
+
+    @property
+    def has_received(self) -> bool:
+        """Whether messages are waiting of which the descriptor does not tell, because they have been read."""
+        return bool(self._incoming.messages)
+
+    @property
+    def malformed(self) -> int:
+        """How much of what arrived was no message from a member of the cluster."""
+        return self._malformed + self._incoming.malformed
+
+    @malformed.setter
+    def malformed(self, count: int) -> None:
+        self._malformed = count - self._incoming.malformed
 
     def meet(self, addresses: Mapping[int, str]) -> None:
         """Know these replicas, and where they are, besides those known already; one that has moved is dialled anew."""
         for peer, address in addresses.items():
             if peer == self.me or self._addresses.get(peer) == address:
                 continue
-            if peer in self._outboxes:
-                self._outboxes[peer].close(linger=0)
+            if peer in self._outgoing:
+                self._outgoing[peer].hang_up()
             self._addresses[peer] = address
-            self._outboxes[peer] = self._connect(address)
-
-    def _connect(self, address: str) -> zmq.Socket[bytes]:
-        outbox = self._context.socket(zmq.PUSH)
-        outbox.setsockopt(zmq.SNDHWM, _QUEUE_MESSAGES)
-        outbox.setsockopt(zmq.IMMEDIATE, 1)
-        outbox.setsockopt(zmq.LINGER, 0)
-        outbox.setsockopt(zmq.RECONNECT_IVL, 20)
-        outbox.setsockopt(zmq.RECONNECT_IVL_MAX, 200)
-        outbox.connect(self._way(address))
-        return outbox
+            self._outgoing[peer] = Outgoing(self._way(address), self._epoll)
+            self._outgoing[peer].dial()
 
     def send(self, peer: int, message: Content | None, payloads: Sequence[Any] = ()) -> bool:
         """Send if the peer is known, is there and keeps up; whether it was queued."""
-        outbox = self._outboxes.get(peer)
-        if outbox is None:
-            return False
-        frames = encode_message(self._cluster_id, self.me, message, payloads)
-        try:
-            outbox.send_multipart(frames, flags=zmq.DONTWAIT)
-        except zmq.Again:
-            return False
-        return True
+        outgoing = self._outgoing.get(peer)
+        return outgoing is not None and outgoing.send(encode_message(self._cluster_id, self.me, message, payloads))
 
     def receive(self) -> PeerMessage | None:
         """The next well-formed message from a member of the cluster, or None when there is none now.
 
-        None, too, after a number of others: whoever sends only garbage must not keep the replica from its own work. What is
-        left makes the inbox readable again.
+        None, too, after a number of others: whoever sends only garbage must not keep the replica from its own work.
         """
+        messages = self._incoming.messages
         for _ in range(_GARBAGE_PER_CALL):
-            try:
-                frames = self.inbox.recv_multipart(flags=zmq.DONTWAIT)
-            except zmq.Again:
-                return None
-            message = decode_message(frames, self._cluster_id, self._outboxes)
+            if not messages:
+                self._react()
+                if not messages:
+                    return None
+            message = decode_message(messages.popleft(), self._cluster_id, self._outgoing)
             if message is not None:
                 return message
-            self.malformed += 1
+            self._malformed += 1
         return None
+
+    def _react(self) -> None:
+        """Do what there is to do for the sockets, once each."""
+        accepted = self._incoming.accepted
+        for descriptor, events in self._epoll.poll(0):
+            if not self._incoming.react(descriptor):
+                for outgoing in self._outgoing.values():
+                    if outgoing.fileno == descriptor:
+                        outgoing.react(events)
+        if self._incoming.accepted != accepted:
+            # Somebody is there who may not have been: the way back is made before it is needed.
+            for outgoing in self._outgoing.values():
+                outgoing.dial()
 
     def close(self) -> None:
         """Close every socket; what was not sent is dropped."""
-        self._context.destroy(linger=0)
-
-
-def bind(socket: zmq.Socket[bytes], address: str, what: str) -> None:
-    """Bind a socket, or raise ConfigurationError that names the address and the reason."""
-    try:
-        socket.bind(address)
-    except zmq.ZMQError as error:
-        raise ConfigurationError(
-            f"{what} address {address}: expected one that can be bound, found: {error.strerror or error}; "
-            "is another replica (or program) using it?"
-        ) from None
+        for outgoing in self._outgoing.values():
+            outgoing.hang_up()
+        self._incoming.close()
+        self._epoll.close()

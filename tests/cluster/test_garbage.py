@@ -26,6 +26,7 @@ from psmr.replica.serve import cluster_id
 from psmr.services import service_text
 from psmr.storage import encode
 from psmr.transport import client_protocol as protocol
+from psmr.transport.framing import PREAMBLE, encode_head
 
 pytestmark = pytest.mark.cluster
 FORGED = 1 << 61
@@ -55,6 +56,16 @@ FRAMES = {
     "a message cut short": b"\1\4PSMB",
     "an unknown command": b"\4\5\4WHAT",
     "reserved flags": b"\xf8\4PSMB",
+}
+
+
+PEER_FRAMES = {
+    "nothing": b"",
+    "no frames": struct.pack("<I", 0),
+    "frames without end": struct.pack("<I", (1 << 32) - 1),
+    "a frame above the limit": struct.pack("<II", 1, (288 << 20) + 1) + b"PSMB",
+    "a message cut short": struct.pack("<III", 2, 4, 200) + b"PSMB",
+    "sizes cut short": struct.pack("<II", 3, 4),
 }
 
 
@@ -107,14 +118,20 @@ def test_bytes_that_are_no_message_are_ignored(target: Target, sent: bytes) -> N
 @pytest.mark.parametrize("sent", FRAMES.values(), ids=FRAMES.keys())
 def test_frames_that_make_no_message_are_ignored(target: Target, sent: bytes) -> None:
     for replica in target.config.replicas:
-        for address, kind in ((replica.clients, b"DEALER"), (replica.peers, b"PUSH")):
-            with tcp(address) as connection:
-                connection.sendall(ready(kind))
-                heard = b""
-                while b"READY" not in heard:
-                    heard += (piece := connection.recv(4096))
-                    assert piece, f"expected a handshake, found {heard!r}"
-                connection.sendall(sent)
+        with tcp(replica.clients) as connection:
+            connection.sendall(ready(b"DEALER"))
+            heard = b""
+            while b"READY" not in heard:
+                heard += (piece := connection.recv(4096))
+                assert piece, f"expected a handshake, found {heard!r}"
+            connection.sendall(sent)
+
+
+@pytest.mark.parametrize("sent", PEER_FRAMES.values(), ids=PEER_FRAMES.keys())
+def test_streams_between_replicas_that_make_no_message_are_ignored(target: Target, sent: bytes) -> None:
+    for replica in target.config.replicas:
+        with tcp(replica.peers) as connection:
+            connection.sendall(PREAMBLE + sent)
 
 
 @contextlib.contextmanager
@@ -279,7 +296,6 @@ def test_a_forged_leader_changes_nothing(target: Target) -> None:
     """Numbers no leader can have, from a member's name: dropped by the protocol itself, not counted."""
     ours, pack = cluster_id(target.config), msgspec.msgpack.encode
     (term, *_), (last, *_) = target.said("term"), target.said("committed")
-    garbage_after = [b"end"]
     forged = [
         AppendEntries(term=term, round=-1, prev_index=0, prev_term=0, entry_terms=(), commit=FORGED),
         AppendEntries(term=term, round=1, prev_index=-5, prev_term=0, entry_terms=(), commit=0),
@@ -290,20 +306,21 @@ def test_a_forged_leader_changes_nothing(target: Target) -> None:
         VoteRequest(1, 1 << 63, 1),
     ]
     before = target.malformed()[0]
-    with zmq.Context() as context, context.socket(zmq.PUSH) as outbox:
-        outbox.setsockopt(zmq.LINGER, 0)
-        outbox.connect(target.config.replicas[0].peers)
-        for message in forged:
-            outbox.send(pack([ours, 2, message]))
-        outbox.send_multipart(garbage_after)
+    sent = [[pack([ours, 2, message])] for message in forged]
+    with as_peer(target.config.replicas[0].peers, [*sent, [b"end"]]):
         wait_until(lambda: target.malformed()[0] == before + 1, "what was sent last to be counted")
     # The replicas may have elected a leader meanwhile, as they do, one term after the other.
     assert term <= target.said("term")[0] < FORGED // 2
 
 
+@contextlib.contextmanager
+def as_peer(address: str, messages: list[list[bytes]]) -> Iterator[None]:
+    """A connection as replicas make them, on which these messages are sent."""
+    with tcp(address) as connection:
+        connection.sendall(PREAMBLE + b"".join(encode_head(frames) + b"".join(frames) for frames in messages))
+        yield
+
+
 def send_as_peer(address: str, frames: list[bytes], reached: Callable[[], bool], what: str) -> None:
-    with zmq.Context() as context, context.socket(zmq.PUSH) as outbox:
-        outbox.setsockopt(zmq.LINGER, 0)
-        outbox.connect(address)
-        outbox.send_multipart(frames)
+    with as_peer(address, [frames]):
         wait_until(reached, f"{what} to be counted")

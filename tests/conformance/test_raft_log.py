@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 import pytest
-import zmq
 from log_groups import CLUSTER_ID, Group, framed, raft_group
 
 from psmr.core.raft import AppendEntries, Message
 from psmr.errors import InvalidCall, Refused
 from psmr.log import raft_log
 from psmr.storage import encode
+from psmr.transport.outgoing import Outgoing
 from psmr.transport.peers import ConfirmAnswered, PeerLinks
 
 
@@ -293,12 +294,18 @@ def nonsense() -> dict[str, list[bytes]]:
 
 def test_what_no_member_sends_is_counted_and_changes_nothing(trio: Group) -> None:
     trio.order([framed(1)])
-    with zmq.Context() as context, context.socket(zmq.PUSH) as outbox:
-        outbox.setsockopt(zmq.LINGER, 0)
-        outbox.connect(trio.addresses[1])
+    with select.epoll() as epoll, ExitStack() as stack:
+        outgoing = Outgoing(trio.addresses[1], epoll)
+        stack.callback(outgoing.hang_up)
+
+        def is_counted(least: int) -> bool:
+            for _, events in epoll.poll(0):
+                outgoing.react(events)
+            return trio.logs[1].status().malformed >= least
+
         for counted, (what, frames) in enumerate(nonsense().items(), start=1):
-            outbox.send_multipart(frames)
-            trio.drive_until(lambda least=counted: trio.logs[1].status().malformed >= least, f"{what} to be counted")
+            assert outgoing.send(frames)
+            trio.drive_until(lambda least=counted: is_counted(least), f"{what} to be counted")
             assert trio.logs[1].status().malformed == counted, what
     trio.order([framed(2)])
     assert set(trio.frames()) == {framed(1), framed(2)}

@@ -11,6 +11,8 @@ import numpy as np
 
 from cdep import Max, StateMachine, dependent, i64, independent, partially_dependent, service_of, u64
 from proxies.layout import NONE, RAISED, REPLY_WIDE, layout_of
+from psmr.client.blocking import PendingCall
+from psmr.client.gathering import Gathering
 from psmr.core.reply import BatchStatus, encode_reply, parse_reply
 
 Name = Annotated[bytes, Max(8)]
@@ -143,6 +145,11 @@ class AsyncLoopback(Loopback):
 
 
 class BlockingLoopback(Loopback):
+    def __init__(self, batch_calls: int = 1) -> None:
+        super().__init__()
+        self.batch_calls = batch_calls
+        self._calls = Gathering(self._look, lambda: None)
+
     def submit(self, records: bytes, count: int, blob: bytes) -> Done:
         return Done(self.execute(records, count, blob))
 
@@ -150,22 +157,23 @@ class BlockingLoopback(Loopback):
         self.reads += 1
         return self.submit(records, count, blob)
 
-    def call(self, record: bytes, blob: bytes, rebase: Any) -> DoneCall:
-        return DoneCall(self.execute(record, 1, blob))
+    def call(self, record: bytes, blob: bytes, rebase: Any) -> PendingCall:
+        return PendingCall(*self._calls.add(record, blob, rebase))
 
-    def call_read(self, record: bytes, blob: bytes, rebase: Any) -> DoneCall:
+    def call_read(self, record: bytes, blob: bytes, rebase: Any) -> PendingCall:
         self.reads += 1
         return self.call(record, blob, rebase)
 
+    def gathering(self, *, is_read: bool) -> Gathering:
+        return self._calls
 
-class DoneCall:
-    done = True
-
-    def __init__(self, reply: memoryview) -> None:
-        self._reply = parse_reply(reply)
-
-    def result(self) -> tuple[memoryview, memoryview]:
-        return self._reply.records, self._reply.blob
+    def _look(self, gathering: Gathering) -> None:
+        """Execute what was gathered, or let `batch_calls` calls gather."""
+        if len(gathering) < self.batch_calls:
+            gathering.look_at = self.batch_calls
+            return
+        ticket, parts, _ = gathering.take()
+        ticket.resolve(parse_reply(self.execute(parts.records, parts.count, parts.blob)))
 
 
 class Done:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import zmq
 
 from psmr.core import sessions as log
-from psmr.core.batch import KIND_OPEN, KIND_READ, Batch, parse_whole
+from psmr.core.batch import BATCH_BYTES_MAX, KIND_OPEN, KIND_READ, Batch, parse_whole
 from psmr.core.reply import BatchStatus, encode_reply
 from psmr.transport import client_protocol as protocol
 
@@ -77,6 +77,7 @@ class ScriptedReplica:
         self.refuse = 0
         self.held = False
         self.copies = 1
+        self.batch_bytes_max = BATCH_BYTES_MAX
         self.garbage: list[list[bytes]] = []
         self.hellos = 0
         self.reads: list[tuple[int, int, int]] = []  # (session, sequence to wait for, count) of every read received
@@ -207,7 +208,7 @@ class ScriptedReplica:
             self._answer(client, batch)
 
     def _welcome(self) -> list[bytes]:
-        return protocol.encode_welcome("test", self.identity, self.leader, self.members)
+        return protocol.encode_welcome("test", self.identity, self.leader, self.members, self.batch_bytes_max)
 
     def _send(self, client: bytes, frames: list[bytes]) -> None:
         self._router.send_multipart([client, *frames])

@@ -8,6 +8,7 @@ import pytest
 from scripted_replica import scripted_cluster
 
 from psmr.client.blocking import BlockingConnection, PendingCall, connect_blocking
+from psmr.client.coalescing import OVERHEAD_BYTES
 from psmr.client.settings import ClientSettings, ServiceIdentity
 from psmr.errors import ClusterUnavailable, InvalidCall, OutcomeUnknown
 
@@ -94,6 +95,25 @@ def test_blobs_lie_one_behind_the_other() -> None:
         replicas[0].release()
         found = [(int.from_bytes(call.result()[0], "little"), bytes(call.result()[1])) for call in calls]
     assert found == [(0, b"alone"), (0, b"onetwothree"), (3, b"onetwothree"), (9, b"onetwothree"), (6, b"onetwothree")]
+
+
+def test_no_batch_is_larger_than_the_replica_takes_whether_its_calls_are_handed_over_or_appended() -> None:
+    with scripted_cluster(1) as (shared, replicas):
+        replicas[0].batch_bytes_max = OVERHEAD_BYTES + 10 * len(record(0))
+        with connect_blocking([replicas[0].address], SERVICE, PATIENT) as connection:
+            gathering = connection.gathering(is_read=False)
+            calls = []
+            for number in range(100):
+                if number % 3:
+                    calls.append(PendingCall(gathering.ticket, len(gathering)))
+                    gathering.records.append(record(number))
+                    if len(gathering) >= gathering.look_at:
+                        gathering.look()
+                else:
+                    calls.append(begin(connection, number))
+            assert answers(calls) == [record(number) for number in range(100)]
+    assert b"".join(shared.executed) == b"".join(record(number) for number in range(100))
+    assert max(count for _, count in replicas[0].batches) <= 10
 
 
 def test_calls_that_were_never_sent_fail_at_their_deadline_or_when_the_connection_is_closed() -> None:

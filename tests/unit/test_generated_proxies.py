@@ -190,6 +190,38 @@ def test_a_call_is_begun_and_its_reply_asked_for_later(clients: ModuleType) -> N
         ledger.add.begin(b"ann", 2**63)
 
 
+def test_calls_of_several_commands_that_share_a_batch_are_answered_each_its_own(clients: ModuleType) -> None:
+    driver = BlockingLoopback(batch_calls=60)
+    ledger = clients.BlockingLedger(driver)
+    begun: list[Any] = []
+    for number in range(15):
+        name = b"n%d" % (number % 4)
+        begun += [ledger.add.begin(name, number), ledger.balance.begin(name), ledger.total.begin()]
+        assert not begun[0].done
+        begun.append(ledger.echo.begin(name) if number % 2 else ledger.balance.begin(b"nobody"))
+    assert begun[0].done
+    assert driver.batches[0][2] == ("total",)
+    twin = clients.BlockingLedger(BlockingLoopback())
+    expected = []
+    for number in range(15):
+        name = b"n%d" % (number % 4)
+        expected += [twin.add(name, number), twin.balance(name), twin.total()]
+        expected.append(twin.echo(name) if number % 2 else None)
+    assert [pending.result() for pending in begun] == expected
+    assert [pending.result() for pending in begun[::-1]] == expected[::-1]
+
+
+def test_where_one_of_a_batch_raises_the_others_are_answered(clients: ModuleType) -> None:
+    ledger = clients.BlockingLedger(BlockingLoopback(batch_calls=20))
+    begun = [ledger.add.begin(b"ann", -99 if number == 7 else 1) for number in range(20)]
+    assert begun[0].result()
+    for _ in range(2):
+        with pytest.raises(CommandRaised, match="ValueError: below zero"):
+            begun[7].result()
+    found = [pending.result() for number, pending in enumerate(begun) if number != 7]
+    assert found == [True, *[False] * 18]
+
+
 def test_a_batch_has_a_limit(clients: ModuleType) -> None:
     batch = clients.BlockingLedger(BlockingLoopback()).batch()
     batch.clear(400_000)

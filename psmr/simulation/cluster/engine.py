@@ -35,6 +35,7 @@ class SequentialEngine:
         self._executing = executing
         self._taken: deque[tuple[int, int, bytes, bool]] = deque()
         self._done: deque[Done] = deque()
+        self.unpublished = 0
 
     @property
     def outstanding(self) -> int:
@@ -43,8 +44,8 @@ class SequentialEngine:
 
     @property
     def waiting(self) -> int:
-        """Batches taken and not executed."""
-        return len(self._taken)
+        """Batches published and not executed."""
+        return len(self._taken) - self.unpublished
 
     def prepare(
         self,
@@ -63,14 +64,16 @@ class SequentialEngine:
         if self.outstanding >= self._slots:
             return False
         self._taken.append((session, sequence, bytes(records), is_read))
+        self.unpublished += 1
         return True
 
     def publish(self) -> None:
-        """Nothing to do: whoever drives the engine sees what it took."""
+        """Whoever drives the engine sees what it took."""
+        self.unpublished = 0
 
     def execute(self, batches: int) -> None:
-        """Execute as many of the batches taken, oldest first."""
-        for _ in range(min(batches, len(self._taken))):
+        """Execute as many of the batches published, oldest first."""
+        for _ in range(min(batches, self.waiting)):
             session, sequence, records, is_read = self._taken.popleft()
             results: list[int] = []
             for op, key, number, operation in RECORD.iter_unpack(records):

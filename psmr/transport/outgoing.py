@@ -1,0 +1,188 @@
+"""One way of a replica to a peer: a connection that is made again when it is needed, and what waits to be sent on it."""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from psmr.transport.addresses import place_of
+from psmr.transport.framing import PREAMBLE, encode_head
+
+QUEUE_MESSAGES: Final = 512
+"""So many messages may wait while the peer takes nothing."""
+RETRY_S: Final = 0.02
+PATIENCE_S: Final = 1.0
+"""So long a connection may take to be made; then another is."""
+_BUFFERS_MAX: Final = 512
+_SOCKET_BYTES: Final = 4 << 20
+
+
+class Outgoing:
+    """Dials when something is to be sent and nobody is there: what was to be sent is lost then, as the protocol above expects.
+
+    Its descriptor, while it has one, is in `epoll`; whoever polls that calls `react`.
+    """
+
+    def __init__(self, address: str, epoll: select.epoll) -> None:
+        self._address = address
+        self._epoll = epoll
+        self._place = place_of(address, ask=False)
+        self._is_named = self._place is None
+        self._search: threading.Thread | None = None
+        self._socket: socket.socket | None = None
+        self._is_there = False
+        self._next_dial_s = 0.0
+        self._give_up_s = 0.0
+        self._waiting: deque[memoryview] = deque()
+        self._messages: deque[int] = deque()  # bytes left of each message that waits
+
+    @property
+    def fileno(self) -> int:
+        """The descriptor; -1 while there is none."""
+        return -1 if self._socket is None else self._socket.fileno()
+
+    def send(self, frames: Sequence[Any]) -> bool:
+        """Send a message, or keep it to be sent; whether either was done. Never blocks."""
+        if not self._is_there and not self.dial():
+            return False
+        if len(self._messages) >= QUEUE_MESSAGES:
+            return False
+        buffers = [encode_head(frames), *frames]
+        if self._messages:
+            self._keep(buffers, 0)
+            return True
+        sent = self._send(buffers)
+        if sent is None:
+            return False
+        if sent < sum(map(len, buffers)):
+            self._keep(buffers, sent)
+            self._epoll.modify(self.fileno, select.EPOLLOUT | select.EPOLLRDHUP)
+        return True
+
+    def dial(self) -> bool:
+        """See that a connection is there, or being made; whether it is there."""
+        now_s = time.monotonic()
+        if self._socket is None:
+            if now_s < self._next_dial_s:
+                return False
+            self._next_dial_s = now_s + RETRY_S
+            self._connect(now_s)
+        elif not self._is_there and now_s > self._give_up_s:
+            self.hang_up()
+        return self._is_there
+
+    def react(self, events: int) -> None:
+        """Something happened to the descriptor."""
+        if self._socket is None:
+            return
+        if not self._is_there:
+            self._greet()
+        elif events & (select.EPOLLERR | select.EPOLLHUP | select.EPOLLRDHUP):
+            self.hang_up()
+        elif events & select.EPOLLOUT:
+            self._send_waiting()
+
+    def hang_up(self) -> None:
+        """Give the connection up, and what waits for it."""
+        self._waiting.clear()
+        self._messages.clear()
+        self._is_there = False
+        if self._socket is not None:
+            with suppress(OSError):
+                self._epoll.unregister(self._socket)
+            self._socket.close()
+            self._socket = None
+
+    def _connect(self, now_s: float) -> None:
+        place = self._place
+        if place is None:
+            self._look_up()
+            return
+        if self._is_named:
+            self._place = None  # it may be elsewhere the next time
+        try:
+            made = socket.socket(place[0], socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        except OSError:
+            return  # no descriptor is left: later, perhaps
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BYTES)
+        if place[0] != socket.AF_UNIX:
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        fault = made.connect_ex(place[1])
+        if fault not in (0, errno.EINPROGRESS):
+            made.close()
+            return
+        self._socket = made
+        self._epoll.register(made, select.EPOLLOUT | select.EPOLLRDHUP)
+        self._give_up_s = now_s + PATIENCE_S
+        if not fault:
+            self._greet()
+
+    def _look_up(self) -> None:
+        """Find the place of a host by name, beside the loop: it may take seconds."""
+
+        def search() -> None:
+            with suppress(OSError):
+                self._place = place_of(self._address, ask=True)
+
+        if self._search is None or not self._search.is_alive():
+            self._search = threading.Thread(target=search, name="look-up", daemon=True)
+            self._search.start()
+
+    def _greet(self) -> None:
+        """The connection is there, or could not be made: nothing was sent on it, so there is room."""
+        if self._send([PREAMBLE]) == len(PREAMBLE):
+            self._is_there = True
+            self._epoll.modify(self.fileno, select.EPOLLRDHUP)
+        else:
+            self.hang_up()
+
+    def _send(self, buffers: Sequence[Any]) -> int | None:
+        """How many bytes the kernel took; None when the connection is lost."""
+        if self._socket is None:
+            return None
+        try:
+            return self._socket.sendmsg(buffers if len(buffers) <= _BUFFERS_MAX else [b"".join(buffers)])
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self.hang_up()
+            return None
+
+    def _keep(self, buffers: Sequence[Any], sent: int) -> None:
+        """Keep what is left of a message of which so many bytes are sent."""
+        left = 0
+        for buffer in buffers:
+            view = memoryview(buffer)
+            if sent < len(view):
+                self._waiting.append(view[sent:])
+                left += len(view) - sent
+            sent = max(0, sent - len(view))
+        self._messages.append(left)
+
+    def _send_waiting(self) -> None:
+        while self._waiting:
+            sent = self._send([self._waiting[place] for place in range(min(len(self._waiting), _BUFFERS_MAX))])
+            if not sent:
+                return
+            self._forget(sent)
+        if self._socket is not None:
+            self._epoll.modify(self._socket, select.EPOLLRDHUP)
+
+    def _forget(self, sent: int) -> None:
+        """So many bytes of what waits are sent."""
+        left = sent
+        while self._messages and self._messages[0] <= left:
+            left -= self._messages.popleft()
+        if left:
+            self._messages[0] -= left
+        while self._waiting and len(self._waiting[0]) <= sent:
+            sent -= len(self._waiting.popleft())
+        if sent:
+            self._waiting[0] = self._waiting[0][sent:]
