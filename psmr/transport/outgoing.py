@@ -22,6 +22,8 @@ PATIENCE_S: Final = 1.0
 """So long a connection may take to be made; then another is."""
 _BUFFERS_MAX: Final = 512
 _SOCKET_BYTES: Final = 4 << 20
+_SILENCE_MS: Final = 3_000
+"""A host that takes nothing for so long is dialled anew: the kernel would go on sending to it ever more rarely, for minutes."""
 
 
 class Outgoing:
@@ -114,6 +116,7 @@ class Outgoing:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BYTES)
         if place[0] != socket.AF_UNIX:
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENCE_MS)
         fault = made.connect_ex(place[1])
         if fault not in (0, errno.EINPROGRESS):
             made.close()
