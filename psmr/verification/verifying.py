@@ -72,7 +72,7 @@ def verify(owner: type[StateMachine], application: Application | None, seed: int
     inference = Inference(service)
 
     def observe(trials: list[Trial]) -> None:
-        if search.searched.states <= _OBSERVED_STATES_MAX:
+        if not service.is_staged and search.searched.states <= _OBSERVED_STATES_MAX:
             inference.observe(trials)
 
     search = started(owner, application, seed, observe)

@@ -9,6 +9,7 @@ import right_services
 import wrong_services_keys
 import wrong_services_order
 import wrong_services_shared
+import wrong_services_stages
 from corpus_support import RIGHT, WRONG, Wrong
 
 from cdep import StateMachine, service_of
@@ -19,7 +20,7 @@ from psmr.verification.machine import TracedMachine
 from psmr.verification.search import Search
 from psmr.verification.shrinking import refutation_of
 
-MODULES = (right_services, wrong_services_keys, wrong_services_order, wrong_services_shared)
+MODULES = (right_services, wrong_services_keys, wrong_services_order, wrong_services_shared, wrong_services_stages)
 STATES = int(os.environ.get("PSMR_VERIFY_STATES", "25"))
 """How many states of a right service are examined; of a wrong one it may take forty times as many."""
 
