@@ -12,7 +12,8 @@ from psmr.cli.arguments import Json, Service, prose
 from psmr.cli.proving import Seconds, Seed, States, application_of, clock_of, say_what_has_no_source
 
 if TYPE_CHECKING:
-    from psmr.verification.verifying import Cost, Result
+    from psmr.verification.cost import Cost
+    from psmr.verification.verifying import Result
 
 NOT_REFUTED, REFUTED, UNDECIDED = 0, 1, 2
 _CODES = {"not refuted": NOT_REFUTED, "refuted": REFUTED, "undecided": UNDECIDED}
@@ -116,7 +117,9 @@ def _cost_text(cost: Cost) -> str:
     of_what = "the workload's calls" if cost.is_workload else "generated calls (there is no workload)"
     return (
         f"of {of_what}, {cost.calls} of them, {cost.dependent:.2%} wait for all workers; of pairs less than 64 calls apart "
-        f"{cost.ordered:.2%} are ordered, {cost.needless:.2%} for no reason that was found"
+        f"{cost.ordered:.2%} are ordered, {cost.needless:.2%} for no reason that was found; the longest chain of calls that wait "
+        f"for each other has {cost.longest:g}, so any number of workers is at most {cost.speed_up_max:.1f} times one; without "
+        f"what is ordered for no reason {cost.longest_needed:g}, and {cost.speed_up_max_needed:.1f} times"
     )
 
 
@@ -152,6 +155,10 @@ def _document(result: Result) -> dict[str, Any]:
             "pairs_ordered": cost.ordered,
             "pairs_ordered_needlessly": cost.needless,
             "calls_of_all_workers": cost.dependent,
+            "longest_chain": cost.longest,
+            "longest_chain_needed": cost.longest_needed,
+            "speed_up_max": round(cost.speed_up_max, 2),
+            "speed_up_max_needed": round(cost.speed_up_max_needed, 2),
         },
         "searched": {
             "states": searched.states,

@@ -1,13 +1,28 @@
-"""Staged services with one wrong stage each: what may pass what, who writes what, and a reservation that more releases would refuse."""
+"""Services with early stages, one of which is wrong: what may pass it, what it reads and writes, what it grants too early."""
 
 from __future__ import annotations
 
 from corpus_support import right, wrong
 
-from psmr import WAIT, Array, Carried, Map, StateMachine, Table, dependent, early, i64, partially_dependent, u8, u32, u64
+from psmr import (
+    WAIT,
+    Array,
+    Carried,
+    Map,
+    StateMachine,
+    Table,
+    dependent,
+    early,
+    i64,
+    partially_dependent,
+    u8,
+    u32,
+    u64,
+)
 
 CLIENTS = 8
 STOCKS = 8
+LIMIT = 12
 
 
 class Credit:
@@ -33,7 +48,7 @@ class Credit:
         return amount
 
     def _free(self, client: int) -> i64:
-        return self.limits[client] - self.reserved[client] + self._given_back(client)
+        return LIMIT + self.limits[client] - self.reserved[client] + self._given_back(client)
 
     def _given_back(self, client: int) -> i64:
         total = i64(0)
@@ -102,7 +117,7 @@ class RaisingInTime(Credit, StateMachine):
                 self.released[stock * CLIENTS + client] = 0
 
 
-@wrong("an early stage that refuses where it should wait", "order", "give_up")
+@wrong("an early stage that refuses where it should wait", "order", "give_up", stages="passing")
 class RefusesAtOnce(Credit, StateMachine):
     @partially_dependent("stock")
     def order(self, client: u32, stock: u32, amount: u32, carried: Carried) -> bool:
@@ -117,7 +132,7 @@ class RefusesAtOnce(Credit, StateMachine):
         return i64(-1) if found == WAIT else found
 
 
-@wrong("a reservation that succeeds only while a release is missing", "order", "give_up")
+@wrong("a reservation that succeeds only while a release is missing", "order", "give_up", stages="passing")
 class GrantsTooEarly(Credit, StateMachine):
     @partially_dependent("stock")
     def order(self, client: u32, stock: u32, amount: u32, carried: Carried) -> bool:
@@ -133,7 +148,7 @@ class GrantsTooEarly(Credit, StateMachine):
         return self._take(client, amount)
 
 
-@wrong("an early stage that carries what it has seen of releases", "order", "give_up")
+@wrong("an early stage that carries what it has seen of releases", "order", "give_up", stages="passing")
 class CarriesTheSum(Credit, StateMachine):
     @partially_dependent("stock")
     def order(self, client: u32, stock: u32, amount: u32, carried: Carried) -> i64:
@@ -148,7 +163,7 @@ class CarriesTheSum(Credit, StateMachine):
         return self._free(client)
 
 
-@wrong("a main stage that writes what early stages write", "order")
+@wrong("a main stage that writes what early stages write", "order", stages="passing")
 class ReleasesIntoReserved(Credit, StateMachine):
     @partially_dependent("stock")
     def order(self, client: u32, stock: u32, amount: u32, carried: Carried) -> bool:
@@ -163,7 +178,7 @@ class ReleasesIntoReserved(Credit, StateMachine):
         return self._take(client, amount)
 
 
-@wrong("a main stage that reads what early stages write", "order", "deposit")
+@wrong("a main stage that reads what early stages write", "order", "deposit", stages="passing")
 class LooksAtTheLimit(Credit, StateMachine):
     @partially_dependent("stock")
     def order(self, client: u32, stock: u32, amount: u32, carried: Carried) -> i64:
@@ -177,15 +192,15 @@ class LooksAtTheLimit(Credit, StateMachine):
         return self._take(client, amount)
 
 
-@wrong("a main stage that raises after it has written what early stages read", "order", "give_up")
+@wrong("a main stage that raises after it has written what early stages read", "order", "give_up", stages="passing")
 class RaisesTooLate(Credit, StateMachine):
     @partially_dependent("stock")
     def order(self, client: u32, stock: u32, amount: u32, carried: Carried) -> bool:
         if carried == WAIT:
             return False
         self._take_over(stock, client, amount)
-        if amount > 4:
-            raise ValueError("too much, and noticed too late")
+        if amount % 2 == 1:
+            raise ValueError("odd, and noticed too late")
         return True
 
     @early(order, "client")
@@ -193,7 +208,13 @@ class RaisesTooLate(Credit, StateMachine):
         return self._take(client, amount)
 
 
-@wrong("a main stage that gives back more than is due, and takes the rest back a word later", "give_up", "order", "swap")
+@wrong(
+    "a main stage that gives back more than is due, and takes the rest back a word later",
+    "give_up",
+    "order",
+    "swap",
+    stages="passing",
+)
 class OvershootsAWhile(Credit, StateMachine):
     @partially_dependent("stock")
     def order(self, client: u32, stock: u32, amount: u32, carried: Carried) -> bool:
@@ -214,7 +235,7 @@ class OvershootsAWhile(Credit, StateMachine):
         self.held[stock] = 0
 
 
-@wrong("a missing key of an early stage: the one who pays too", "order", "deposit")
+@wrong("a missing key of an early stage: the one who pays too", "order", "deposit", stages="early")
 class TwoReserve(Credit, StateMachine):
     @partially_dependent("stock")
     def order(self, client: u32, payer: u32, stock: u32, amount: u32, carried: Carried) -> bool:
@@ -229,7 +250,7 @@ class TwoReserve(Credit, StateMachine):
         return self._take(client, amount)
 
 
-@wrong("a missing key of a main stage: the stock that is given in return", "order", "give_up")
+@wrong("a missing key of a main stage: the stock that is given in return", "order", "give_up", stages="main")
 class GivesAnother(Credit, StateMachine):
     @partially_dependent("stock")
     def order(self, client: u32, stock: u32, other: u32, amount: u32, carried: Carried) -> bool:
@@ -244,7 +265,13 @@ class GivesAnother(Credit, StateMachine):
         return self._take(client, amount)
 
 
-@wrong("a whole command among early stages that asks what main stages have done", "free", "give_up", "order")
+@wrong(
+    "a whole command among early stages that asks what main stages have done",
+    "free",
+    "give_up",
+    "order",
+    stages="passing",
+)
 class ReadsAmongTheEarly(Credit, StateMachine):
     @partially_dependent("stock")
     def order(self, client: u32, stock: u32, amount: u32, carried: Carried) -> bool:
@@ -262,7 +289,13 @@ class ReadsAmongTheEarly(Credit, StateMachine):
         return self._free(client)
 
 
-@wrong("a command decided as a whole that another client's early stage may pass", "pledge", "order", "deposit")
+@wrong(
+    "a command decided as a whole that another client's early stage may pass",
+    "pledge",
+    "order",
+    "deposit",
+    stages="passing",
+)
 class ExactForOneOnly(Credit, StateMachine):
     @partially_dependent("stock")
     def order(self, client: u32, stock: u32, amount: u32, carried: Carried) -> bool:
@@ -284,7 +317,7 @@ class ExactForOneOnly(Credit, StateMachine):
         return self._free(friend)
 
 
-@wrong("fields of early and main stages in one machine word", "order")
+@wrong("fields of early and main stages in one machine word", "order", stages="passing")
 class MarksSideBySide(StateMachine):
     marks = Table(capacity=16, asked=u8, taken=u8)
 
@@ -298,7 +331,7 @@ class MarksSideBySide(StateMachine):
         return i64(0)
 
 
-@wrong("an early stage that looks into a map which main stages insert into", "order")
+@wrong("an early stage that looks into a map which main stages insert into", "order", stages="passing")
 class LooksIntoAMap(StateMachine):
     orders = Map(u64, u64, capacity=1000)
     clients = Array(u64, capacity=CLIENTS)
