@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from staged_service import FAILS_EARLY, FAILS_LATE, Holdings, Orders
@@ -11,6 +13,7 @@ from wrong_services_stages import GrantsTooEarly, RaisesTooLate, Reserving, TwoR
 from apps.exchange import Exchange
 from cdep import StateMachine, service_of
 from cdep.staging import WAIT
+from psmr.cli import main
 from psmr.services import find_application
 from psmr.verification.explaining import explained
 from psmr.verification.inferring import infer
@@ -122,6 +125,25 @@ def test_what_is_declared_of_stages_is_proposed_again() -> None:
     verdicts = {one.command: one for one in too_weak.comparisons}
     assert verdicts["order, early stage"].verdict == "declared too weakly"
     assert verdicts["order, early stage"].proposed == '@early(order, "client", "payer", domain="client")'
+
+
+def test_the_command_line_names_the_stages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.chdir(tmp_path)
+    service = "wrong_services_stages:LooksAtTheLimit"
+    assert main(["cdep", "verify", service, "--states", "6", "--script", "shown.py"]) == 1
+    text = capsys.readouterr().out
+    assert text.startswith("LooksAtTheLimit: refuted\n")
+    assert "the main stage order of LooksAtTheLimit reads limits[" in text
+    assert "nothing orders a main stage with early stages behind it" in text
+    assert "cure: let the early stage carry it to the main stage" in text
+    assert "so any number of workers is at most" in text
+    assert "stage_differences(machine, 'passing', FIRST, SECOND)" in Path("shown.py").read_text()
+    assert main(["cdep", "infer", "wrong_services_stages:Reserving", "--states", "20", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert "order, early stage" in [one["command"] for one in document["commands"]]
 
 
 def test_what_is_ordered_is_no_refutation() -> None:
