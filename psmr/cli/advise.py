@@ -11,6 +11,7 @@ from psmr.cli.arguments import Json, complete_service, prose
 from psmr.cli.files import check_place, write_whole
 from psmr.cli.interrupts import leaving_at_once
 from psmr.cli.output import console, print_json, say
+from psmr.cli.settings import Settings, parameters_of
 
 _PAGE_STARTS = "<!DOCTYPE html>"
 
@@ -43,10 +44,7 @@ def advise(
     clients: Annotated[int, typer.Option(min=1, max=64, help="Clients of the workload.")] = 4,
     seed: Annotated[int, typer.Option(help="Of the generated commands.")] = 1,
     rounds: Annotated[int, typer.Option(min=1, max=100, help="How often to measure; the median counts.")] = 8,
-    given: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the application's workload; may be repeated."),
-    ] = None,
+    given: Settings = None,
     json: Json = False,
 ) -> int:
     """Predict how many workers an application is worth, which commands and keys make it one thread, and what would help.
@@ -71,7 +69,7 @@ def advise(
             batch=batch,
             seed=seed,
             rounds=rounds,
-            parameters=_parameters(given or []),
+            parameters=parameters_of(given),
         ),
         say,
     )
@@ -95,20 +93,6 @@ def _check_sources(input_file: Path | None, log: Path | None) -> None:
     for option, path in (("--input", input_file), ("--log", log)):
         if path is not None and not path.exists():
             raise ConfigurationError(f"{option} {path}: expected a file or folder, found none: give the path of one")
-
-
-def _parameters(given: list[str]) -> dict[str, str]:
-    from psmr.errors import ConfigurationError
-
-    found: dict[str, str] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not name or not equals:
-            raise ConfigurationError(
-                f"--set {text}: expected NAME=VALUE, found no {'name' if equals else 'equals sign'}"
-            )
-        found[name] = value
-    return found
 
 
 def _show(document: dict[str, Any]) -> None:

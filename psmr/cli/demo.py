@@ -9,6 +9,7 @@ import typer
 
 from psmr.cli.arguments import AllowNondeterminism, Json, complete_service, prose
 from psmr.cli.interrupts import leaving_at_once
+from psmr.cli.settings import Settings, parameters_of
 
 if TYPE_CHECKING:
     from psmr.workload import Application
@@ -52,10 +53,7 @@ def demo(
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Commands in a batch.")] = 64,
     seed: Annotated[int, typer.Option(help="Of the generated commands.")] = 1,
     allow_nondeterminism: AllowNondeterminism = False,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the application's workload; may be repeated."),
-    ] = None,
+    settings: Settings = None,
     json: Json = False,
 ) -> int:
     """Run an application on a cluster of this machine, drive it, and show what ran in parallel.
@@ -85,7 +83,7 @@ def demo(
             rate=rate or (found.rate if input_file is None else RATE),
             batch=batch,
             seed=seed,
-            parameters=_parameters(settings or []),
+            parameters=parameters_of(settings),
         )
     )
 
@@ -105,21 +103,6 @@ def _application(name: str, *, allowed: bool) -> Application:
     found = find_application(name)
     refuse_nondeterminism(found.service, allowed=allowed, say=say)
     return found
-
-
-def _parameters(settings: list[str]) -> dict[str, str]:
-    """The settings by name. Raises ConfigurationError for one that is not NAME=VALUE, or is there twice."""
-    from psmr.errors import ConfigurationError
-
-    parameters: dict[str, str] = {}
-    for setting in settings:
-        name, separator, value = setting.partition("=")
-        if not name or not separator:
-            raise ConfigurationError(f"--set {setting}: expected NAME=VALUE, such as --set keys=1000")
-        if name in parameters:
-            raise ConfigurationError(f"--set {setting}: expected each name once, found {name} before")
-        parameters[name] = value
-    return parameters
 
 
 def register(program: typer.Typer) -> None:

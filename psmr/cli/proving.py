@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from psmr.cli.settings import parameters_of
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -65,15 +68,22 @@ def clock_of(seconds: float, states: int | None, what: str) -> Iterator[Clock]:
         yield Clock(seconds, states, what, status)
 
 
-def application_of(service: str) -> Application | None:
-    """The application around a service; None where there is only the service."""
+def application_of(service: str, settings: list[str] | None) -> Application | None:
+    """The application around a service, its workload with these settings; None where there is only the service.
+
+    Raises ConfigurationError for settings that are none, or of a service without a workload.
+    """
     from psmr.errors import ConfigurationError
     from psmr.services import find_application
 
+    parameters = parameters_of(settings)
     try:
-        return find_application(service)
+        found = find_application(service)
     except ConfigurationError:  # the service itself was found before: it comes without a workload
+        if parameters:
+            raise
         return None
+    return replace(found, workload=lambda options: found.workload(replace(options, parameters=parameters)))
 
 
 def say_what_has_no_source(owner: type[StateMachine]) -> None:

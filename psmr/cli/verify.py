@@ -10,6 +10,7 @@ import typer
 from psmr.cli import infer
 from psmr.cli.arguments import Json, Service, prose
 from psmr.cli.proving import Seconds, Seed, States, application_of, clock_of, say_what_has_no_source
+from psmr.cli.settings import Settings
 
 if TYPE_CHECKING:
     from psmr.verification.cost import Cost
@@ -29,6 +30,7 @@ def verify(
         Path | None,
         typer.Option("--script", metavar="FILE", help="Where to write the smallest counterexample as a Python script."),
     ] = None,
+    settings: Settings = None,
     json: Json = False,
 ) -> int:
     """Search for calls whose order matters although C-Dep does not order them.
@@ -50,7 +52,7 @@ def verify(
         check_place(script, what="a script", starts_with=BEGINNING)
     say_what_has_no_source(owner)
     with clock_of(seconds, states, f"refuting {owner.__name__}") as clock:
-        result = verified(owner, application_of(service), seed, clock.goes_on)
+        result = verified(owner, application_of(service, settings), seed, clock.goes_on)
     text = None
     if result.refutations:
         from psmr.verification.explaining import explained

@@ -53,7 +53,7 @@ def cost_of(
 ) -> Cost:
     """The cost of a service's declarations on calls; `needed`: declared as traces propose; `never`: commands ordered, the lower op
     first, that were never seen to conflict."""
-    said, wanted = _parts_of(service, calls), _parts_of(needed, calls)
+    said, wanted = parts_of(service, calls), parts_of(needed, calls)
     ranked = {(first, second) for first, second in never} | {(second, first) for first, second in never}
     pairs = in_order = needless = 0
     for place, call in enumerate(calls):
@@ -77,7 +77,8 @@ def cost_of(
     )
 
 
-def _parts_of(service: Service, calls: Sequence[Call]) -> list[Parts]:
+def parts_of(service: Service, calls: Sequence[Call]) -> list[Parts]:
+    """What the parts of each call are declared to touch; one that is decided as a whole touches everything."""
     if not service.is_staged:
         footprint = footprints(service)
         return [(footprint(call),) for call in calls]

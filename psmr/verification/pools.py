@@ -135,6 +135,11 @@ class Palette:
                 known.append(value)
                 del known[:-_NAMED_MAX]
 
+    def focus(self) -> None:
+        """From here on name one or two of what was named, so that calls meet."""
+        for known in self._named.values():
+            known[:] = self._chance.sample(known, min(len(known), self._chance.choice((1, 2))))
+
     def call(self, name: str) -> Call:
         """A call of a command."""
         chance = self._chance
@@ -146,7 +151,7 @@ class Palette:
             if chance.random() < 0.5:
                 for place, parameter in enumerate(parameters):
                     known = self._named.get((parameter.name, parameter.type))
-                    if known and parameter.name in self._keys:
+                    if known and (parameter.name in self._keys or chance.random() < _NAMED):
                         arguments[place] = chance.choice(known)
             if parameters and chance.random() < 0.5:
                 place = chance.randrange(len(parameters))

@@ -37,6 +37,7 @@ _AMOUNTS_TRIED = 2
 _LIGHT_CELLS = 64
 _TWINS = 0.25
 """How often a known way is gone twice, the second time with one value in place of another: two keys in the same rare state."""
+_FOCUSED = 0.5
 _TOLD_APART = 8
 """Replies below are told apart when something new is looked for: they may be stages, states, counts."""
 
@@ -101,7 +102,8 @@ class Search:
         self._footprint = footprints(self.service)
         self._names = [command.name for command in self.service.commands]
         self._ops = {command.name: command.op for command in self.service.commands}
-        self._prefixes: list[tuple[Call, ...]] = [(), *map(tuple, beginnings)]
+        self._beginnings = [tuple(calls) for calls in beginnings]
+        self._prefixes: list[tuple[Call, ...]] = [(), *self._beginnings]
         self._novelties: set[tuple[object, ...]] = set()
         self._cells: Counter[str] = Counter()
         self.coverage = Coverage(owner, self.service)
@@ -126,7 +128,7 @@ class Search:
     def _walk(self, palette: Palette) -> tuple[Call, ...]:
         """Bring the machine into a state: a known way to something new, or none, and some calls more."""
         chance = self._chance
-        before = list(chance.choice(self._prefixes)) if chance.random() < 0.5 else []
+        before = self._known_way()
         if before and chance.random() < _TWINS:
             before += palette.renamed(before)
         for call in before:
@@ -145,6 +147,15 @@ class Search:
                 self._prefixes.append(tuple(before))
         return tuple(before)
 
+    def _known_way(self) -> list[Call]:
+        """Nothing, a way to something new, or one of those that the application is meant for: generated calls seldom find these."""
+        chance = self._chance
+        if chance.random() < 0.5:
+            return []
+        if self._beginnings and chance.random() < 0.5:
+            return list(chance.choice(self._beginnings))
+        return list(chance.choice(self._prefixes))
+
     def _step(self, call: Call, palette: Palette) -> bool:
         """Execute one call; whether it did something new."""
         outcome, is_further = self._execute(call)
@@ -159,6 +170,8 @@ class Search:
         light = [self._lightness(name) for name in self._names]
         names = [name for name, lightness in zip(self._names, light, strict=True) if chance.random() < lightness]
         names += chance.choices(self._names, light, k=max(0, _TRIALS - len(names)))
+        if chance.random() < _FOCUSED:
+            palette.focus()
         calls = [palette.call(name) for name in names]
         if before:
             calls += [before[-1], *palette.renamed(before[-1:])]

@@ -1,0 +1,30 @@
+"""`--set NAME=VALUE`: what a workload's own parameters are given by."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the application's workload; may be repeated."),
+]
+
+
+def parameters_of(settings: list[str] | None) -> dict[str, str]:
+    """The settings by name. Raises ConfigurationError for one that is not NAME=VALUE, or is there twice."""
+    from psmr.errors import ConfigurationError
+
+    parameters: dict[str, str] = {}
+    for setting in settings or []:
+        name, separator, value = setting.partition("=")
+        if not name or not separator:
+            found = "name" if separator else "equals sign"
+            raise ConfigurationError(
+                f"--set {setting}: expected NAME=VALUE, found no {found}: write --set keys=1000, say"
+            )
+        if name in parameters:
+            raise ConfigurationError(f"--set {setting}: expected each name once, found {name} before")
+        parameters[name] = value
+    return parameters
