@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from cdep import StateMachine
-    from psmr.workload import Application
+    from psmr.workload import Application, Workload, WorkloadOptions
 
 Seconds = Annotated[
     float, typer.Option("--seconds", min=0, metavar="SECONDS", help="How long to search; what is found ends it sooner.")
@@ -83,7 +83,14 @@ def application_of(service: str, settings: list[str] | None) -> Application | No
         if parameters:
             raise
         return None
-    return replace(found, workload=lambda options: found.workload(replace(options, parameters=parameters)))
+
+    def workload(options: WorkloadOptions) -> Workload:
+        try:
+            return found.workload(replace(options, parameters=parameters))
+        except ValueError as error:
+            raise ConfigurationError(f"{service}: {error}") from None
+
+    return replace(found, workload=workload)
 
 
 def say_what_has_no_source(owner: type[StateMachine]) -> None:

@@ -11,7 +11,7 @@ from staged_service import FAILS_EARLY, FAILS_LATE, Holdings, Orders
 from wrong_services_stages import GrantsTooEarly, RaisesTooLate, Reserving, TwoReserve
 
 from apps.exchange import Exchange
-from cdep import StateMachine, service_of
+from cdep import StateMachine, i64, service_of
 from cdep.staging import WAIT
 from psmr.cli import main
 from psmr.services import find_application
@@ -41,6 +41,26 @@ def test_the_exchange_is_not_accused() -> None:
         search.explore()
     assert search.suspicions == {}
     assert search.searched.succeeded["limit"] > 30
+
+
+class RefusesAtOnce(Exchange):
+    """An order that would have to wait for what is given back is refused."""
+
+    def _take_credit(self, client: int, amount: i64) -> i64:
+        found = super()._take_credit(client, amount)
+        return i64(-64) if found == WAIT else found
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("owner", [Exchange, RefusesAtOnce], ids=lambda owner: owner.__name__)
+def test_the_exchange_near_exhaustion(owner: type[StateMachine]) -> None:
+    application = find_application("exchange")
+    near = {"room": "1", "instruments": "2", "clients": "4", "live": "100"}
+    tight = replace(application, workload=lambda options: application.workload(replace(options, parameters=near)))
+    search = started(owner, tight, 1, lambda trials: None)
+    while search.searched.states < 700 and not search.suspicions:
+        search.explore()
+    assert {key[2] for key in search.suspicions} == ({"passing"} if owner is RefusesAtOnce else set())
 
 
 def test_stages_are_executed_and_undone_each_for_itself() -> None:

@@ -126,6 +126,7 @@ def test_handlers_without_a_source_are_traced_and_said(command: str, capsys: pyt
     ("service", "setting", "message"),
     [
         ("kv:integer", "keys", "--set keys: expected NAME=VALUE, found no equals sign"),
+        ("kv:integer", "keys=1", "kv:integer: keys: expected a whole number from 2 to "),
         (f"{SERVICES}:Watched", "keys=7", "Watched"),
     ],
 )
@@ -140,7 +141,7 @@ def test_settings_of_a_workload_that_is_not_there(
 
 def test_a_workload_with_settings(capsys: pytest.CaptureFixture[str]) -> None:
     shares = []
-    for keys in ("1", "100000"):
+    for keys in ("2", "100000"):
         assert main(["cdep", "verify", "kv:integer", "--set", f"keys={keys}", "--json", *FEW]) == NOT_REFUTED
         cost = json.loads(capsys.readouterr().out)["cost"]
         shares.append(cost["pairs_ordered"])
