@@ -10,7 +10,7 @@ from cdep import service_of
 from psmr.client.connecting import connect_blocking
 from psmr.cluster import LocalCluster
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.long]
 
 
 def test_the_log_says_once_what_was_started_against_advice() -> None:

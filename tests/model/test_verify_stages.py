@@ -29,18 +29,18 @@ from psmr.verification.verifying import started
 @pytest.mark.parametrize("owner", [Orders, Holdings], ids=lambda owner: owner.__name__)
 def test_services_with_early_stages_are_not_accused(owner: type[StateMachine]) -> None:
     search = Search(owner, seed=2)
-    for _ in range(12):
+    for _ in range(5):
         search.explore()
     assert search.suspicions == {}
-    assert search.searched.in_both_orders > 30
+    assert search.searched.in_both_orders > 10
 
 
 def test_the_exchange_is_not_accused() -> None:
     search = started(Exchange, find_application("exchange"), 1, lambda trials: None)
-    for _ in range(30):
+    for _ in range(12):
         search.explore()
     assert search.suspicions == {}
-    assert search.searched.succeeded["limit"] > 30
+    assert search.searched.succeeded["limit"] > 0
 
 
 class RefusesAtOnce(Exchange):
@@ -134,7 +134,7 @@ def test_a_refutation_of_stages_is_made_small_and_can_be_shown_again(
 
 
 def test_what_is_declared_of_stages_is_proposed_again() -> None:
-    left = 40
+    left = 20
     result = infer(Reserving, None, 1, lambda states: states < left)
     found = {one.command: (one.verdict, one.declared, one.proposed) for one in result.comparisons}
     assert set(found) == {"deposit", "give_up", "order, early stage", "order, main stage", "credit"}

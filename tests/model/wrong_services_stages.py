@@ -72,11 +72,13 @@ class Credit:
         self.held[stock] = amount
 
 
-@right
-class Reserving(Credit, StateMachine):
+class Ordering(Credit):
+    """And the command in stages: reserve, then take over."""
+
     @partially_dependent("stock")
     def order(self, client: u32, stock: u32, amount: u32, carried: Carried) -> bool:
-        if carried == WAIT:
+        """Take a stock over for an amount of credit."""
+        if carried < 0:
             return False
         self._take_over(stock, client, amount)
         return True
@@ -85,29 +87,27 @@ class Reserving(Credit, StateMachine):
     def _reserve(self, client: u32, amount: u32) -> i64:
         return self._take(client, amount)
 
+
+@right
+class Reserving(Ordering, StateMachine):
     @partially_dependent("client", access="read", stage="exact")
     def credit(self, client: u32) -> i64:
         return self._free(client)
 
 
 @right
-class RaisingInTime(Credit, StateMachine):
+class RaisingInTime(Ordering, StateMachine):
     """Its main stage raises before it writes what early stages read."""
 
-    @partially_dependent("stock")
-    def order(self, client: u32, stock: u32, amount: u32, carried: Carried) -> bool:
-        if carried == WAIT:
-            return False
+    def _take_over(self, stock: int, client: int, amount: int) -> None:
         if self.held[stock] > 5:
             raise ValueError("held")
-        self._take_over(stock, client, amount)
-        return True
+        Ordering._take_over(self, stock, client, amount)
 
-    @early(order, "client")
-    def _reserve(self, client: u32, amount: u32) -> i64:
+    def _take(self, client: int, amount: int) -> i64:
         if amount == 0:
             raise ValueError("nothing")
-        return self._take(client, amount)
+        return Ordering._take(self, client, amount)
 
     @dependent
     def forgive(self) -> None:
@@ -118,34 +118,18 @@ class RaisingInTime(Credit, StateMachine):
 
 
 @wrong("an early stage that refuses where it should wait", "order", "give_up", stages="passing")
-class RefusesAtOnce(Credit, StateMachine):
-    @partially_dependent("stock")
-    def order(self, client: u32, stock: u32, amount: u32, carried: Carried) -> bool:
-        if carried < 0:
-            return False
-        self._take_over(stock, client, amount)
-        return True
-
-    @early(order, "client")
-    def _reserve(self, client: u32, amount: u32) -> i64:
-        found = self._take(client, amount)
+class RefusesAtOnce(Ordering, StateMachine):
+    def _take(self, client: int, amount: int) -> i64:
+        found = Ordering._take(self, client, amount)
         return i64(-1) if found == WAIT else found
 
 
 @wrong("a reservation that succeeds only while a release is missing", "order", "give_up", stages="passing")
-class GrantsTooEarly(Credit, StateMachine):
-    @partially_dependent("stock")
-    def order(self, client: u32, stock: u32, amount: u32, carried: Carried) -> bool:
-        if carried == WAIT:
-            return False
-        self._take_over(stock, client, amount)
-        return True
-
-    @early(order, "client")
-    def _reserve(self, client: u32, amount: u32) -> i64:
+class GrantsTooEarly(Ordering, StateMachine):
+    def _take(self, client: int, amount: int) -> i64:
         if self._given_back(client) > 8:
             return WAIT  # whoever has been given back much is to wait
-        return self._take(client, amount)
+        return Ordering._take(self, client, amount)
 
 
 @wrong("an early stage that carries what it has seen of releases", "order", "give_up", stages="passing")
@@ -164,18 +148,10 @@ class CarriesTheSum(Credit, StateMachine):
 
 
 @wrong("a main stage that writes what early stages write", "order", stages="passing")
-class ReleasesIntoReserved(Credit, StateMachine):
-    @partially_dependent("stock")
-    def order(self, client: u32, stock: u32, amount: u32, carried: Carried) -> bool:
-        if carried == WAIT:
-            return False
+class ReleasesIntoReserved(Ordering, StateMachine):
+    def _take_over(self, stock: int, client: int, amount: int) -> None:
         self.reserved[client] -= amount // 2
-        self._take_over(stock, client, amount)
-        return True
-
-    @early(order, "client")
-    def _reserve(self, client: u32, amount: u32) -> i64:
-        return self._take(client, amount)
+        Ordering._take_over(self, stock, client, amount)
 
 
 @wrong("a main stage that reads what early stages write", "order", "deposit", stages="passing")
@@ -193,19 +169,11 @@ class LooksAtTheLimit(Credit, StateMachine):
 
 
 @wrong("a main stage that raises after it has written what early stages read", "order", "give_up", stages="passing")
-class RaisesTooLate(Credit, StateMachine):
-    @partially_dependent("stock")
-    def order(self, client: u32, stock: u32, amount: u32, carried: Carried) -> bool:
-        if carried == WAIT:
-            return False
-        self._take_over(stock, client, amount)
+class RaisesTooLate(Ordering, StateMachine):
+    def _take_over(self, stock: int, client: int, amount: int) -> None:
+        Ordering._take_over(self, stock, client, amount)
         if amount % 2 == 1:
             raise ValueError("odd, and noticed too late")
-        return True
-
-    @early(order, "client")
-    def _reserve(self, client: u32, amount: u32) -> i64:
-        return self._take(client, amount)
 
 
 @wrong(
@@ -215,18 +183,7 @@ class RaisesTooLate(Credit, StateMachine):
     "swap",
     stages="passing",
 )
-class OvershootsAWhile(Credit, StateMachine):
-    @partially_dependent("stock")
-    def order(self, client: u32, stock: u32, amount: u32, carried: Carried) -> bool:
-        if carried == WAIT:
-            return False
-        self._take_over(stock, client, amount)
-        return True
-
-    @early(order, "client")
-    def _reserve(self, client: u32, amount: u32) -> i64:
-        return self._take(client, amount)
-
+class OvershootsAWhile(Ordering, StateMachine):
     @partially_dependent("stock")
     def swap(self, stock: u32) -> None:
         account = stock * CLIENTS + self.holder[stock]
@@ -272,18 +229,7 @@ class GivesAnother(Credit, StateMachine):
     "order",
     stages="passing",
 )
-class ReadsAmongTheEarly(Credit, StateMachine):
-    @partially_dependent("stock")
-    def order(self, client: u32, stock: u32, amount: u32, carried: Carried) -> bool:
-        if carried == WAIT:
-            return False
-        self._take_over(stock, client, amount)
-        return True
-
-    @early(order, "client")
-    def _reserve(self, client: u32, amount: u32) -> i64:
-        return self._take(client, amount)
-
+class ReadsAmongTheEarly(Ordering, StateMachine):
     @partially_dependent("client", access="read", stage="early")
     def free(self, client: u32) -> i64:
         return self._free(client)
@@ -296,18 +242,7 @@ class ReadsAmongTheEarly(Credit, StateMachine):
     "deposit",
     stages="passing",
 )
-class ExactForOneOnly(Credit, StateMachine):
-    @partially_dependent("stock")
-    def order(self, client: u32, stock: u32, amount: u32, carried: Carried) -> bool:
-        if carried == WAIT:
-            return False
-        self._take_over(stock, client, amount)
-        return True
-
-    @early(order, "client")
-    def _reserve(self, client: u32, amount: u32) -> i64:
-        return self._take(client, amount)
-
+class ExactForOneOnly(Ordering, StateMachine):
     @partially_dependent("client", stage="exact")
     def pledge(self, client: u32, friend: u32, amount: u32) -> i64:
         if amount > self._free(client):
