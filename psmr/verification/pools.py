@@ -135,11 +135,6 @@ class Palette:
                 known.append(value)
                 del known[:-_NAMED_MAX]
 
-    def focus(self) -> None:
-        """From here on name one or two of what was named, so that calls meet."""
-        for known in self._named.values():
-            known[:] = self._chance.sample(known, min(len(known), self._chance.choice((1, 2))))
-
     def call(self, name: str) -> Call:
         """A call of a command."""
         chance = self._chance

@@ -37,7 +37,6 @@ _AMOUNTS_TRIED = 2
 _LIGHT_CELLS = 64
 _TWINS = 0.25
 """How often a known way is gone twice, the second time with one value in place of another: two keys in the same rare state."""
-_FOCUSED = 0.5
 _TOLD_APART = 8
 """Replies below are told apart when something new is looked for: they may be stages, states, counts."""
 
@@ -170,8 +169,6 @@ class Search:
         light = [self._lightness(name) for name in self._names]
         names = [name for name, lightness in zip(self._names, light, strict=True) if chance.random() < lightness]
         names += chance.choices(self._names, light, k=max(0, _TRIALS - len(names)))
-        if chance.random() < _FOCUSED:
-            palette.focus()
         calls = [palette.call(name) for name in names]
         if before:
             calls += [before[-1], *palette.renamed(before[-1:])]

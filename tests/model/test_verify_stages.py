@@ -58,7 +58,7 @@ def test_the_exchange_near_exhaustion(owner: type[StateMachine]) -> None:
     near = {"room": "1", "instruments": "2", "clients": "4", "live": "100"}
     tight = replace(application, workload=lambda options: application.workload(replace(options, parameters=near)))
     search = started(owner, tight, 1, lambda trials: None)
-    while search.searched.states < 700 and not search.suspicions:
+    while search.searched.states < 300 and not search.suspicions:
         search.explore()
     assert {key[2] for key in search.suspicions} == ({"passing"} if owner is RefusesAtOnce else set())
 
