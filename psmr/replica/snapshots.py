@@ -100,8 +100,8 @@ class SnapshotPlan:
         self._is_writing = True
         newest, remembered = delivery.sessions.remembered()
         follows = delivery.successor.fingerprint if delivery.successor is not None else None
-        base = log.base_at(delivery.delivered)
-        self._taker.begin(base, newest, remembered, engine.capture(), follows, delivery.overrides)
+        known = delivery.overrides
+        self._taker.begin(log.base_at(delivery.delivered), newest, remembered, engine.capture(), follows, known)
 
     def settle(self, delivery: Delivery, engine: Engine, log: OrderedLog) -> None:
         """If a snapshot has been written, let the log forget what it holds.
