@@ -163,7 +163,7 @@ def parts_of(request: _Request) -> Parts:
         step()
         if disk.found is None:
             raise Violation(f"{request.folder}: expected a snapshot, found none")
-        base, _, _ = disk.restore(engine)
+        base = disk.restore(engine).base
         step()
         engine.start()
         step()

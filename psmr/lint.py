@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import linecache
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from cdep import StateMachine
+from cdep import StateMachine, service_of
 from cdep.lint import CannotLint, Finding, Report, lint
+from psmr.core.override import CODES_MAX, LINE_MAX, LINES_MAX, NAME_MAX, Override
 from psmr.errors import ConfigurationError
 
 SHOWN_MAX = 5
@@ -27,16 +28,34 @@ def look_at(owner: type[StateMachine]) -> Report:
 
 def refuse_nondeterminism(
     owner: type[StateMachine], *, allowed: bool = False, say: Callable[[str], None] = lambda text: None
-) -> None:
+) -> Override | None:
     """Raise ConfigurationError, with the findings, if replicas of this service could differ or it cannot be looked at.
 
-    `allowed`: only `say` it, in one line that nobody overlooks; a service in which nothing is found runs without a word.
+    `allowed`: only `say` it, in one line that nobody overlooks, and return what the log is to say of it; a service in which nothing
+    is found runs without a word.
     """
-    complaint = _complaint(owner)
-    if complaint and allowed:
-        say(f"WARNING: it runs all the same, and replicas may differ: {complaint}")
-    elif complaint:
+    name = f"{owner.__module__}:{owner.__qualname__}"
+    findings: tuple[Finding, ...] = ()
+    try:
+        findings = look_at(owner).findings
+    except ConfigurationError as error:
+        complaint = f"{name}: expected handlers that can be checked, found: {error}"
+    else:
+        if not findings:
+            return None
+        complaint = _complaint(name, findings)
+    if not allowed:
         raise ConfigurationError(f"{complaint}, {HOW_TO_ALLOW}")
+    say(f"WARNING: it runs all the same, and replicas may differ: {complaint}")
+    lines = [_line_of(each) for each in findings[:LINES_MAX]] or [complaint]
+    codes = sorted({each.code for each in findings})[:CODES_MAX]
+    return Override(
+        service_of(owner).fingerprint,
+        name[:NAME_MAX],
+        len(findings),
+        tuple(codes),
+        tuple(line[:LINE_MAX] for line in lines),
+    )
 
 
 def place_of(finding: Finding) -> str:
@@ -44,15 +63,12 @@ def place_of(finding: Finding) -> str:
     return f"{finding.file}:{finding.line}:{finding.column}"
 
 
-def _complaint(owner: type[StateMachine]) -> str:
-    name = f"{owner.__module__}:{owner.__qualname__}"
-    try:
-        findings = look_at(owner).findings
-    except ConfigurationError as error:
-        return f"{name}: expected handlers that can be checked, found: {error}"
-    if not findings:
-        return ""
-    shown = "; ".join(f"{place_of(each)} {each.code} ({each.what}): {each.why}" for each in findings[:SHOWN_MAX])
+def _line_of(finding: Finding) -> str:
+    return f"{place_of(finding)} {finding.code} ({finding.what}): {finding.why}"
+
+
+def _complaint(name: str, findings: Sequence[Finding]) -> str:
+    shown = "; ".join(_line_of(each) for each in findings[:SHOWN_MAX])
     more = f"; and {len(findings) - SHOWN_MAX} more" if len(findings) > SHOWN_MAX else ""
     places = "1 place" if len(findings) == 1 else f"{len(findings)} places"
     found = f"found {places} that may not: {shown}{more}"

@@ -69,7 +69,7 @@ def advise(
             batch=batch,
             seed=seed,
             rounds=rounds,
-            parameters=parameters_of(settings or []),
+            parameters=parameters_of(settings),
         ),
         say,
     )

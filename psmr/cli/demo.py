@@ -83,7 +83,7 @@ def demo(
             rate=rate or (found.rate if input_file is None else RATE),
             batch=batch,
             seed=seed,
-            parameters=parameters_of(settings or []),
+            parameters=parameters_of(settings),
         )
     )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from psmr.cli.arguments import Json, Service
 from psmr.cli.proving import Seconds, Seed, States, application_of, clock_of, say_what_has_no_source
+from psmr.cli.workload_arguments import Settings
 
 if TYPE_CHECKING:
     from psmr.verification.comparing import Comparison
@@ -14,7 +15,14 @@ if TYPE_CHECKING:
 AGREES, TOO_WEAK, UNDECIDED = 0, 1, 2
 
 
-def infer(service: Service, seconds: Seconds = 10, states: States = None, seed: Seed = 1, json: Json = False) -> int:
+def infer(
+    service: Service,
+    seconds: Seconds = 10,
+    states: States = None,
+    seed: Seed = 1,
+    settings: Settings = None,
+    json: Json = False,
+) -> int:
     """Propose annotations from traces, and compare them with those declared.
 
     A proposal is as good as what was seen: [b]psmr cdep verify[/] is there to refute it. Ends with 0 when what is declared covers
@@ -29,7 +37,7 @@ def infer(service: Service, seconds: Seconds = 10, states: States = None, seed: 
     owner = find_service(service)
     say_what_has_no_source(owner)
     with clock_of(seconds, states, f"tracing {owner.__name__}") as clock:
-        result = inferred(owner, application_of(service), seed, clock.goes_on)
+        result = inferred(owner, application_of(service, settings), seed, clock.goes_on)
     if json:
         print_json(_document(result, seed, clock.elapsed_s))
     else:

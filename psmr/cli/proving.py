@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from psmr.cli.workload_arguments import parameters_of
+
 if TYPE_CHECKING:
     from rich.status import Status
 
     from cdep import StateMachine
-    from psmr.workload import Application
+    from psmr.workload import Application, Workload, WorkloadOptions
 
 Seconds = Annotated[
     float, typer.Option("--seconds", min=0, metavar="SECONDS", help="How long to search; what is found ends it sooner.")
@@ -65,15 +68,29 @@ def clock_of(seconds: float, states: int | None, what: str) -> Iterator[Clock]:
         yield Clock(seconds, states, what, status)
 
 
-def application_of(service: str) -> Application | None:
-    """The application around a service; None where there is only the service."""
+def application_of(service: str, settings: list[str] | None) -> Application | None:
+    """The application around a service, its workload with these settings; None where there is only the service.
+
+    Raises ConfigurationError for settings that are none, or of a service without a workload.
+    """
     from psmr.errors import ConfigurationError
     from psmr.services import find_application
 
+    parameters = parameters_of(settings)
     try:
-        return find_application(service)
+        found = find_application(service)
     except ConfigurationError:  # the service itself was found before: it comes without a workload
+        if parameters:
+            raise
         return None
+
+    def workload(options: WorkloadOptions) -> Workload:
+        try:
+            return found.workload(replace(options, parameters=parameters))
+        except ValueError as error:
+            raise ConfigurationError(f"{service}: {error}") from None
+
+    return replace(found, workload=workload)
 
 
 def say_what_has_no_source(owner: type[StateMachine]) -> None:

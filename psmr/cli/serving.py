@@ -52,11 +52,11 @@ class Serve(NamedTuple):
 
             from psmr.lint import refuse_nondeterminism
 
-            refuse_nondeterminism(owner, allowed=self.allow_nondeterminism or config.lint == "off", say=_say)
+            override = refuse_nondeterminism(owner, allowed=self.allow_nondeterminism or config.lint == "off", say=_say)
 
             from psmr.replica.serve import serve as run_replica
 
-        return run_replica(config, self.replica_id, owner, joins=self.join)
+        return run_replica(config, self.replica_id, owner, joins=self.join, override=override)
 
 
 @contextmanager

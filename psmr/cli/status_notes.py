@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from psmr.cli.output import bytes_text
@@ -12,7 +13,12 @@ from psmr.cluster import ReplicaStatus
 def status_notes(statuses: Sequence[ReplicaStatus]) -> list[str]:
     """One line for each thing to say about the replicas that answered; none of those that did not."""
     there = [status for status in statuses if status.reachable]
-    return [*_versions(there), *_members(there), *(line for status in there for line in _snapshots(status))]
+    return [
+        *_versions(there),
+        *_overrides(there),
+        *_members(there),
+        *(line for status in there for line in _snapshots(status)),
+    ]
 
 
 def _versions(there: Sequence[ReplicaStatus]) -> Iterator[str]:
@@ -23,6 +29,22 @@ def _versions(there: Sequence[ReplicaStatus]) -> Iterator[str]:
             served.setdefault(f"{status.get('service')}, version {status.get('version')}", []).append(str(status.id))
     for text, replicas in served.items():
         yield f"service: {text}" + ("" if len(served) == 1 else f" on {_replicas(replicas)}")
+
+
+def _overrides(there: Sequence[ReplicaStatus]) -> Iterator[str]:
+    """What was started though its handlers may make replicas differ, as the log says; who has delivered most knows most."""
+    if not there:
+        return
+    newest = max(there, key=lambda status: status.get("delivered") or 0)
+    for one in newest.get("overrides") or ():
+        found = (
+            f"{one['findings']} findings ({', '.join(one['codes'])})" if one["findings"] else "it cannot be looked at"
+        )
+        at = datetime.fromtimestamp(one["time_us"] / 1e6, UTC).isoformat(sep=" ", timespec="seconds")
+        yield (
+            f"WARNING: {one['service']} ({one['fingerprint']}) was started although replicas may differ, says log index "
+            f"{one['index']}, {at}: {found}: {'; '.join(one['lines'])}"
+        )
 
 
 def _members(there: Sequence[ReplicaStatus]) -> Iterator[str]:

@@ -10,9 +10,11 @@ import typer
 from psmr.cli import infer
 from psmr.cli.arguments import Json, Service, prose
 from psmr.cli.proving import Seconds, Seed, States, application_of, clock_of, say_what_has_no_source
+from psmr.cli.workload_arguments import Settings
 
 if TYPE_CHECKING:
-    from psmr.verification.verifying import Cost, Result
+    from psmr.verification.cost import Cost
+    from psmr.verification.verifying import Result
 
 NOT_REFUTED, REFUTED, UNDECIDED = 0, 1, 2
 _CODES = {"not refuted": NOT_REFUTED, "refuted": REFUTED, "undecided": UNDECIDED}
@@ -28,6 +30,7 @@ def verify(
         Path | None,
         typer.Option("--script", metavar="FILE", help="Where to write the smallest counterexample as a Python script."),
     ] = None,
+    settings: Settings = None,
     json: Json = False,
 ) -> int:
     """Search for calls whose order matters although C-Dep does not order them.
@@ -49,7 +52,7 @@ def verify(
         check_place(script, what="a script", starts_with=BEGINNING)
     say_what_has_no_source(owner)
     with clock_of(seconds, states, f"refuting {owner.__name__}") as clock:
-        result = verified(owner, application_of(service), seed, clock.goes_on)
+        result = verified(owner, application_of(service, settings), seed, clock.goes_on)
     text = None
     if result.refutations:
         from psmr.verification.explaining import explained
@@ -116,7 +119,9 @@ def _cost_text(cost: Cost) -> str:
     of_what = "the workload's calls" if cost.is_workload else "generated calls (there is no workload)"
     return (
         f"of {of_what}, {cost.calls} of them, {cost.dependent:.2%} wait for all workers; of pairs less than 64 calls apart "
-        f"{cost.ordered:.2%} are ordered, {cost.needless:.2%} for no reason that was found"
+        f"{cost.ordered:.2%} are ordered, {cost.needless:.2%} for no reason that was found; the longest chain of calls that wait "
+        f"for each other has {cost.longest:g}, so any number of workers is at most {cost.speed_up_max:.1f} times one; without "
+        f"what is ordered for no reason {cost.longest_needed:g}, and {cost.speed_up_max_needed:.1f} times"
     )
 
 
@@ -152,6 +157,10 @@ def _document(result: Result) -> dict[str, Any]:
             "pairs_ordered": cost.ordered,
             "pairs_ordered_needlessly": cost.needless,
             "calls_of_all_workers": cost.dependent,
+            "longest_chain": cost.longest,
+            "longest_chain_needed": cost.longest_needed,
+            "speed_up_max": round(cost.speed_up_max, 2),
+            "speed_up_max_needed": round(cost.speed_up_max_needed, 2),
         },
         "searched": {
             "states": searched.states,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,15 +13,18 @@ Settings = Annotated[
 ]
 
 
-def parameters_of(settings: Sequence[str]) -> dict[str, str]:
+def parameters_of(settings: list[str] | None) -> dict[str, str]:
     """The settings by name. Raises ConfigurationError for one that is not NAME=VALUE, or is there twice."""
     from psmr.errors import ConfigurationError
 
     parameters: dict[str, str] = {}
-    for setting in settings:
+    for setting in settings or []:
         name, separator, value = setting.partition("=")
         if not name or not separator:
-            raise ConfigurationError(f"--set {setting}: expected NAME=VALUE, such as --set keys=1000")
+            found = "name" if separator else "equals sign"
+            raise ConfigurationError(
+                f"--set {setting}: expected NAME=VALUE, found no {found}: write --set keys=1000, say"
+            )
         if name in parameters:
             raise ConfigurationError(f"--set {setting}: expected each name once, found {name} before")
         parameters[name] = value

@@ -27,6 +27,7 @@ class Kind(IntEnum):
 
     ROSTER = 1
     VERSION = 2
+    OVERRIDE = 3
 
 
 class MalformedControl(PsmrError, ValueError):

@@ -1,22 +1,39 @@
-"""Entries of the cluster's own: who belongs to it, and which version executes what follows."""
+"""Entries of the cluster's own: who belongs to it, which version executes what follows, what runs against advice."""
 
 from __future__ import annotations
 
 from psmr.core.control import CONTROL_MAGIC, Kind, MalformedControl, kind_of
+from psmr.core.override import Override, decode_override, encode_override
 from psmr.core.roster import Roster, Seat, decode_roster, encode_roster
 from psmr.core.service_version import ServiceVersion, decode_version, encode_version
 from psmr.fuzzing.target import Target
 
-_TOKENS = (CONTROL_MAGIC, b"\x01\x01\0\0", b"\x01\x02\0\0", b"\x91" * 3000, b"\xcf" + b"\xff" * 8, b"\xc1")
+_TOKENS = (
+    CONTROL_MAGIC,
+    b"\x01\x01\0\0",
+    b"\x01\x02\0\0",
+    b"\x01\x03\0\0",
+    b"\x91" * 3000,
+    b"\xcf" + b"\xff" * 8,
+    b"\xc1",
+)
 
 
-def _decode(data: bytes) -> Roster | ServiceVersion:
+def _decode(data: bytes) -> Roster | ServiceVersion | Override:
+    if kind_of(data) is Kind.OVERRIDE:
+        return decode_override(data)
     return decode_roster(data) if kind_of(data) is Kind.ROSTER else decode_version(data)
 
 
-def _wrong(_: bytes, found: Roster | ServiceVersion) -> str | None:
+def _encode(found: Roster | ServiceVersion | Override) -> bytes:
+    if isinstance(found, Override):
+        return encode_override(found)
+    return encode_roster(found) if isinstance(found, Roster) else encode_version(found)
+
+
+def _wrong(_: bytes, found: Roster | ServiceVersion | Override) -> str | None:
     """What was accepted must survive: msgpack has several forms of one number, so the bytes may differ."""
-    again = _decode(encode_roster(found) if isinstance(found, Roster) else encode_version(found))
+    again = _decode(_encode(found))
     return None if again == found else f"{found!r} became {again!r}"
 
 
@@ -27,5 +44,6 @@ def control() -> Target:
         encode_roster(Roster()),
         encode_roster(Roster(seats)),
         encode_version(ServiceVersion(1 << 63, 7, "Book", 2)),
+        encode_override(Override(1 << 63, "shop:Book", 2, ("C1", "R2"), ("shop.py:3:5 C1 (time.time)", ""))),
     )
     return Target("control", corpus, _decode, (MalformedControl,), _wrong, tokens=_TOKENS)

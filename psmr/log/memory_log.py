@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 from psmr.core.changes import Action
+from psmr.core.override import Override, encode_override
 from psmr.core.roster import Seat
 from psmr.core.service_version import ServiceVersion, encode_version
 from psmr.errors import Refused
@@ -21,6 +22,7 @@ class MemoryLog:
         self._clock_us = clock_us
         self._entries: list[Entry] = []
         self._newest_version = 0
+        self._overrides: set[int] = set()
         self._confirmed: list[tuple[int, int | None]] = []
 
     @property
@@ -59,6 +61,11 @@ class MemoryLog:
     def take_over(self, version: ServiceVersion) -> None:
         self.append(encode_version(version))
         self._newest_version = len(self._entries)
+
+    def record(self, override: Override) -> None:
+        if override.fingerprint not in self._overrides:
+            self._overrides.add(override.fingerprint)
+            self.append(encode_override(override))
 
     def take_news(self) -> News | None:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from psmr.core.control import Kind, MalformedControl, is_control, kind_of
+from psmr.core.override import decode_override
 from psmr.core.raft import AppendEntries, LogTerms, Membership
 from psmr.core.roster import Roster, decode_roster
 from psmr.core.service_version import decode_version
@@ -48,8 +49,10 @@ def _memberships_in(records: Sequence[Record]) -> Iterator[tuple[int, Membership
         if is_control(record.payload):
             if kind_of(record.payload) is Kind.ROSTER:
                 yield record.index, membership_of(decode_roster(record.payload))
-            else:
+            elif kind_of(record.payload) is Kind.VERSION:
                 decode_version(record.payload)  # none is taken in that delivery could not read
+            else:
+                decode_override(record.payload)
 
 
 def records_of(message: AppendEntries, payloads: Sequence[bytes]) -> tuple[Record, ...] | None:

@@ -24,6 +24,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from psmr.core.changes import Action
+from psmr.core.override import Override
 from psmr.core.roster import Seat
 from psmr.core.service_version import ServiceVersion
 
@@ -132,6 +133,9 @@ class OrderedLog(Protocol):
 
         Raises Refused when this member cannot do that, or not now.
         """
+
+    def record(self, override: Override) -> None:
+        """Order, if this member may, that the log says so, unless an entry says it already; nothing is said to whoever asks."""
 
     def take_news(self) -> News | None:
         """Who leads and where clients reach each member, when either has changed since the last call; None when not."""

@@ -18,6 +18,7 @@ from typing import Any, cast
 from psmr.core.changes import Action, changed
 from psmr.core.control import is_control
 from psmr.core.fetching import PART_BYTES
+from psmr.core.override import Override, encode_override
 from psmr.core.raft import (
     Append,
     AppendEntries,
@@ -362,6 +363,11 @@ class RaftLog:
         if self._raft.role is not Role.LEADER:
             raise Refused(f"only the leader does that: it is replica {self._raft.leader}")
         self._perform(self._raft.handle(Propose((Payloads((encode_version(version),)),))))
+
+    def record(self, override: Override) -> None:
+        """Order it, as the leader, unless the log has it: whoever leads next does it where this one's entry is lost."""
+        if self._raft.role is Role.LEADER and not self._rosters.has_override(override.fingerprint):
+            self._perform(self._raft.handle(Propose((Payloads((encode_override(override),)),))))
 
     def base_at(self, index: int) -> Base:
         """Term, stamp and members of a place in the log, which is committed."""

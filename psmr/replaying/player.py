@@ -108,7 +108,7 @@ class Player:
                 return Delivery(Sessions(), self.engine, events=self._sink)
             try:
                 origin.snapshot.verify()
-                base, sessions, _ = restore(origin.snapshot, self.engine, of=self.fingerprint)
+                base, sessions, *_ = restore(origin.snapshot, self.engine, of=self.fingerprint)
             except LogDamaged as damaged:
                 if origin is origins[-1]:
                     raise

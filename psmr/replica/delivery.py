@@ -19,6 +19,7 @@ from msgspec import Struct
 from psmr.core import sessions as at
 from psmr.core.batch import KIND_OPEN, KIND_READ, Batch, MalformedBatch, split
 from psmr.core.control import Kind, is_control, kind_of
+from psmr.core.override import Overridden, decode_override, remembered
 from psmr.core.reply import SEQUENCE_CONSUMED, BatchStatus, encode_reply
 from psmr.core.service_version import ServiceVersion, decode_version, foreign
 from psmr.core.sessions import Sessions
@@ -73,7 +74,8 @@ class Delivery:
     What it begins with is nothing, or what a snapshot at `delivered` holds. `log_bytes`: payloads taken in since. At an entry
     at which another version takes over it ends: `successor` is that version, and nothing behind the entry is taken in. What is
     emitted goes to `events`, with the entry that it came from. Workers get what is taken in at once if `is_eager`; else, while
-    the engine has room, once whoever drives this publishes it.
+    the engine has room, once whoever drives this publishes it. `overrides`: what, says the log, was started though its handlers
+    may make replicas differ.
     """
 
     sessions: Sessions
@@ -83,6 +85,7 @@ class Delivery:
     log_bytes: int = 0
     successor: ServiceVersion | None = None
     is_eager: bool = True
+    overrides: tuple[Overridden, ...] = ()
     events: EventSink | None = None
     counts: DeliveryCounts = field(default_factory=DeliveryCounts)
     _waiting: deque[_Delivered | _Reading] = field(default_factory=deque)
@@ -108,9 +111,13 @@ class Delivery:
             self.counts.entries += 1
             self.log_bytes += len(entry.payload)
             if is_control(entry.payload):
-                if kind_of(entry.payload) is Kind.VERSION:
+                kind = kind_of(entry.payload)
+                if kind is Kind.VERSION:
                     self._succeed(entry)
                     break
+                if kind is Kind.OVERRIDE:
+                    found = Overridden(entry.index, entry.time_us, decode_override(entry.payload))
+                    self.overrides = remembered(self.overrides, found)
                 continue
             try:
                 batches = split(entry.payload)

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from psmr.core.sessions import Sessions
 from psmr.execution.engine import Engine
-from psmr.log.port import Base
 from psmr.log.raft_log import ORIGIN
 from psmr.replica.event_stream import EventStream
-from psmr.replica.snapshot_content import restore
+from psmr.replica.snapshot_content import Restored, restore
 from psmr.replica.snapshot_thread import SnapshotFolder, SnapshotThread
 from psmr.storage import SnapshotFile, newest_snapshot
 from psmr.storage.event_log import EventLog
@@ -39,9 +38,9 @@ class Disk:
         kept = SnapshotFolder(folder, files, cluster_id, newest)
         return cls(newest, kept, SnapshotThread(kept, fingerprint))
 
-    def restore(self, engine: Engine) -> tuple[Base, Sessions, int]:
-        """Fill the engine, which has not started; where the log goes on, the sessions there, and the events up to there."""
-        return (ORIGIN, Sessions(), 0) if self.found is None else restore(self.found, engine)
+    def restore(self, engine: Engine) -> Restored:
+        """Fill the engine, which has not started; what else there was at the snapshot, or at the beginning."""
+        return Restored(ORIGIN, Sessions()) if self.found is None else restore(self.found, engine)
 
     def open_events(self, engine: Engine, position: int, *, bytes_max: int, sync: bool) -> EventStream:
         """The events from `position` on, kept in files if the service declares any. Raises DiskFailed."""

@@ -21,6 +21,7 @@ import zmq
 
 from psmr.core.batch import KIND_READ, Batch, MalformedBatch, parse_whole
 from psmr.core.changes import Action
+from psmr.core.override import Override
 from psmr.core.reply import SEQUENCE_UNUSED, BatchStatus, encode_reply
 from psmr.core.roster import Seat
 from psmr.errors import Refused
@@ -69,6 +70,7 @@ class Replica:
         clock_us: Callable[[], int],
         snapshots: SnapshotPlan | None = None,
         events: EventStream | None = None,
+        override: Override | None = None,
     ) -> None:
         engine = delivery.engine
         self._identity = identity
@@ -81,6 +83,7 @@ class Replica:
         self._snapshots = snapshots
         self._events = events
         self._emits = events is not None and events.log is not None
+        self._override = override
         self._event_asks = EventAsks(events)
         self._reads = Reads()
         self._read_check = ReadCheck(engine.service, engine.layout.stride)
@@ -143,6 +146,7 @@ class Replica:
         self._ask_for_reads()
         deadline_us = min(self._log.step(self._clock_us(), ready), self._reads.next_due_us)
         self._tell_news()
+        self._record_override()
         self._take_confirmed()
         self._answer()
         self._start_reads()
@@ -195,6 +199,15 @@ class Replica:
         if news.leader is not None:
             for connection in self._routes.connections():
                 self._port.welcome(Greeted(connection), news.leader)
+
+    def _record_override(self) -> None:
+        """Have the log say, once, that this service runs although its handlers may make replicas differ."""
+        if self._override is None:
+            return
+        if any(each.override.fingerprint == self._override.fingerprint for each in self._delivery.overrides):
+            self._override = None
+        else:
+            self._log.record(self._override)
 
     def _take_requests(self) -> bool:
         for _ in range(REQUESTS_PER_TURN):
@@ -387,6 +400,7 @@ class Replica:
             "memory_bytes": self._engine.memory.state_bytes(),
             **self._about_events(),
             **self._about_snapshots(log),
+            "overrides": [each.document() for each in self._delivery.overrides],
             "uptime_us": self._clock_us() - self._started_us,
         }
 

@@ -19,6 +19,7 @@ import xxhash
 
 from cdep import Service, StateMachine, service_of
 from psmr.config import ClusterConfig
+from psmr.core.override import Override
 from psmr.core.raft import Settings
 from psmr.core.roster import Roster, Seat
 from psmr.errors import ConfigurationError, Violation
@@ -50,12 +51,19 @@ _PARENT = "PSMR_DIE_WITH_PARENT"
 _log = logging.getLogger("psmr.replica")
 
 
-def serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine], *, joins: bool = False) -> int:
+def serve(
+    config: ClusterConfig,
+    replica_id: int,
+    owner: type[StateMachine],
+    *,
+    joins: bool = False,
+    override: Override | None = None,
+) -> int:
     """Run one replica until SIGTERM or SIGINT; 0 then. Raises ConfigurationError and Violation.
 
-    `joins`: in a new folder it founds nothing, and waits to be added. When a worker dies, another replica's snapshot has
-    been fetched, or another version takes over, the process executes itself anew: same process id, everything else from its
-    disk, and the service from its source as that is then.
+    `joins`: in a new folder it founds nothing, and waits to be added. `override`: what the log is to say of this
+    service. When a worker dies, another replica's snapshot has been fetched, or another version takes over, the process executes
+    itself anew: same process id, everything else from its disk, and the service from its source as that is then.
     """
     parent = os.environ.get(_PARENT)
     if parent:
@@ -65,7 +73,7 @@ def serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine], *, 
     logging.basicConfig(level=logging.INFO, format=f"replica {replica_id} %(message)s", stream=sys.stderr)
     started_s = time.monotonic()
     try:
-        _serve(config, replica_id, owner, joins=joins)
+        _serve(config, replica_id, owner, joins=joins, override=override)
     except WorkerDied as died:
         _start_again(died, time.monotonic() - started_s)
     except SnapshotInstalled as installed:
@@ -94,7 +102,9 @@ def _claim(config: ClusterConfig, replica_id: int, service: Service) -> Claim:
     )
 
 
-def _serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine], *, joins: bool) -> None:
+def _serve(
+    config: ClusterConfig, replica_id: int, owner: type[StateMachine], *, joins: bool, override: Override | None
+) -> None:
     me = config.replica(replica_id)
     service = service_of(owner)
     with ExitStack() as stack:
@@ -110,7 +120,7 @@ def _serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine], *,
         )
         stack.callback(engine.close)
         disk = Disk.opened(config.folder(replica_id), cluster_id(config), service.fingerprint)
-        base, sessions, position = disk.restore(engine)
+        base, sessions, position, overrides = disk.restore(engine)
         engine.start()
         log = _open_log(config, replica_id, disk, base, stack, joins=joins)
         members = {replica.id: replica.clients for replica in config.replicas}
@@ -120,7 +130,7 @@ def _serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine], *,
             engine, position, bytes_max=config.tuning.events_mib << 20, sync=config.durability == "disk"
         )
         stack.callback(events.close)
-        delivery = Delivery(sessions, engine, base.index, base.time_us, events=events)
+        delivery = Delivery(sessions, engine, base.index, base.time_us, overrides=overrides, events=events)
         plan = _plan(config, replica_id, disk, base.index)
         stack.callback(plan.close)
         identity = {
@@ -131,7 +141,7 @@ def _serve(config: ClusterConfig, replica_id: int, owner: type[StateMachine], *,
             "fingerprint": f"{service.fingerprint:#018x}",
             "clients": me.clients,
         }
-        replica = Replica(identity, log, delivery, port, monotonic_us, plan, events)
+        replica = Replica(identity, log, delivery, port, monotonic_us, plan, events, override)
         _stop_on_signals(replica)
         _settle_garbage()
         _log.info("serves %s at %s", config.service, me.clients)

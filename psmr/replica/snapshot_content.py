@@ -6,8 +6,11 @@ the one before it left it; so a state is restored field by field, by name, whoev
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
+from psmr.core.override import Overridden
 from psmr.core.sessions import Sessions
 from psmr.core.sessions_record import decode_sessions
 from psmr.errors import ConfigurationError, LogDamaged
@@ -24,22 +27,41 @@ class _Meta(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     digest: int
     fields: tuple[FieldContent, ...]
     events: int = 0
+    overrides: tuple[Overridden, ...] = ()
+
+
+class About(NamedTuple):
+    """Of a snapshot what is neither sessions nor state: where it is, which service executes what follows, how many events were
+    emitted up to there, and what was started though its handlers may make replicas differ."""
+
+    base: Base
+    fingerprint: int
+    events: int
+    overrides: tuple[Overridden, ...] = ()
+
+
+class Restored(NamedTuple):
+    """What a replica begins with, besides the state: where the log goes on, and what delivery made of it up to there."""
+
+    base: Base
+    sessions: Sessions
+    events: int = 0
+    overrides: tuple[Overridden, ...] = ()
 
 
 _DECODER = msgspec.msgpack.Decoder(_Meta)
 
 
-def head_of(base: Base, fingerprint: int, sessions_bytes: int, state: CaptureResult, events: int) -> SnapshotHead:
-    """The head of a snapshot at `base`: its body is that many bytes of sessions, and the state behind them.
+def head_of(about: About, sessions_bytes: int, state: CaptureResult) -> SnapshotHead:
+    """The head of a snapshot: its body is that many bytes of sessions, and the state behind them."""
+    base = about.base
+    content = _Meta(base.about, sessions_bytes, state.digest, state.fields, about.events, about.overrides)
+    meta = msgspec.msgpack.encode(content)
+    return SnapshotHead(base.index, base.term, base.time_us, about.fingerprint, meta, sessions_bytes + state.body_bytes)
 
-    `events`: how many were emitted up to there.
-    """
-    meta = msgspec.msgpack.encode(_Meta(base.about, sessions_bytes, state.digest, state.fields, events))
-    return SnapshotHead(base.index, base.term, base.time_us, fingerprint, meta, sessions_bytes + state.body_bytes)
 
-
-def restore(snapshot: SnapshotFile, engine: Engine, *, of: int | None = None) -> tuple[Base, Sessions, int]:
-    """Fill the engine, which has not started, and give where the log goes on, the sessions as they were, and the events so far.
+def restore(snapshot: SnapshotFile, engine: Engine, *, of: int | None = None) -> Restored:
+    """Fill the engine, which has not started; what else there was at the snapshot.
 
     `of`: the fingerprint of the service that is to execute what follows; by default the engine's. Raises LogDamaged,
     ConfigurationError when that is another one, or the engine's service cannot hold what is in it.
@@ -55,7 +77,8 @@ def restore(snapshot: SnapshotFile, engine: Engine, *, of: int | None = None) ->
     with snapshot.body() as body:
         sessions = decode_sessions(body[: meta.sessions_bytes])
         engine.restore(body[meta.sessions_bytes :], meta.digest, meta.fields)
-    return Base(head.index, head.term, head.time_us, meta.about), sessions, meta.events
+    base = Base(head.index, head.term, head.time_us, meta.about)
+    return Restored(base, sessions, meta.events, meta.overrides)
 
 
 def digest_of(snapshot: SnapshotFile) -> int:

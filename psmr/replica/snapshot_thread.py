@@ -7,13 +7,14 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
+from psmr.core.override import Overridden
 from psmr.core.sessions import Remembered
 from psmr.core.sessions_record import encode_sessions
 from psmr.errors import ConfigurationError, DiskFailed, LogDamaged
 from psmr.execution.capture import Capture, CaptureAbandoned
 from psmr.log.port import Base
 from psmr.replica.event_stream import EventStream
-from psmr.replica.snapshot_content import head_of
+from psmr.replica.snapshot_content import About, head_of
 from psmr.replica.snapshots import Taken
 from psmr.storage import SnapshotFile, SnapshotReceiver, SnapshotWriter, remove_older
 from psmr.storage.files import Files
@@ -155,7 +156,13 @@ class SnapshotThread:
         return [self._event_fd]
 
     def begin(
-        self, base: Base, newest: int, remembered: list[Remembered], capture: Capture, fingerprint: int | None
+        self,
+        base: Base,
+        newest: int,
+        remembered: list[Remembered],
+        capture: Capture,
+        fingerprint: int | None,
+        overrides: tuple[Overridden, ...] = (),
     ) -> None:
         """Write sessions and captured state as a snapshot at `base`, for the service of that fingerprint or this one."""
         self._index, self._written, self._failure = base.index, None, ""
@@ -164,7 +171,8 @@ class SnapshotThread:
             self._events.flush()
             events = self._events.position
         follows = self._fingerprint if fingerprint is None else fingerprint
-        arguments = (base, newest, remembered, capture, follows, events)
+        about = About(base, follows, events, overrides)
+        arguments = (about, newest, remembered, capture)
         self._thread = Thread(target=self._run, args=arguments, name="snapshot", daemon=True)
         self._thread.start()
 
@@ -191,13 +199,11 @@ class SnapshotThread:
         self._kept.settle()
         os.close(self._event_fd)
 
-    def _run(
-        self, base: Base, newest: int, remembered: list[Remembered], capture: Capture, fingerprint: int, events: int
-    ) -> None:
+    def _run(self, about: About, newest: int, remembered: list[Remembered], capture: Capture) -> None:
         try:
             if self._events is not None:
                 self._events.sync()  # a restart from the snapshot cannot make again what lies before it
-            self._written = self._write(base, encode_sessions(newest, remembered), capture, fingerprint, events)
+            self._written = self._write(about, encode_sessions(newest, remembered), capture)
         except DiskFailed as failure:
             self._failure = str(failure)
         except CaptureAbandoned:
@@ -210,13 +216,13 @@ class SnapshotThread:
             raise CaptureAbandoned
         writer.write(offset, [content])
 
-    def _write(self, base: Base, sessions: bytes, capture: Capture, fingerprint: int, events: int) -> SnapshotFile:
+    def _write(self, about: About, sessions: bytes, capture: Capture) -> SnapshotFile:
         kept = self._kept
-        writer = SnapshotWriter(kept.folder, kept.files, cluster_id=kept.cluster_id, index=base.index)
+        writer = SnapshotWriter(kept.folder, kept.files, cluster_id=kept.cluster_id, index=about.base.index)
         try:
             writer.write(0, [sessions])
             result = capture.write(lambda offset, content: self._put(writer, len(sessions) + offset, content))
-            head = head_of(base, fingerprint, len(sessions), result, events)
+            head = head_of(about, len(sessions), result)
             return writer.finish(head)
         except BaseException:
             writer.abandon()

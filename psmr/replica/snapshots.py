@@ -14,6 +14,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from psmr.core.override import Overridden
 from psmr.core.service_version import ServiceVersion
 from psmr.core.sessions import Remembered
 from psmr.errors import DiskFailed
@@ -47,11 +48,17 @@ class SnapshotTaker(Protocol):
         """Descriptors that are readable when `finished` has something to say."""
 
     def begin(
-        self, base: Base, newest: int, remembered: list[Remembered], capture: Capture, fingerprint: int | None
+        self,
+        base: Base,
+        newest: int,
+        remembered: list[Remembered],
+        capture: Capture,
+        fingerprint: int | None,
+        overrides: tuple[Overridden, ...] = (),
     ) -> None:
         """Write sessions and captured state as a snapshot at `base`.
 
-        `fingerprint`: the service that executes what follows, where it is another one.
+        `fingerprint`: the service that executes what follows, where it is another one. `overrides`: as delivery knows them.
         """
 
     def finished(self) -> Taken | None:
@@ -93,7 +100,8 @@ class SnapshotPlan:
         self._is_writing = True
         newest, remembered = delivery.sessions.remembered()
         follows = delivery.successor.fingerprint if delivery.successor is not None else None
-        self._taker.begin(log.base_at(delivery.delivered), newest, remembered, engine.capture(), follows)
+        known = delivery.overrides
+        self._taker.begin(log.base_at(delivery.delivered), newest, remembered, engine.capture(), follows, known)
 
     def settle(self, delivery: Delivery, engine: Engine, log: OrderedLog) -> None:
         """If a snapshot has been written, let the log forget what it holds.

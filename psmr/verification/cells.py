@@ -55,12 +55,15 @@ class Recorder:
 
     def __init__(self) -> None:
         self.touched: dict[Cell, dict[str, Place]] = {}
+        self.written: list[tuple[Cell, Any]] = []
+        """Values written to cells that were there, in order; also by a command that raises."""
         self.events: list[tuple[str, tuple[bytes, ...]]] = []
         self.undo: list[Callable[[], object]] = []
 
     def begin(self) -> None:
         """A new command."""
         self.touched = {}
+        self.written = []
         self.events = []
 
     def touch(self, cell: Cell, how: str) -> None:

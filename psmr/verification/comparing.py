@@ -9,8 +9,8 @@ from typing import Literal
 from cdep import Command, Condition, Service, condition
 from psmr.verification.cells import KEYS, WRITE, Place, cell_text
 from psmr.verification.coverage import Line
-from psmr.verification.explaining import place_text
 from psmr.verification.inference import Found, Named
+from psmr.verification.wording import place_text
 
 Verdict = Literal[
     "as declared", "declared too strictly", "declared too weakly", "declared otherwise", "not seen whole", "undecided"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
-from cdep import Service, StateMachine
+from cdep import Command, Service, StateMachine
 from psmr.verification.machine import Call, Outcome, TracedMachine
 
 Line = tuple[str, int]
@@ -25,7 +25,10 @@ class Coverage:
 
     def __init__(self, owner: type[StateMachine], service: Service) -> None:
         package = owner.__module__.partition(".")[0]
-        codes = {command.name: _codes(owner, getattr(owner, command.name), package) for command in service.commands}
+        codes = {
+            command.name: set().union(*(_codes(owner, getattr(owner, name), package) for name in _methods(command)))
+            for command in service.commands
+        }
         self._codes = set().union(*codes.values())
         self.missing = {name: {line for code in own for line in _lines(code)} for name, own in codes.items()}
         self._executions = dict.fromkeys(self.missing, 0)
@@ -53,6 +56,10 @@ class Coverage:
         finally:
             sys.settrace(previous)
         return outcome, len(missing) < before
+
+
+def _methods(command: Command) -> list[str]:
+    return [command.name, *([command.early.method] if command.early else [])]
 
 
 def _lines(code: CodeType) -> Iterator[Line]:

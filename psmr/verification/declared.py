@@ -43,7 +43,7 @@ def footprints(service: Service) -> Callable[[Call], Footprint]:
         names = [parameter.name for parameter in command.parameters]
         plans[command.name] = [
             (names.index(key.parameter), key.domain, key.access, command.parameter(key.parameter).type)
-            for key in command.dependencies
+            for key in command.touched
         ]
     fixed = {
         command.name: _whole(command.kind, command.access) for command in service.commands if command.kind != "partial"

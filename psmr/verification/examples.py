@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
-from cdep import Service
-from psmr.verification.declared import footprints
+from cdep import Command, Service
+from cdep.program import touches_of
 from psmr.verification.machine import Call
 from psmr.workload import Application, Segment, WorkloadOptions
 
@@ -42,8 +43,8 @@ def beginnings_of(application: Application, service: Service, seed: int) -> list
     """
     workload = application.workload(WorkloadOptions(seed=seed, clients=_CLIENTS, batch=_FIRST_CALLS))
     used = [call for batch in islice(workload.batches(0), 1) for call in calls_of(service, batch)]
-    footprint = footprints(service)
-    named = {variable for call in used for part in footprint(call) if part is not None for variable in part}
+    keys = {command.name: _keys_of(service, command) for command in service.commands}
+    named = {variable for call in used for variable in keys[call.command](call)}
     first: list[Call] = []
     filled: list[Call] = []
     seen = 0
@@ -51,12 +52,19 @@ def beginnings_of(application: Application, service: Service, seed: int) -> list
         for call in calls_of(service, batch):
             seen += 1
             first += [call] if len(first) < _FIRST_CALLS else []
-            if all(part is None or part <= named for part in footprint(call)):
+            if keys[call.command](call) <= named:
                 filled.append(call)
         if len(filled) >= _FILLED_MAX or seen >= _PRELOAD_MAX:
             break
     filled = filled[:_FILLED_MAX]
     return [first, filled, [*filled, *used]]
+
+
+def _keys_of(service: Service, command: Command) -> Callable[[Call], set[tuple[str, Any]]]:
+    """A function from a call to the keys that it names; of a command on everything too: parameters called as others' keys."""
+    names = [parameter.name for parameter in command.parameters]
+    places = [(key.domain, names.index(key.parameter)) for key in touches_of(service, command)]
+    return lambda call: {(domain, call.arguments[place]) for domain, place in places}
 
 
 def workload_calls(application: Application, service: Service, seed: int, count: int) -> list[Call]:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from cdep import Command, Service
 from cdep.words import keys_text
-from psmr.verification.cells import GROUP, KEYS, READ, WORD, WRITE, Cell, Place, cell_text
+from psmr.verification.cells import GROUP, KEYS, READ, WORD, WRITE, Cell, cell_text
 from psmr.verification.examining import Clash
+from psmr.verification.explaining_stages import explained_stages
 from psmr.verification.machine import Call
 from psmr.verification.orders import call_text, calls_text
 from psmr.verification.shrinking import Refutation
-
-_VERBS = {"read": "reads", "add": "adds to", "write": "writes"}
+from psmr.verification.wording import VERBS, place_text
 
 
 def explained(service: Service, found: Refutation) -> list[str]:
     """What is wrong, a line each: the undeclared access, the state it happens in, what the orders make different, a cure."""
+    if found.kind is not None:
+        return explained_stages(service, found, found.kind)
     first, second = call_text(found.first), call_text(found.second)
     lines = [] if found.clash is None else [access_text(service, found.clash)]
     lines.append(f"after {calls_text(found.before)}, {first} and {second} may run in either order")
@@ -40,18 +39,10 @@ def access_text(service: Service, found: Clash) -> str:
     """The undeclared access: handler, line, cell, declared keys, and the other command."""
     how, other_how = found.how
     cell = cell_text(found.cell)
-    one = f"{service.name}.{found.first.command} {_VERBS[how]} {cell} ({place_text(found.places[0])})"
-    other = f"{service.name}.{found.second.command} {_VERBS[other_how]} it ({place_text(found.places[1])})"
+    one = f"{service.name}.{found.first.command} {VERBS[how]} {cell} ({place_text(found.places[0])})"
+    other = f"{service.name}.{found.second.command} {VERBS[other_how]} it ({place_text(found.places[1])})"
     declared = f"{declared_text(service, found.first)}; {declared_text(service, found.second)}"
     return f"{one} and {other}, but their declarations do not order them: {declared}"
-
-
-def place_text(place: Place) -> str:
-    """A line of a file, the path as short as it can be said from here; and the function, where it is a helper."""
-    path = Path(place.path)
-    here = Path(os.path.relpath(path)) if path.is_absolute() else path
-    shown = path if here.parts[:1] == ("..",) else here
-    return f"{shown}:{place.line}"
 
 
 def declared_text(service: Service, call: Call) -> str:

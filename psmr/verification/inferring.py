@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cdep import Service, StateMachine, service_of
 from psmr.verification.comparing import Comparison, compared
 from psmr.verification.inference import Inference
+from psmr.verification.stage_inference import StageInference
 from psmr.verification.verifying import GoesOn, started
 from psmr.workload import Application
 
@@ -18,7 +19,6 @@ class Inferred:
     """What came of it."""
 
     service: Service
-    proposed: Service
     comparisons: list[Comparison]
     states: int
 
@@ -26,14 +26,13 @@ class Inferred:
 def infer(owner: type[StateMachine], application: Application | None, seed: int, goes_on: GoesOn) -> Inferred:
     """Observe until told to stop, or until more would not say more. Raises ConfigurationError for state that cannot be traced."""
     service = service_of(owner)
-    inference = Inference(service)
+    inference = StageInference(service) if service.is_staged else Inference(service)
     search = started(owner, application, seed, inference.observe)
     while search.searched.states < _STATES_MAX and goes_on(search.searched.states):
         search.explore()
-    proposed, found = inference.propose(search.novel)
-    return Inferred(
-        service,
-        proposed,
-        compared(service, proposed, found, search.coverage.missing, search.suspected()),
-        search.searched.states,
-    )
+    missing, suspected = search.coverage.missing, search.suspected()
+    if isinstance(inference, StageInference):
+        comparisons = inference.compare(search.novel, missing, suspected)
+    else:
+        comparisons = compared(service, *inference.propose(search.novel), missing, suspected)
+    return Inferred(service, comparisons, search.searched.states)

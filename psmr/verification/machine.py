@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
 
 from cdep import Call as DeclaredCall
-from cdep import CallError, Service, StateMachine, ValueType, service_of
+from cdep import CallError, Command, Service, StateMachine, ValueType, i64, service_of, value_type
 from cdep.service import StateField, fields_of
+from cdep.staging import WAIT
 from psmr.errors import ConfigurationError
 from psmr.state.access import Access, encoder, seen_as
 from psmr.state.array import Array, Table
@@ -20,6 +21,9 @@ from psmr.verification.traced_map import TracedMap
 from psmr.verification.traced_rows import TracedColumn, TracedTable
 
 FIRST_STAMP_US = 1_700_000_000_000_000
+_ENCODE_CARRIED = encoder(value_type(i64))
+_CARRIES = b"\2"
+_WAIT_ANSWER = b"\0" + _CARRIES + _ENCODE_CARRIED(WAIT)
 
 
 class Call(NamedTuple):
@@ -42,6 +46,15 @@ class Outcome(NamedTuple):
     answer: bytes
     events: tuple[tuple[str, tuple[bytes, ...]], ...]
     touched: Touched
+    stages: Stages | None = None
+    """Of a service with early stages: what each stage came to."""
+
+
+class Stages(NamedTuple):
+    """The stages of one call that were executed; the reply of an early one is what it carries to the main one, or WAIT."""
+
+    early: Outcome | None
+    main: Outcome | None
 
 
 @runtime_checkable
@@ -81,24 +94,78 @@ class TracedMachine:
 
     def __init__(self, owner: type[StateMachine]) -> None:
         self.service = service_of(owner)
-        _refuse_stages(self.service)
         self.recorder = Recorder()
         self._machine: Any = object.__new__(owner)
         for name, field in fields_of(owner).items():
             setattr(self._machine, name, _traced(owner.__name__, name, field, self.recorder))
         self._containers = dict(vars(self._machine))
-        self._columns = {column.name: column for found in self._containers.values() for column in _columns(found)}
         self._scratches = [found for found in self._containers.values() if isinstance(found, Scratch)]
         self._seen = {c.name: [seen_as(parameter.type) for parameter in c.parameters] for c in self.service.commands}
         self._answers = {c.name: encoder(c.reply) if c.reply is not None else None for c in self.service.commands}
+        self._early_places = {c.name: _places_of_early(c) for c in self.service.commands}
+        self._leaves: dict[str, TracedColumn | TracedMap] = {
+            leaf.name: leaf
+            for container in self._containers.values()
+            for leaf in (container.columns() if isinstance(container, TracedTable) else [container])
+            if isinstance(leaf, TracedColumn | TracedMap)
+        }
 
     def call(self, call: Call) -> Outcome:
-        """Execute one call; what raises changes nothing, and has touched what it touched."""
+        """Execute one call; what raises changes nothing, and has touched what it touched.
+
+        A command in stages is its early stage, then its main stage with what that carries; each is undone by itself.
+        """
+        if not self.service.is_staged:
+            return self._run(call, call.command, self._arguments(call), self._answer_of_handler)
+        early = self.early(call)
+        if early is None:
+            main = self.main(call, None)
+            return main._replace(stages=Stages(None, main))
+        if early.raised or self.service.command(call.command).early is None:
+            return early._replace(stages=Stages(early, None))
+        main = self.main(call, early)
+        touched = {cell: {**early.touched.get(cell, {}), **hows} for cell, hows in main.touched.items()}
+        return main._replace(
+            events=(*early.events, *main.events),
+            touched={**early.touched, **touched},
+            stages=Stages(early, main),
+        )
+
+    def early(self, call: Call) -> Outcome | None:
+        """Execute what early stages are ordered with: the call's early stage, or the whole command, if it is one; else None.
+
+        What an early stage returns is in `reply`; of one that answers WAIT nothing is left.
+        """
+        command = self.service.command(call.command)
+        if command.stage == "early":
+            return self._run(call, call.command, self._arguments(call), self._answer_of_handler)
+        if command.early is None:
+            return None
+        arguments = self._arguments(call)
+        chosen = [arguments[place] for place in self._early_places[call.command]]
+        mark = self.mark()
+        found = self._run(call, command.early.method, chosen, lambda _, reply: _CARRIES + _ENCODE_CARRIED(reply))
+        if waits(found):
+            self.rollback(mark)
+            return found._replace(events=())
+        return found
+
+    def main(self, call: Call, early: Outcome | None) -> Outcome:
+        """Execute the call's handler, with what its early stage carries; a command that is decided as a whole has only that."""
+        arguments = self._arguments(call)
+        if early is not None:
+            arguments.append(np.int64(early.reply))
+        return self._run(call, call.command, arguments, self._answer_of_handler)
+
+    def _arguments(self, call: Call) -> list[Any]:
         seen = self._seen.get(call.command)
         if seen is None or len(seen) != len(call.arguments):
             raise CallError(
                 f"{self.service.name}: expected a call of one of its commands, found {call.command}{call.arguments}"
             )
+        return [convert(value) for convert, value in zip(seen, call.arguments, strict=True)]
+
+    def _run(self, call: Call, method: str, arguments: list[Any], encode: Callable[[str, Any], bytes]) -> Outcome:
         recorder = self.recorder
         recorder.begin()
         mark = self.mark()
@@ -108,9 +175,8 @@ class TracedMachine:
         reply: Any
         with np.errstate(over="ignore", divide="raise", invalid="ignore"):
             try:
-                arguments = [convert(value) for convert, value in zip(seen, call.arguments, strict=True)]
-                reply = getattr(self._machine, call.command)(*arguments)
-                answer = b"\0" + self._encoded(call.command, reply)
+                reply = getattr(self._machine, method)(*arguments)
+                answer = b"\0" + encode(call.command, reply)
             except Exception as error:  # noqa: BLE001 - whatever a handler raises is its answer, as it is on a replica
                 self.rollback(mark)
                 reply = f"{type(error).__name__}: {error}"
@@ -139,14 +205,22 @@ class TracedMachine:
 
     def written(self, touched: Touched) -> dict[Cell, Any]:
         """What the variables that a command has changed hold now, as `content` has it; None for nothing."""
-        changed = (cell for cell, how in touched.items() if cell.kind == VALUE and WRITE in how)
-        return {cell: self._columns[cell.container].held(cell.key) for cell in changed}
+        return {cell: self.held(cell) for cell, how in touched.items() if cell.kind == VALUE and WRITE in how}
+
+    def held(self, cell: Cell) -> Any:
+        """What a cell holds that is a value; None for a key that is not there, and for hints, of which replicas may hold others."""
+        leaf = self._leaves[cell.container]
+        return leaf.held(cell.key) if cell.kind == VALUE else None
+
+    def hold(self, cell: Cell, value: Any) -> None:
+        """Have a cell hold another value, as a command that wrote it would; the cell must be there."""
+        self._leaves[cell.container].hold(cell.key, value)
 
     def container(self, name: str) -> Any:
         """The traced container of that name."""
         return self._containers[name]
 
-    def _encoded(self, command: str, reply: Any) -> bytes:
+    def _answer_of_handler(self, command: str, reply: Any) -> bytes:
         encode = self._answers[command]
         declared = self.service.command(command)
         if reply is None or encode is None:
@@ -168,20 +242,15 @@ class TracedMachine:
             )
 
 
-def _columns(container: Any) -> Sequence[TracedMap | TracedColumn]:
-    if isinstance(container, TracedTable):
-        return container.columns()
-    return [container] if isinstance(container, TracedMap | TracedColumn) else []
+def waits(early: Outcome) -> bool:
+    """Whether an early stage has answered that it cannot tell yet. (A whole command that is one has no such answer.)"""
+    return early.answer == _WAIT_ANSWER
 
 
-def _refuse_stages(service: Service) -> None:
-    """Stages of one command are ordered by keys of their own, and promise more than that their cells are apart."""
-    staged = [command.name for command in service.commands if getattr(command, "early", None) is not None]
-    if staged:
-        raise ConfigurationError(
-            f"{service.name}: expected commands of one stage, found early stages of {', '.join(staged)}, which traces of whole "
-            "commands cannot judge: give a form of the service without them"
-        )
+def _places_of_early(command: Command) -> list[int]:
+    """Which of a call's arguments its early stage takes, in its order."""
+    names = [parameter.name for parameter in command.parameters]
+    return [names.index(name) for name in command.early.parameters] if command.early else []
 
 
 def named_call(service: Service, call: Call) -> DeclaredCall:

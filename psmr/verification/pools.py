@@ -19,6 +19,9 @@ _BOUNDARIES = tuple(
 _BYTES = (b"", b"a", b"b", b"ab", b"c", b"\0", b"a\0")
 _FLOATS = (0.0, 1.0, 0.5, -1.0, 0.1, 0.2, 1e16, -0.0, float("inf"), float("nan"))
 _SEEN_MAX = 64
+_NAMED = 0.3
+_NAMED_MAX = 8
+"""How often an argument is one that a parameter of the same name has had on the way to the state, and of how many."""
 
 
 def constants_of(owner: type[StateMachine]) -> tuple[list[int], list[bytes]]:
@@ -112,6 +115,9 @@ class Palette:
         for call in examples:
             self._examples.setdefault(call.command, []).append(call)
         self._learnt: list[Any] = []
+        self._named: dict[tuple[str, ValueType], list[Any]] = {}
+        """What parameters of a name and type have carried, the latest last."""
+        self._keys = {key.parameter for command in service.commands for key in command.touched}
 
     def learn(self, values: Iterable[Any]) -> None:
         """Replies, stored values and arguments of calls before, to be used as arguments later."""
@@ -121,6 +127,14 @@ class Palette:
         if len(self._learnt) > _SEEN_MAX:
             self._learnt = self._learnt[-_SEEN_MAX:]
 
+    def remember(self, call: Call) -> None:
+        """A call on the way to the state: parameters of the same names may carry the same again."""
+        for parameter, value in zip(self._service.command(call.command).parameters, call.arguments, strict=True):
+            known = self._named.setdefault((parameter.name, parameter.type), [])
+            if not isinstance(value, bool | float) and value not in known:
+                known.append(value)
+                del known[:-_NAMED_MAX]
+
     def call(self, name: str) -> Call:
         """A call of a command."""
         chance = self._chance
@@ -129,6 +143,11 @@ class Palette:
         now_us = FIRST_STAMP_US + chance.choice((0, 0, 1, 1_000_000))
         if examples and chance.random() < 0.5:
             arguments = list(chance.choice(examples).arguments)
+            if chance.random() < 0.5:
+                for place, parameter in enumerate(parameters):
+                    known = self._named.get((parameter.name, parameter.type))
+                    if known and (parameter.name in self._keys or chance.random() < _NAMED):
+                        arguments[place] = chance.choice(known)
             if parameters and chance.random() < 0.5:
                 place = chance.randrange(len(parameters))
                 arguments[place] = self._value(parameters[place])
@@ -146,6 +165,17 @@ class Palette:
         new = self._chance.choice(pool)
         return [self._with(call, old, new) for call in calls]
 
+    def varied(self, call: Call) -> Call:
+        """The call with another value of one parameter that is no key, if it has one."""
+        parameters = self._service.command(call.command).parameters
+        places = [place for place, parameter in enumerate(parameters) if parameter.name not in self._keys]
+        if not places:
+            return call
+        arguments = list(call.arguments)
+        place = self._chance.choice(places)
+        arguments[place] = self._value(parameters[place])
+        return call._replace(arguments=tuple(arguments))
+
     def _with(self, call: Call, old: Any, new: Any) -> Call:
         parameters = self._service.command(call.command).parameters
         arguments = [
@@ -160,6 +190,9 @@ class Palette:
             return chance.random() < 0.5
         if kind.kind == "float":
             return chance.choice(_FLOATS)
+        known = self._named.get((parameter.name, kind))
+        if known and chance.random() < _NAMED:
+            return chance.choice(known)
         if kind.kind in ("bytes", "fixed"):
             return self._content(kind)
         for _ in range(4):

@@ -36,9 +36,35 @@ print("\\n".join(found) or "no difference shows when one runs after the other; b
 '''
 
 
+_TEXT_OF_STAGES = '''\
+{beginning} although nothing orders their stages. Written by `psmr cdep verify {service}`.
+
+{explanation}
+"""
+
+from psmr.services import find_service
+from psmr.verification.machine import Call, TracedMachine
+from psmr.verification.passing import stage_differences
+
+BEFORE = [
+{before}]
+FIRST = {first}
+SECOND = {second}
+
+machine = TracedMachine(find_service("{service}"))
+for call in BEFORE:
+    print(call.command, call.arguments, "->", machine.call(call).reply)
+found = stage_differences(machine, {kind!r}, FIRST, SECOND)
+for call in (FIRST, SECOND):
+    print(call.command, call.arguments, "->", machine.call(call).reply, "in the order of the log")
+print("\\n".join(found) or "no difference shows when one runs after the other; both touch the same cell")
+'''
+
+
 def script_of(service: str, found: Refutation, explanation: list[str]) -> str:
     """The script; `service` is what `find_service` finds the class by. The same refutation gives the same text."""
-    return _TEXT.format(
+    return (_TEXT if found.kind is None else _TEXT_OF_STAGES).format(
+        kind=found.kind,
         beginning=BEGINNING,
         service=service,
         explanation="\n".join(explanation).replace("\\", "\\\\").replace('"""', "'''"),

@@ -19,7 +19,9 @@ from psmr.verification.declared import footprints, may_share_no_group
 from psmr.verification.examining import Pair, Trial, pairs
 from psmr.verification.machine import Call, Outcome, TracedMachine, named_call
 from psmr.verification.orders import differ
+from psmr.verification.passing import stage_differences
 from psmr.verification.pools import Palette, Pools
+from psmr.verification.stages import Kind, StagePair, stage_pairs, stage_prints
 
 _LENGTHS = (0, 1, 2, 4, 8, 8, 16, 16, 32, 64, 160)
 _WEIGHTS = (0, 1, 1, 3, 8)
@@ -29,6 +31,9 @@ _KEPT_SUSPICIONS = 4
 _LOOKED_AT = 200
 """Of a pair of commands, how many suspicions are tried for one whose order shows."""
 _IN_BOTH_ORDERS = 3
+_STAGES_EXECUTED = 12
+"""From each state, how many early stages are executed before main stages that write what they read."""
+_AMOUNTS_TRIED = 2
 _LIGHT_CELLS = 64
 _TWINS = 0.25
 """How often a known way is gone twice, the second time with one value in place of another: two keys in the same rare state."""
@@ -47,6 +52,8 @@ class Suspicion:
     second: Call
     is_visible: bool = False
     """Whether a reply, an event or the state shows the order."""
+    kind: Kind | None = None
+    """Which stages of the two, of a service with early stages; of PASSING the first stands before the second in the log."""
 
 
 @dataclass
@@ -84,7 +91,8 @@ class Search:
         self.machine = TracedMachine(owner)
         self.service = self.machine.service
         self.searched = Searched()
-        self.suspicions: dict[Names, list[Suspicion]] = {}
+        self.suspicions: dict[tuple[str, ...], list[Suspicion]] = {}
+        """By the names of two commands, and the kind of stages, if they have any."""
         self.novel: list[Trial] = []
         """Executions on the way to a state that did something for the first time."""
         self._observe = observe
@@ -93,10 +101,12 @@ class Search:
         self._footprint = footprints(self.service)
         self._names = [command.name for command in self.service.commands]
         self._ops = {command.name: command.op for command in self.service.commands}
-        self._prefixes: list[tuple[Call, ...]] = [(), *map(tuple, beginnings)]
+        self._beginnings = [tuple(calls) for calls in beginnings]
+        self._prefixes: list[tuple[Call, ...]] = [(), *self._beginnings]
         self._novelties: set[tuple[object, ...]] = set()
         self._cells: Counter[str] = Counter()
         self.coverage = Coverage(owner, self.service)
+        self._stage_print = stage_prints(self.service) if self.service.is_staged else None
 
     def explore(self) -> None:
         """Reach a state and examine calls from it."""
@@ -107,22 +117,23 @@ class Search:
         self.searched.states += 1
         if self._observe is not None:
             self._observe(trials)
-        self._judge(before, trials)
+        self._judge(before, trials, palette)
         self.machine.rollback(0)
 
     def suspected(self) -> set[str]:
         """The commands that are in a suspicion."""
-        return {name for names in self.suspicions for name in names}
+        return {name for key in self.suspicions for name in key[:2]}
 
     def _walk(self, palette: Palette) -> tuple[Call, ...]:
         """Bring the machine into a state: a known way to something new, or none, and some calls more."""
         chance = self._chance
-        before = list(chance.choice(self._prefixes)) if chance.random() < 0.5 else []
+        before = self._known_way()
         if before and chance.random() < _TWINS:
             before += palette.renamed(before)
         for call in before:
             self._step(call, palette)
             palette.learn(call.arguments)
+            palette.remember(call)
         weights = [chance.choice(_WEIGHTS) * self._lightness(name) for name in self._names]
         if not any(weights):
             weights[chance.randrange(len(weights))] = 1
@@ -130,9 +141,19 @@ class Search:
         for name in chance.choices(self._names, weights, k=chance.choice(_LENGTHS)):
             call = before[-1] if repeated and before else palette.call(name)
             before.append(call)
+            palette.remember(call)
             if self._step(call, palette) and len(self._prefixes) < _KEPT_PREFIXES:
                 self._prefixes.append(tuple(before))
         return tuple(before)
+
+    def _known_way(self) -> list[Call]:
+        """Nothing, a way to something new, or one of those that the application is meant for: generated calls seldom find these."""
+        chance = self._chance
+        if chance.random() < 0.5:
+            return []
+        if self._beginnings and chance.random() < 0.5:
+            return list(chance.choice(self._beginnings))
+        return list(chance.choice(self._prefixes))
 
     def _step(self, call: Call, palette: Palette) -> bool:
         """Execute one call; whether it did something new."""
@@ -159,7 +180,10 @@ class Search:
             self.machine.rollback(mark)
         return trials
 
-    def _judge(self, before: tuple[Call, ...], trials: list[Trial]) -> None:
+    def _judge(self, before: tuple[Call, ...], trials: list[Trial], palette: Palette) -> None:
+        if self._stage_print is not None:
+            self._judge_stages(before, list(stage_pairs(trials, self._stage_print)), palette)
+            return
         searched = self.searched
         quiet = []
         for pair in pairs(trials, self.service):
@@ -180,18 +204,52 @@ class Search:
                 if differ(self.machine, first, second):
                     self._suspect(self._pair_names(pair), before, pair)
 
-    def _suspect(self, names: Names, before: tuple[Call, ...], pair: Pair) -> None:
-        found = self.suspicions.setdefault(names, [])
+    def _judge_stages(self, before: tuple[Call, ...], found: list[StagePair], palette: Palette) -> None:
+        """As `_judge`, of the stages of calls: what main stages write and early ones read is told by executing them."""
+        searched = self.searched
+        open_questions = []
+        for pair in found:
+            names = self._pair_names(pair)
+            if pair.ordered:
+                searched.ordered[names] += 1
+                searched.ordered_and_conflicting[names] += pair.conflicts
+                continue
+            searched.unordered[names] += 1
+            if pair.conflicts:
+                self._suspect(names, before, pair)
+            elif pair.must_execute:
+                open_questions.append(pair)
+        quiet = [pair for pair in found if not (pair.ordered or pair.conflicts or pair.must_execute)]
+        chosen = self._chance.sample(open_questions, min(len(open_questions), _STAGES_EXECUTED))
+        # What is granted hangs on amounts: the same early stage with another one, which its keys do not name.
+        varied = [
+            pair._replace(second=pair.second._replace(call=palette.varied(pair.second.call)))
+            for pair in chosen
+            for _ in range(_AMOUNTS_TRIED)
+        ]
+        for pair in [*chosen, *varied, *self._chance.sample(quiet, min(len(quiet), _IN_BOTH_ORDERS))]:
+            searched.in_both_orders += 1
+            if stage_differences(self.machine, pair.kind, pair.first.call, pair.second.call):
+                self._suspect(self._pair_names(pair), before, pair)
+
+    def _suspect(self, names: Names, before: tuple[Call, ...], pair: Pair | StagePair) -> None:
+        kind = pair.kind if isinstance(pair, StagePair) else None
+        found = self.suspicions.setdefault(names if kind is None else (*names, kind), [])
         seen = self.searched.suspected[names]
         self.searched.suspected[names] += 1
         if len(found) >= _KEPT_SUSPICIONS and (found[-1].is_visible or seen > _LOOKED_AT):
             return
-        first, second = sorted((pair.first.call, pair.second.call), key=lambda call: self._ops[call.command])
-        found.append(Suspicion(before, first, second, differ(self.machine, first, second)))
+        first, second = pair.first.call, pair.second.call
+        if kind is None:
+            first, second = sorted((first, second), key=lambda call: self._ops[call.command])
+            is_visible = differ(self.machine, first, second)
+        else:
+            is_visible = bool(stage_differences(self.machine, kind, first, second))
+        found.append(Suspicion(before, first, second, is_visible, kind))
         found.sort(key=lambda suspicion: (not suspicion.is_visible, len(suspicion.before)))
         del found[_KEPT_SUSPICIONS:]
 
-    def _pair_names(self, pair: Pair) -> Names:
+    def _pair_names(self, pair: Pair | StagePair) -> Names:
         first, second = sorted((pair.first.call.command, pair.second.call.command), key=self._ops.__getitem__)
         return first, second
 

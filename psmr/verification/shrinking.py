@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from cdep import ValueType, conflict
+from psmr.verification.cells import READ, VALUE, WRITE
 from psmr.verification.examining import Clash, clash_of
 from psmr.verification.machine import FIRST_STAMP_US, Call, TracedMachine, named_call
 from psmr.verification.orders import both_orders, differences
+from psmr.verification.passing import stage_differences
 from psmr.verification.pools import fits
 from psmr.verification.search import Suspicion
+from psmr.verification.stages import PASSING, Kind, are_ordered, clash_of_stages, stage_prints
 
 _TRIES_MAX = 1500
 
@@ -21,7 +24,8 @@ class Refutation:
     """Two calls that C-Dep does not order, and why it should.
 
     `clash` is the cell in which they conflict; None where no traced cell shows it, only the two orders. `differences` is what
-    the orders make different, a line each; empty where only two workers at once would show it.
+    the orders make different, a line each; empty where only two workers at once would show it. `kind`: which stages of the two,
+    of a service with early stages.
     """
 
     before: tuple[Call, ...]
@@ -29,10 +33,13 @@ class Refutation:
     second: Call
     clash: Clash | None
     differences: tuple[str, ...]
+    kind: Kind | None = None
 
 
 def refutation_of(machine: TracedMachine, suspicion: Suspicion) -> Refutation | None:
     """The suspicion examined once more, from the beginning; None if it is none. The machine is empty before and after."""
+    if suspicion.kind is not None:
+        return _refutation_of_stages(machine, suspicion, suspicion.kind)
     if conflict(machine.service, *(named_call(machine.service, call) for call in (suspicion.first, suspicion.second))):
         return None
     try:
@@ -45,6 +52,29 @@ def refutation_of(machine: TracedMachine, suspicion: Suspicion) -> Refutation | 
     if clash is None and not shown:
         return None
     return Refutation(suspicion.before, suspicion.first, suspicion.second, clash, tuple(shown))
+
+
+def _refutation_of_stages(machine: TracedMachine, suspicion: Suspicion, kind: Kind) -> Refutation | None:
+    first, second = suspicion.first, suspicion.second
+    stage_print = stage_prints(machine.service)
+    declared = (stage_print(first), stage_print(second))
+    if are_ordered(kind, *declared):
+        return None
+    try:
+        for call in suspicion.before:
+            machine.call(call)
+        mark = machine.mark()
+        stages = []
+        for call in (first, second):
+            stages.append(machine.call(call).stages)
+            machine.rollback(mark)
+        clash = clash_of_stages(kind, (first, second), (stages[0], stages[1]), declared)
+        shown = stage_differences(machine, kind, first, second)
+    finally:
+        machine.rollback(0)
+    if not shown and (clash is None or (kind == PASSING and clash.how == (WRITE, READ) and clash.cell.kind == VALUE)):
+        return None
+    return Refutation(suspicion.before, first, second, clash, tuple(shown), kind)
 
 
 def shrunk(machine: TracedMachine, suspicions: list[Suspicion]) -> Refutation | None:
@@ -78,7 +108,7 @@ class _Shrinking:
             return False
         self._tries += 1
         *before, first, second = calls
-        found = refutation_of(self._machine, Suspicion(tuple(before), first, second))
+        found = refutation_of(self._machine, Suspicion(tuple(before), first, second, kind=self._found.kind))
         if found is None or self._kind(found) != self._kind(self._found):
             return False
         self._found = found

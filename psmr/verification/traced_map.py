@@ -63,12 +63,23 @@ class TracedMap:
         self._touch(VALUE, known, WRITE)
         if known not in self.entries:
             self._insert(known)
-        before = self.entries.get(known, _FREE)
-        self.entries[known] = self._stored(value)
-        if before is _FREE:
-            self._recorder.undo.append(lambda: self.entries.__delitem__(known))
+        stored = self._stored(value)
+        if known in self.entries:
+            self._recorder.written.append((Cell(self.name, VALUE, known), stored))
+            self.hold(known, stored)
         else:
-            self._recorder.undo.append(lambda: self.entries.__setitem__(known, before))
+            self.entries[known] = stored
+            self._recorder.undo.append(lambda: self.entries.__delitem__(known))
+
+    def hold(self, known: Any, value: Any) -> None:
+        """Change the value of a key that is there, without a note of who did."""
+        before = self.entries[known]
+        self.entries[known] = value
+        self._recorder.undo.append(lambda: self.entries.__setitem__(known, before))
+
+    def held(self, known: Any) -> Any:
+        """The value of a key in a form that `==` compares as bytes; None if it is not there."""
+        return self._comparable(self.entries[known]) if known in self.entries else None
 
     def remove(self, key: Any) -> bool:
         """See `Map.remove`."""
@@ -149,10 +160,6 @@ class TracedMap:
     def content(self) -> dict[Cell, Any]:
         """Every key with its value, in a form that `==` compares as bytes."""
         return {Cell(self.name, VALUE, key): self._comparable(value) for key, value in self.entries.items()}
-
-    def held(self, key: Any) -> Any:
-        """What `content` has for a key, None if nothing."""
-        return self._comparable(self.entries[key]) if key in self.entries else None
 
     def _touch(self, kind: str, key: int | bytes | None, how: str) -> None:
         self._recorder.touch(Cell(self.name, kind, key), how)

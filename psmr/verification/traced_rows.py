@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from cdep.groups import group_of
 from cdep.types import ValueType
 from psmr.state.access import as_integer
 from psmr.state.array import Array, Table
+from psmr.state.hint import Hint
 from psmr.state.kinds import stored_bytes
 from psmr.verification.cells import READ, VALUE, WORD, WRITE, Cell, Recorder
 from psmr.verification.values import comparable, round_trip, zero_of
@@ -37,6 +39,7 @@ class TracedColumn:
         self._stored = round_trip(value)
         self._comparable = comparable(value)
         self._zero = self._stored(zero_of(value))
+        self._is_hint = isinstance(rows, Hint)
 
     def __getitem__(self, index: Any) -> Any:
         row = self._row(index)
@@ -46,12 +49,22 @@ class TracedColumn:
     def __setitem__(self, index: Any, data: Any) -> None:
         row = self._row(index)
         value = self._stored(data)
-        self._recorder.touch(Cell(self.name, VALUE, row), WRITE)
+        cell = Cell(self.name, VALUE, row)
+        self._recorder.touch(cell, WRITE)
         if self._is_narrow:
             self._recorder.touch(Cell(self._memory, WORD, self._word(row)), WRITE)
+        self._recorder.written.append((cell, value))
+        self.hold(row, value)
+
+    def hold(self, row: Any, value: Any) -> None:
+        """Change a row without a note of who did."""
         before = self.rows.get(row, self._zero)
         self.rows[row] = value
         self._recorder.undo.append(lambda: self.rows.__setitem__(row, before))
+
+    def held(self, row: Any) -> Any:
+        """A row in a form that `==` compares as bytes; None for a hint's, which are no state."""
+        return None if self._is_hint else self._comparable(self.rows.get(row, self._zero))
 
     def __len__(self) -> int:
         return self._capacity
@@ -69,14 +82,12 @@ class TracedColumn:
         return (group_of(key) << 40) | ((place * self._row_bytes + self._offset) >> 3)
 
     def content(self) -> dict[Cell, Any]:
-        """Every row that is not zero, in a form that `==` compares as bytes."""
+        """Every row that is not zero, in a form that `==` compares as bytes; nothing of hints, which are no state."""
+        if self._is_hint:
+            return {}
         zero = self._comparable(self._zero)
         found = ((row, self._comparable(value)) for row, value in self.rows.items())
         return {Cell(self.name, VALUE, row): value for row, value in found if value != zero}
-
-    def held(self, row: Any) -> Any:
-        """What a row holds, in the form of `content`."""
-        return self._comparable(self.rows.get(row, self._zero))
 
 
 class TracedTable:
@@ -93,9 +104,9 @@ class TracedTable:
     def __len__(self) -> int:
         return self._capacity
 
-    def columns(self) -> list[TracedColumn]:
-        """Its fields."""
-        return list(self._columns.values())
+    def columns(self) -> Iterator[TracedColumn]:
+        """The fields."""
+        yield from self._columns.values()
 
     def content(self) -> dict[Cell, Any]:
         """Every field of every row that is not zero."""

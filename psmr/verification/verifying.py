@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from cdep import Service, StateMachine, service_of
 from psmr.verification.comparing import Comparison, compared
+from psmr.verification.cost import Cost, cost_of
 from psmr.verification.coverage import Line
-from psmr.verification.declared import footprints, ordered
 from psmr.verification.examining import Trial
 from psmr.verification.examples import beginnings_of, example_calls, workload_calls
 from psmr.verification.inference import Inference
-from psmr.verification.machine import Call, TracedMachine
+from psmr.verification.machine import TracedMachine
 from psmr.verification.search import Names, Search, Searched
 from psmr.verification.shrinking import Refutation, shrunk
+from psmr.verification.stage_inference import StageInference
 from psmr.workload import Application
 
 GoesOn = Callable[[int], bool]
@@ -25,21 +26,6 @@ STATES_AFTER_FIRST = 40
 _OBSERVED_STATES_MAX = 1200
 _ORDERED_PAIRS_MIN = 200
 _WORKLOAD_CALLS = 2048
-_WINDOW = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Of calls that stand close to each other in a workload: how many pairs C-Dep orders, and how many of these for no reason.
-
-    `ordered` and `needless` are shares of all pairs; `dependent` is the share of calls that every worker has to wait for.
-    """
-
-    calls: int
-    is_workload: bool
-    ordered: float
-    needless: float
-    dependent: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +55,7 @@ class Result:
 def verify(owner: type[StateMachine], application: Application | None, seed: int, goes_on: GoesOn) -> Result:
     """Search until told to stop. Raises ConfigurationError for state that cannot be traced."""
     service = service_of(owner)
-    inference = Inference(service)
+    inference = StageInference(service) if service.is_staged else Inference(service)
 
     def observe(trials: list[Trial]) -> None:
         if search.searched.states <= _OBSERVED_STATES_MAX:
@@ -102,7 +88,11 @@ def started(
 
 
 def _result(
-    search: Search, inference: Inference, refutations: list[Refutation], application: Application | None, seed: int
+    search: Search,
+    inference: Inference | StageInference,
+    refutations: list[Refutation],
+    application: Application | None,
+    seed: int,
 ) -> Result:
     searched, service = search.searched, search.service
     never = [
@@ -111,9 +101,13 @@ def _result(
         if count >= _ORDERED_PAIRS_MIN and not searched.ordered_and_conflicting[names]
         if not any(search.coverage.missing[name] for name in names)
     ]
-    proposed, found = inference.propose(search.novel)
-    missing = search.coverage.missing
-    comparisons = compared(service, proposed, found, missing, search.suspected())
+    missing, suspected = search.coverage.missing, search.suspected()
+    proposed = service
+    if isinstance(inference, StageInference):
+        comparisons = inference.compare(search.novel, missing, suspected)
+    else:
+        proposed, found = inference.propose(search.novel)
+        comparisons = compared(service, proposed, found, missing, suspected)
     is_workload = application is not None
     calls = (
         workload_calls(application, service, seed, _WORKLOAD_CALLS) if application is not None else inference.calls()
@@ -125,27 +119,7 @@ def _result(
         refutations,
         never,
         [comparison for comparison in comparisons if comparison.verdict == "declared too strictly"],
-        _cost(service, needed, calls[:_WORKLOAD_CALLS], set(never), is_workload=is_workload),
+        cost_of(service, needed, calls[:_WORKLOAD_CALLS], never, is_workload=is_workload),
         [name for name, count in searched.executed.items() if count and not searched.succeeded[name]],
         {name: sorted(lines) for name, lines in missing.items() if lines},
-    )
-
-
-def _cost(service: Service, proposed: Service, calls: list[Call], never: set[Names], *, is_workload: bool) -> Cost:
-    """Every call against those that stand up to a window before it."""
-    declared, needed = footprints(service), footprints(proposed)
-    said = [declared(call) for call in calls]
-    wanted = [needed(call) for call in calls]
-    ops = {command.name: command.op for command in service.commands}
-    pairs = in_order = needless = 0
-    for place, call in enumerate(calls):
-        for before in range(max(0, place - _WINDOW), place):
-            pairs += 1
-            if ordered(said[before], said[place]):
-                in_order += 1
-                first, second = sorted((calls[before].command, call.command), key=ops.__getitem__)
-                needless += (first, second) in never or not ordered(wanted[before], wanted[place])
-    everywhere = sum(service.command(call.command).kind == "dependent" for call in calls)
-    return Cost(
-        len(calls), is_workload, in_order / max(1, pairs), needless / max(1, pairs), everywhere / max(1, len(calls))
     )

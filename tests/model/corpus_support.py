@@ -20,17 +20,19 @@ class Wrong:
     fault: str
     commands: frozenset[str]
     service: type[StateMachine]
+    stages: str | None = None
+    """Which stages of the two are wrong, in a service with early stages."""
 
 
 WRONG: list[Wrong] = []
 RIGHT: list[type[StateMachine]] = []
 
 
-def wrong(fault: str, *commands: str) -> Callable[[T], T]:
+def wrong(fault: str, *commands: str, stages: str | None = None) -> Callable[[T], T]:
     """Adds a service with a wrong annotation."""
 
     def add(service: T) -> T:
-        WRONG.append(Wrong(fault, frozenset(commands), service))
+        WRONG.append(Wrong(fault, frozenset(commands), service, stages))
         return service
 
     return add

@@ -9,6 +9,7 @@ import right_services
 import wrong_services_keys
 import wrong_services_order
 import wrong_services_shared
+import wrong_services_stages
 from corpus_support import RIGHT, WRONG, Wrong
 
 from cdep import StateMachine, service_of
@@ -19,7 +20,7 @@ from psmr.verification.machine import TracedMachine
 from psmr.verification.search import Search
 from psmr.verification.shrinking import refutation_of
 
-MODULES = (right_services, wrong_services_keys, wrong_services_order, wrong_services_shared)
+MODULES = (right_services, wrong_services_keys, wrong_services_order, wrong_services_shared, wrong_services_stages)
 STATES = int(os.environ.get("PSMR_VERIFY_STATES", "25"))
 """How many states of a right service are examined; of a wrong one it may take forty times as many."""
 
@@ -36,14 +37,17 @@ def test_the_corpora_are_large_enough() -> None:
 def test_a_wrong_annotation_is_refuted_and_another_proposed(one: Wrong) -> None:
     inference = Inference(service_of(one.service))
     search = Search(one.service, seed=1, observe=inference.observe)
-    while not any(set(names) <= one.commands for names in search.suspicions):
+    while not any(set(key[:2]) <= one.commands for key in search.suspicions):
         assert search.searched.states < 40 * STATES, one.fault
         search.explore()
-    suspicion = next(found[0] for names, found in search.suspicions.items() if set(names) <= one.commands)
+    suspicion = next(found[0] for key, found in search.suspicions.items() if set(key[:2]) <= one.commands)
     refutation = refutation_of(TracedMachine(one.service), suspicion)
     assert refutation is not None
     assert refutation.clash is not None
     assert f"{one.service.__module__}.py:" in explained(search.service, refutation)[0]
+    assert refutation.kind == one.stages
+    if one.stages is not None:
+        return
     proposed, _ = inference.propose(search.novel)
     assert proposed.specification() != search.service.specification()
 
@@ -59,6 +63,9 @@ def test_a_right_annotation_is_not_accused_and_proposed_again(service: type[Stat
     for _ in range(STATES):
         search.explore()
     assert search.suspicions == {}
+    if search.service.is_staged:
+        assert search.searched.in_both_orders > 8 * STATES
+        return
     assert search.searched.unordered.total() + search.searched.ordered.total() > 400 * STATES
     comparisons = compared(
         search.service, *inference.propose(search.novel), search.coverage.missing, search.suspected()

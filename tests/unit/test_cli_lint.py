@@ -159,7 +159,9 @@ def test_whoever_insists_is_warned(
     (here / "looked_anyway.py").write_text(CLOCK)
     cluster_file(here, "looked_anyway", lint)
     started = []
-    monkeypatch.setattr("psmr.replica.serve.serve", lambda config, number, owner, joins: started.append(number) or 0)
+    monkeypatch.setattr(
+        "psmr.replica.serve.serve", lambda config, number, owner, joins, override: started.append(number) or 0
+    )
     assert main(["serve", "cluster.toml", "--id", "1", *option]) == ExitCode.OK
     said = capsys.readouterr().err
     assert started == [1]
@@ -200,7 +202,7 @@ def test_whoever_watches_replicas_passes_the_permission_on(
 def test_a_plain_service_starts_without_a_word(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("psmr.replica.serve.serve", lambda config, number, owner, joins: 0)
+    monkeypatch.setattr("psmr.replica.serve.serve", lambda config, number, owner, joins, override: 0)
     assert main(["serve", cluster_file(here, "kv"), "--id", "1"]) == ExitCode.OK
     assert capsys.readouterr().err == ""
 

@@ -153,3 +153,22 @@ def test_versions_that_differ_and_members_without_a_leader() -> None:
         "replica 2: newest snapshot at log index 30",
     ]
     assert status_notes([gone(3)]) == []
+
+
+def test_what_was_started_against_advice() -> None:
+    said = {
+        "index": 2,
+        "time_us": 1_700_000_000_000_000,
+        "service": "shop:Book",
+        "fingerprint": "0x0000000000000007",
+        "findings": 2,
+        "codes": ["clock", "random"],
+        "lines": ["shop.py:3:5 clock", "shop.py:9:1 random"],
+    }
+    behind, ahead = status(1, delivered=1, overrides=[]), status(2, delivered=5, overrides=[said])
+    assert status_notes([behind, ahead, gone(3)]) == [
+        "WARNING: shop:Book (0x0000000000000007) was started although replicas may differ, says log index 2, "
+        "2023-11-14 22:13:20+00:00: 2 findings (clock, random): shop.py:3:5 clock; shop.py:9:1 random"
+    ]
+    (unseen,) = status_notes([status(1, overrides=[{**said, "findings": 0, "codes": []}])])
+    assert "it cannot be looked at: " in unseen

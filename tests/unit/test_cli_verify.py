@@ -115,9 +115,38 @@ def test_a_service_without_commands(command: str, tmp_path: Path, capsys: pytest
     assert capsys.readouterr().err == "psmr: Idle: declares no command; add an annotated method\n"
 
 
-def test_handlers_without_a_source_are_traced_and_said(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["cdep", "verify", f"{SERVICES}:NoSource", *FEW]) == NOT_REFUTED
+@pytest.mark.parametrize("command", ["verify", "infer"])
+def test_handlers_without_a_source_are_traced_and_said(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cdep", command, f"{SERVICES}:NoSource", *FEW]) == NOT_REFUTED
     assert "expected handlers whose source is in a file, found none for echo" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["verify", "infer"])
+@pytest.mark.parametrize(
+    ("service", "setting", "message"),
+    [
+        ("kv:integer", "keys", "--set keys: expected NAME=VALUE, found no equals sign"),
+        ("kv:integer", "keys=1", "kv:integer: keys: expected a whole number from 2 to "),
+        (f"{SERVICES}:Watched", "keys=7", "Watched"),
+    ],
+)
+def test_settings_of_a_workload_that_is_not_there(
+    command: str, service: str, setting: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cdep", command, service, "--set", setting, *FEW]) == ExitCode.CALLER
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.out == ""
+
+
+def test_a_workload_with_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    shares = []
+    for keys in ("2", "100000"):
+        assert main(["cdep", "verify", "kv:integer", "--set", f"keys={keys}", "--json", *FEW]) == NOT_REFUTED
+        cost = json.loads(capsys.readouterr().out)["cost"]
+        shares.append(cost["pairs_ordered"])
+        assert cost["longest_chain"] >= cost["longest_chain_needed"] > 0
+    assert shares[0] > shares[1]
 
 
 def test_a_script_never_replaces_somebodys_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,7 +42,7 @@ LAYERS = {
     "verification": PURE | {"state", "workload"},
     "workload": PURE,
     "services": {"errors", "workload"},
-    "lint": {"errors"},
+    "lint": PURE,
     "cluster": DEVICES | {"config", "services", "lint"},
     "": ENDS | {"workload"},
     "testing": ENDS | AROUND | {"demo"},

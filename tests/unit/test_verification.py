@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from random import Random
 
 import pytest
@@ -11,8 +10,6 @@ from services_to_verify import Marks, Teller, Transfers, Watched
 from apps.kv import KV
 from apps.nameserver import Nameserver
 from cdep import StateMachine, conflict, group_of, service_of
-from psmr.errors import ConfigurationError
-from psmr.verification import machine
 from psmr.verification.cells import ADD, READ, VALUE, WORD, WRITE, Cell, Place, clash
 from psmr.verification.declared import footprints, ordered
 from psmr.verification.examining import clash_of
@@ -123,19 +120,6 @@ def test_rows_of_one_word_are_in_danger_between_two_workers() -> None:
     assert found.cell.kind == WORD
     assert "Marks.mark writes eight bytes of marks that hold several values" in access_text(machine.service, found)
     assert clash_of(machine, Call("mark", (first,)), Call("mark", (first + 1,))) is None
-
-
-def test_a_service_with_early_stages_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    @dataclass(frozen=True)
-    class Staged:
-        name: str = "order"
-        early: str = "reserve"
-
-    monkeypatch.setattr(machine, "service_of", lambda owner: replace(service_of(owner), commands=(Staged(),)))
-    with pytest.raises(
-        ConfigurationError, match="Transfers: expected commands of one stage, found early stages of order"
-    ):
-        TracedMachine(Transfers)
 
 
 def test_events_that_show_the_order() -> None:

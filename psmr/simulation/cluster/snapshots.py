@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from xxhash import xxh3_64_intdigest
 
+from psmr.core.override import Overridden
 from psmr.core.sessions import Remembered, Sessions
 from psmr.core.sessions_record import decode_sessions, encode_sessions
 from psmr.errors import DiskFailed, LogDamaged
@@ -78,9 +79,15 @@ class SimulatedTaker:
         return []
 
     def begin(
-        self, base: Base, newest: int, remembered: list[Remembered], capture: dict[int, int], fingerprint: int | None
+        self,
+        base: Base,
+        newest: int,
+        remembered: list[Remembered],
+        capture: dict[int, int],
+        fingerprint: int | None,
+        overrides: tuple[Overridden, ...] = (),
     ) -> None:
-        """Write it, some time from now. Every version is the same here."""
+        """Write it, some time from now. Every version is the same here, and nobody overrides anything."""
         self._captured(base.index)
         snapshot = StoredSnapshot(base, encode_sessions(newest, remembered), capture)
         self._scheduler.after(self._delay.draw_us(self._random), self._written, self._store.life, snapshot)

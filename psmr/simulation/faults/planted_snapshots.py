@@ -36,8 +36,8 @@ SNAPSHOT_FAULTS = (
     Fault(
         "compacted before the snapshot is on the disk",
         _PLAN,
-        "newest, remembered, engine.capture(), follows)\n",
-        "newest, remembered, engine.capture(), follows)\n        log.compact(delivery.delivered)\n",
+        "newest, remembered, engine.capture(), follows, known)\n",
+        "newest, remembered, engine.capture(), follows, known)\n        log.compact(delivery.delivered)\n",
         seeds=200,
     ),
     Fault(
