@@ -7,10 +7,10 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 
 from cdep import Command
-from cdep.compiled import compiled, inlined, int64, types
+from cdep.compiled import compiled, inlined, int64, merged, overloaded, types
 from cdep.hashing import group_of_bytes, group_of_u64
 from proxies.layout import NONE, REPLY_IN_BLOB, REPLY_WIDE
 from psmr.execution.events import begin_events
@@ -65,8 +65,7 @@ def handler(method: Callable[..., Any]) -> Any:
 
     Only compiled code may call it: what Python or C would call is left out, for it takes long to compile.
     """
-    options = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return numba.njit(error_model="python", nogil=True, **options)(method)
+    return merged(method)
 
 
 @intrinsic
@@ -100,7 +99,7 @@ def reply_writer(command: Command, offset: int) -> Any:
         content = _byte_writer(reply.limit, reply.kind) if reply.python == "bytes" else _number_writer(reply, offset)
         return _optional_writer(content) if isinstance(value, types.Optional) else content
 
-    overload(write, strict=False)(_writer)
+    overloaded(write)(_writer)
     return inlined(lambda frame, record, value: write(frame, record, value))
 
 
@@ -113,7 +112,7 @@ def _no_value(command: Command) -> Any:
             raise numba.core.errors.TypingError(f"{command.name}: reply: expected None, found {value}")
         return _write_nothing
 
-    overload(write, strict=False)(_writer)
+    overloaded(write)(_writer)
     return inlined(lambda frame, record, value: write(frame, record, value))
 
 

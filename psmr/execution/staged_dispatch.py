@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba.extending import overload
-
 from cdep import Command
-from cdep.compiled import compiled, inlined, int64
+from cdep.compiled import compiled, inlined, int64, overloaded
 from cdep.staging import WAIT
 from cdep.types import i64, value_type
 from psmr.execution.dispatch import open_reply
@@ -95,7 +93,7 @@ def carried_writer(command: Command) -> Any:
         require(value, _CARRIED, f"{command.early.method if command.early else ''}: what it returns")
         return _close_early
 
-    overload(write, strict=False)(_writer)
+    overloaded(write)(_writer)
     return inlined(lambda frame, row, value: write(frame, row, value))
 
 

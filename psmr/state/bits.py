@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 
-from cdep.compiled import types
+from cdep.compiled import overloaded, types
 from psmr.state import words
 from psmr.state.access import as_integer
 
@@ -34,7 +34,7 @@ def _leading_zeros(typing_context: Any, word: Any) -> Any:
     return types.int64(types.uint64), code
 
 
-@overload(lowest_bit, strict=False)
+@overloaded(lowest_bit)
 def _lowest_bit(word: Any) -> Any:
     if not isinstance(word, types.Integer):
         return None
@@ -46,7 +46,7 @@ def _lowest_bit(word: Any) -> Any:
     return place
 
 
-@overload(highest_bit, strict=False)
+@overloaded(highest_bit)
 def _highest_bit(word: Any) -> Any:
     if not isinstance(word, types.Integer):
         return None

@@ -12,9 +12,9 @@ import operator
 from typing import Any
 
 from llvmlite import ir
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import intrinsic, models, register_model
 
-from cdep.compiled import compiled, inlined, int64, types
+from cdep.compiled import compiled, inlined, int64, overloaded, types
 from psmr.state.words import load_u8, load_u64
 
 
@@ -60,7 +60,7 @@ address_of = _part(0)
 length_of = _part(1)
 
 
-@overload(len, strict=False)
+@overloaded(len)
 def _length(value: Any) -> Any:
     if isinstance(value, ByteValueType):
         return lambda value: length_of(value)
@@ -102,13 +102,13 @@ def _equality(left: Any, right: Any) -> Any:
     return None
 
 
-@overload(operator.eq, strict=False)
+@overloaded(operator.eq)
 def _equals(left: Any, right: Any) -> Any:
     same = _equality(left, right)
     return None if same is None else lambda left, right: same(left, right)
 
 
-@overload(operator.ne, strict=False)
+@overloaded(operator.ne)
 def _differs(left: Any, right: Any) -> Any:
     same = _equality(left, right)
     return None if same is None else lambda left, right: not same(left, right)
@@ -133,22 +133,22 @@ def _are_values(left: Any, right: Any) -> bool:
     return isinstance(left, ByteValueType) and isinstance(right, ByteValueType)
 
 
-@overload(operator.lt, strict=False)
+@overloaded(operator.lt)
 def _is_less(left: Any, right: Any) -> Any:
     return (lambda left, right: _compare(left, right) < 0) if _are_values(left, right) else None
 
 
-@overload(operator.le, strict=False)
+@overloaded(operator.le)
 def _is_at_most(left: Any, right: Any) -> Any:
     return (lambda left, right: _compare(left, right) <= 0) if _are_values(left, right) else None
 
 
-@overload(operator.gt, strict=False)
+@overloaded(operator.gt)
 def _is_greater(left: Any, right: Any) -> Any:
     return (lambda left, right: _compare(left, right) > 0) if _are_values(left, right) else None
 
 
-@overload(operator.ge, strict=False)
+@overloaded(operator.ge)
 def _is_at_least(left: Any, right: Any) -> Any:
     return (lambda left, right: _compare(left, right) >= 0) if _are_values(left, right) else None
 
@@ -170,7 +170,7 @@ def _bound(place: int, length: int) -> int:
     return min(max(place, 0), length)
 
 
-@overload(operator.getitem, strict=False)
+@overloaded(operator.getitem)
 def _item(value: Any, place: Any) -> Any:
     if not isinstance(value, ByteValueType):
         return None

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba.core.errors import TypingError
-from numba.extending import intrinsic, models, overload, overload_method, register_model
+from numba.extending import intrinsic, models, register_model
 
-from cdep.compiled import compiled, inlined, int64, types
+from cdep.compiled import compiled, inlined, int64, overloaded, overloaded_method, types
 from cdep.types import ValueType
 from psmr.state import map_core, rows
 from psmr.state.array import Column
@@ -155,7 +155,7 @@ def _inserter(key: ValueType) -> Any:
     return _insert_integer if key.key_kind == "integer" else _byte_inserter(key.limit)
 
 
-@overload_method(MapType, "get", strict=False)
+@overloaded_method(MapType, "get")
 def _map_get(self: Any, key: Any, default: Any = None) -> Any:
     require(key, self.key_type, "Map.get: key")
     find, kind = _finder(self.key_type), kind_of(self.value)
@@ -189,7 +189,7 @@ def _map_get(self: Any, key: Any, default: Any = None) -> Any:
     return get
 
 
-@overload_method(MapType, "put", strict=False)
+@overloaded_method(MapType, "put")
 def _map_put(self: Any, key: Any, value: Any) -> Any:
     require(key, self.key_type, "Map.put: key")
     require(value, self.value, "Map.put: value")
@@ -202,7 +202,7 @@ def _map_put(self: Any, key: Any, value: Any) -> Any:
     return put
 
 
-@overload_method(MapType, "remove", strict=False)
+@overloaded_method(MapType, "remove")
 def _map_remove(self: Any, key: Any) -> Any:
     require(key, self.key_type, "Map.remove: key")
     if self.key_type.key_kind == "integer":
@@ -210,7 +210,7 @@ def _map_remove(self: Any, key: Any) -> Any:
     return lambda self, key: map_core.remove_bytes(base_of(self), frame_of(self), address_of(key), length_of(key))
 
 
-@overload(operator.contains, strict=False)
+@overloaded(operator.contains)
 def _map_contains(container: Any, key: Any) -> Any:
     if not isinstance(container, MapType):
         return None
@@ -219,7 +219,7 @@ def _map_contains(container: Any, key: Any) -> Any:
     return lambda container, key: find(base_of(container), key) != 0
 
 
-@overload(len, strict=False)
+@overloaded(len)
 def _length(container: Any) -> Any:
     if isinstance(container, MapType):
         return lambda container: map_core.count(base_of(container))
@@ -229,17 +229,17 @@ def _length(container: Any) -> Any:
     return None
 
 
-@overload_method(MapType, "clear", strict=False)
+@overloaded_method(MapType, "clear")
 def _map_clear(self: Any) -> Any:
     return lambda self: map_core.clear(base_of(self), frame_of(self))
 
 
-@overload_method(MapType, "next", strict=False)
+@overloaded_method(MapType, "next")
 def _map_next(self: Any, cursor: Any) -> Any:
     return lambda self, cursor: map_core.next_entry(base_of(self), cursor)
 
 
-@overload_method(MapType, "key_at", strict=False)
+@overloaded_method(MapType, "key_at")
 def _map_key_at(self: Any, cursor: Any) -> Any:
     if self.key_type.key_kind == "integer":
         seen = kind_of(self.key_type).seen
@@ -255,7 +255,7 @@ def _map_key_at(self: Any, cursor: Any) -> Any:
     return key_at
 
 
-@overload_method(MapType, "value_at", strict=False)
+@overloaded_method(MapType, "value_at")
 def _map_value_at(self: Any, cursor: Any) -> Any:
     read = kind_of(self.value).read
 
@@ -266,7 +266,7 @@ def _map_value_at(self: Any, cursor: Any) -> Any:
     return value_at
 
 
-@overload(operator.getitem, strict=False)
+@overloaded(operator.getitem)
 def _column_item(column: Any, index: Any) -> Any:
     if not isinstance(column, ColumnType) or not isinstance(index, types.Integer):
         return None
@@ -280,7 +280,7 @@ def _column_item(column: Any, index: Any) -> Any:
     return item
 
 
-@overload(operator.setitem, strict=False)
+@overloaded(operator.setitem)
 def _column_set(column: Any, index: Any, value: Any) -> Any:
     if not isinstance(column, ColumnType) or not isinstance(index, types.Integer):
         return None
@@ -300,7 +300,7 @@ def _scratch_place(scratch: Any) -> int:
     return frame_of(scratch) + SCRATCH + 16 * base_of(scratch)
 
 
-@overload_method(ScratchType, "begin", strict=False)
+@overloaded_method(ScratchType, "begin")
 def _scratch_begin(self: Any) -> Any:
     limit = self.limit
 
@@ -336,13 +336,13 @@ def _extend(place: int, source: int, length: int, limit: int) -> None:
     store_i64(place + 8, built + length)
 
 
-@overload_method(ScratchType, "append", strict=False)
+@overloaded_method(ScratchType, "append")
 def _scratch_append(self: Any, data: Any) -> Any:
     limit = self.limit
     return lambda self, data: _extend(_scratch_place(self), address_of(data), length_of(data), limit)
 
 
-@overload_method(ScratchType, "append_byte", strict=False)
+@overloaded_method(ScratchType, "append_byte")
 def _scratch_append_byte(self: Any, byte: Any) -> Any:
     limit = self.limit
 
@@ -357,7 +357,7 @@ def _scratch_append_byte(self: Any, byte: Any) -> Any:
     return append_byte
 
 
-@overload_method(ScratchType, "value", strict=False)
+@overloaded_method(ScratchType, "value")
 def _scratch_value(self: Any) -> Any:
     def value(self: Any) -> Any:
         place = _scratch_place(self)

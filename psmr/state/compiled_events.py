@@ -8,9 +8,9 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils
 from numba.core.errors import TypingError
-from numba.extending import intrinsic, overload_method, register_model
+from numba.extending import intrinsic, register_model
 
-from cdep.compiled import inlined, types
+from cdep.compiled import inlined, overloaded_method, types
 from cdep.types import ValueType
 from psmr.core.event_format import EventLayout
 from psmr.state.byte_values import length_of
@@ -33,7 +33,7 @@ class EventType(ContainerType):
 register_model(EventType)(ContainerModel)
 
 
-@overload_method(EventType, "emit", strict=False)
+@overloaded_method(EventType, "emit")
 def _emit(self: Any, *values: Any) -> Any:
     layout = self.layout
     values = values[0] if len(values) == 1 and isinstance(values[0], tuple | types.BaseTuple) else values

@@ -13,16 +13,9 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core.typing.templates import AttributeTemplate
-from numba.extending import (
-    infer_getattr,
-    intrinsic,
-    lower_getattr_generic,
-    models,
-    overload_method,
-    register_model,
-)
+from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, models, register_model
 
-from cdep.compiled import types
+from cdep.compiled import overloaded_method, types
 from cdep.service import StateMachine, fields_of
 from psmr.state.compiled_containers import ContainerType, TableType
 from psmr.state.field import Container
@@ -119,7 +112,7 @@ def _type_of(owner: type[StateMachine]) -> type[MachineType]:
         # Only the method that the class has in the end: of two registered under one name Numba takes the first.
         method = inspect.getattr_static(owner, name)
         if name.startswith("_") and not name.startswith("__") and inspect.isfunction(method):
-            overload_method(kind, name)(_chooser(method))
+            overloaded_method(kind, name)(_chooser(method))
     return kind
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import overload
 
-from cdep.compiled import int64, types
+from cdep.compiled import int64, overloaded, types
 from cdep.hashing import group_of_u64
 from psmr.state.access import key_bits
 
@@ -21,7 +20,7 @@ def group_of_key(key: Any) -> int:
     return group
 
 
-@overload(group_of_key, strict=False)
+@overloaded(group_of_key)
 def _group_of_key(key: Any) -> Any:
     if not isinstance(key, types.Integer):
         return None

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 
-from cdep.compiled import inlined, types
+from cdep.compiled import inlined, overloaded, types
 from cdep.hashing import hash_bytes
 from psmr.state import map_core
 from psmr.state.byte_values import ByteValueType, address_of, length_of
@@ -76,7 +76,7 @@ def touch_entry(container: Any, key: Any) -> None:
     raise NotImplementedError
 
 
-@overload(is_large, strict=False)
+@overloaded(is_large)
 def _is_large(container: Any) -> Any:
     return lambda container: map_core.first_level(base_of(container)) >= LARGE_LEVEL
 
@@ -86,7 +86,7 @@ def _is_of_kind(container: Any, key: Any) -> bool:
     return isinstance(container, MapType) and isinstance(key, wanted)
 
 
-@overload(touch_slot, strict=False)
+@overloaded(touch_slot)
 def _touch_slot(container: Any, key: Any) -> Any:
     if not _is_of_kind(container, key):
         return lambda container, key: None
@@ -105,7 +105,7 @@ def _touch_slot(container: Any, key: Any) -> Any:
     return touch_bytes
 
 
-@overload(touch_entry, strict=False)
+@overloaded(touch_entry)
 def _touch_entry(container: Any, key: Any) -> Any:
     if not _is_of_kind(container, key):
         return lambda container, key: None
