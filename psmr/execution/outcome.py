@@ -13,6 +13,7 @@ from psmr.core.width import Choices
 class Executed(Struct, frozen=True, gc=False):
     """A batch's reply: `reply` is the whole of it, header included; `is_read` as the batch was offered.
 
+    `digest`: of what its commands did (`psmr.execution.digesting`), `count` of them; 0 for reads, and where none are wanted.
     `events`: the records of the `event_count` events that its commands have emitted, in the order of its rows.
     """
 
@@ -22,6 +23,8 @@ class Executed(Struct, frozen=True, gc=False):
     is_read: bool = False
     events: bytes = b""
     event_count: int = 0
+    digest: int = 0
+    count: int = 0
 
 
 @dataclass(slots=True)

@@ -41,6 +41,7 @@ def captured_rightly(workers: int, compiled: bool, seed: int, patched: pytest.Mo
         driver.finish(first)
         at_first = engine.digest()
         replies, at_last = driver.finish(), engine.digest()
+        digests = _command_digests(engine)
     with started(Kept, workers, compiled=compiled, **options) as engine:
         driver = Driver(engine, log, random.Random(seed))
         driver.finish(first)
@@ -49,6 +50,7 @@ def captured_rightly(workers: int, compiled: bool, seed: int, patched: pytest.Mo
         assert driver.given > first, "nothing was executed during the capture"
         assert result.digest == at_first
         assert (driver.finish(), engine.digest()) == (replies, at_last)
+        assert _command_digests(engine) == digests
         with patched.context() as patches:
             assert capture(driver, patches)[1].digest == at_last, "a second capture, with nothing executed meanwhile"
     restored = Engine(Kept, 2, compiled=compiled, ring_bytes=RING_BYTES, spin=20)
@@ -57,8 +59,15 @@ def captured_rightly(workers: int, compiled: bool, seed: int, patched: pytest.Mo
         assert restored.digest() == at_first
         restored.start()
         assert (Driver(restored, log, given=first).finish(), restored.digest()) == (replies[first:], at_last)
+        # Its maps have other indexes: made anew, not grown.
+        assert _command_digests(restored) == digests[8 * sum(map(len, log[:first])) :]
     finally:
         restored.close()
+
+
+def _command_digests(engine: Engine) -> bytes:
+    assert engine.row_digests is not None
+    return engine.row_digests.read(0, engine.row_digests.count) or b""
 
 
 @pytest.mark.parametrize(("workers", "compiled"), FORMS)
