@@ -71,6 +71,12 @@ def find_application(text: str) -> Application:
     _fail_for_name(module, name, found)
 
 
+def variants_of(app: str) -> dict[str, Application]:
+    """The variants of an application, by name."""
+    module, _ = _open(app)
+    return _variants(module)
+
+
 def find_object(text: str) -> object:
     """What "module:name" names: a variant of an application, or whatever the module has under that name."""
     module, name = _open(text)

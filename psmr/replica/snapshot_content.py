@@ -38,23 +38,33 @@ def head_of(base: Base, fingerprint: int, sessions_bytes: int, state: CaptureRes
     return SnapshotHead(base.index, base.term, base.time_us, fingerprint, meta, sessions_bytes + state.body_bytes)
 
 
-def restore(snapshot: SnapshotFile, engine: Engine) -> tuple[Base, Sessions, int]:
+def restore(snapshot: SnapshotFile, engine: Engine, *, of: int | None = None) -> tuple[Base, Sessions, int]:
     """Fill the engine, which has not started, and give where the log goes on, the sessions as they were, and the events so far.
 
-    Raises LogDamaged, ConfigurationError when another service is to execute what follows, or cannot hold what is in it.
+    `of`: the fingerprint of the service that is to execute what follows; by default the engine's. Raises LogDamaged,
+    ConfigurationError when that is another one, or the engine's service cannot hold what is in it.
     """
     head, service = snapshot.head, engine.service
-    if head.fingerprint != service.fingerprint:
+    if head.fingerprint != (service.fingerprint if of is None else of):
         raise ConfigurationError(
             f"{snapshot.path}: expected the source of service {head.fingerprint:#018x}, which executes what follows log index "
             f"{head.index}, found {service.name} version {service.version} ({service.fingerprint:#018x}): "
             "install that source and start this replica again"
         )
-    try:
-        meta = _DECODER.decode(head.meta)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise LogDamaged(f"{snapshot.path}: expected the head of a replica's snapshot: {error}") from error
+    meta = _meta_of(snapshot)
     with snapshot.body() as body:
         sessions = decode_sessions(body[: meta.sessions_bytes])
         engine.restore(body[meta.sessions_bytes :], meta.digest, meta.fields)
     return Base(head.index, head.term, head.time_us, meta.about), sessions, meta.events
+
+
+def digest_of(snapshot: SnapshotFile) -> int:
+    """The digest of the state that is in it. Raises LogDamaged."""
+    return _meta_of(snapshot).digest
+
+
+def _meta_of(snapshot: SnapshotFile) -> _Meta:
+    try:
+        return _DECODER.decode(snapshot.head.meta)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise LogDamaged(f"{snapshot.path}: expected the head of a replica's snapshot: {error}") from error

@@ -44,7 +44,14 @@ class CommitMark:
     def _read(self) -> int:
         data = bytearray(_SIZE_BYTES)
         self._files.preadv(self._fd, [data], 0)
-        magic, version, cluster_id, index = _FIELDS.unpack_from(data)
-        valid = data[_FIELDS.size :] == xxh3_64_intdigest(bytes(data[: _FIELDS.size])).to_bytes(8, "little")
-        known = (magic, version, cluster_id) == (_MAGIC, 1, self._cluster_id)
-        return int(index) if valid and known else 0
+        return mark_in(bytes(data), self._cluster_id)
+
+
+def mark_in(data: bytes, cluster_id: int) -> int:
+    """The index that a mark's file holds; 0 where it is torn, cut short or another cluster's."""
+    if len(data) < _SIZE_BYTES:
+        return 0
+    magic, version, found, index = _FIELDS.unpack_from(data)
+    checksum = xxh3_64_intdigest(data[: _FIELDS.size]).to_bytes(8, "little")
+    is_whole = data[_FIELDS.size : _SIZE_BYTES] == checksum
+    return int(index) if is_whole and (magic, version, found) == (_MAGIC, 1, cluster_id) else 0

@@ -20,6 +20,7 @@ COMMANDS = [
     "events",
     "members",
     "upgrade",
+    "replay",
     "cdep advise",
     "cdep show",
     "cdep lint",

@@ -50,7 +50,8 @@ LAYERS = {
     "chaos": ENDS | AROUND | {"demo"},
     "advice": ENDS | AROUND | {"demo"},
     "fuzzing": ENDS | {""},
-    "cli": ENDS | AROUND | {"", "testing", "demo", "fuzzing", "chaos", "advice"},
+    "replaying": ENDS | {"services"},
+    "cli": ENDS | AROUND | {"", "testing", "demo", "fuzzing", "chaos", "advice", "replaying"},
     "__main__": {"cli"},
 }
 """Which of the other parts of psmr each part may import; "" is `psmr/__init__.py`, the public names."""
