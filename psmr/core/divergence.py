@@ -218,7 +218,8 @@ class Divergence:
     # Where it began.
 
     def _take_given(self, known: _Peer, given: DigestsGiven) -> None:
-        for index, total in sorted(zip(given.indexes, given.totals, strict=False), reverse=True):
+        answers = zip(given.indexes, given.totals, strict=False)
+        for index, total in sorted(answers, key=lambda answer: -answer[0]):
             if total is not None:
                 self._compare(known, index, total)
         known.floor = max(self._rolling.oldest, given.oldest) - 1

@@ -27,6 +27,7 @@ from psmr.errors import Refused
 from psmr.log.port import LogStatus, OrderedLog
 from psmr.replica.delivery import Delivery
 from psmr.replica.event_stream import EventAsks, EventStream
+from psmr.replica.parting import Parting
 from psmr.replica.reads import PATIENCE_US, Read, ReadCheck, Reads
 from psmr.replica.routes import Routes
 from psmr.replica.snapshots import SnapshotPlan
@@ -66,6 +67,7 @@ class Replica:
         clock_us: Callable[[], int],
         snapshots: SnapshotPlan | None = None,
         events: EventStream | None = None,
+        parting: Parting | None = None,
     ) -> None:
         engine = delivery.engine
         self._identity = identity
@@ -78,6 +80,7 @@ class Replica:
         self._snapshots = snapshots
         self._events = events
         self._event_asks = EventAsks(events)
+        self._parting = parting
         self._reads = Reads()
         self._read_check = ReadCheck(engine.service, engine.layout.stride)
         self._digest_asked: list[bytes] = []
@@ -89,12 +92,17 @@ class Replica:
         """What was delivered; to be looked at, not driven."""
         return self._delivery
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stopping
+
     def stop(self) -> None:
         """End the loop at its next turn."""
         self._stopping = True
 
     def run(self) -> None:
-        """Serve until stopped. Raises WorkerDied, VersionReached, and what the log raises when its disk fails."""
+        """Serve until stopped. Raises WorkerDied, VersionReached, ReplicaParted, and what the log raises when its disk fails."""
         poller = self._poller()
         sentinels = set(self._engine.sentinels)
         ready: set[Any] = set()
@@ -145,6 +153,8 @@ class Replica:
         self._start_reads()
         self._answer()
         deadline_us = min(deadline_us, self._answer_events())
+        if self._parting is not None:
+            deadline_us = min(deadline_us, self._parting.turn(self._clock_us()))
         if self._wants_quiet and self._delivery.idle:
             self._use_quiet()
         if self._snapshots is not None:
@@ -364,6 +374,7 @@ class Replica:
             "memory_bytes": self._engine.memory.state_bytes(),
             **self._about_events(),
             **self._about_snapshots(log),
+            **(self._parting.status() if self._parting is not None else {}),
             "uptime_us": self._clock_us() - self._started_us,
         }
 

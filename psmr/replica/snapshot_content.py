@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from psmr.core.rolling import Mark, Rolling
 from psmr.core.sessions import Sessions
 from psmr.core.sessions_record import decode_sessions
 from psmr.errors import ConfigurationError, LogDamaged
@@ -24,17 +25,20 @@ class _Meta(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     digest: int
     fields: tuple[FieldContent, ...]
     events: int = 0
+    rolling: Mark | None = None
 
 
 _DECODER = msgspec.msgpack.Decoder(_Meta)
 
 
-def head_of(base: Base, fingerprint: int, sessions_bytes: int, state: CaptureResult, events: int) -> SnapshotHead:
+def head_of(
+    base: Base, fingerprint: int, sessions_bytes: int, state: CaptureResult, events: int, rolling: Mark | None = None
+) -> SnapshotHead:
     """The head of a snapshot at `base`: its body is that many bytes of sessions, and the state behind them.
 
-    `events`: how many were emitted up to there.
+    `events`: how many were emitted up to there; `rolling`: what its commands did, to go on from.
     """
-    meta = msgspec.msgpack.encode(_Meta(base.about, sessions_bytes, state.digest, state.fields, events))
+    meta = msgspec.msgpack.encode(_Meta(base.about, sessions_bytes, state.digest, state.fields, events, rolling))
     return SnapshotHead(base.index, base.term, base.time_us, fingerprint, meta, sessions_bytes + state.body_bytes)
 
 
@@ -56,6 +60,11 @@ def restore(snapshot: SnapshotFile, engine: Engine, *, of: int | None = None) ->
         sessions = decode_sessions(body[: meta.sessions_bytes])
         engine.restore(body[meta.sessions_bytes :], meta.digest, meta.fields)
     return Base(head.index, head.term, head.time_us, meta.about), sessions, meta.events
+
+
+def rolling_of(snapshot: SnapshotFile) -> Rolling:
+    """The rolling digests that go on behind it; where it has none they begin there. Raises LogDamaged."""
+    return Rolling(snapshot.head.index, _meta_of(snapshot).rolling)
 
 
 def digest_of(snapshot: SnapshotFile) -> int:

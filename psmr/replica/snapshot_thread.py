@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
+from psmr.core.rolling import Rolling
 from psmr.core.sessions import Remembered
 from psmr.core.sessions_record import encode_sessions
 from psmr.errors import ConfigurationError, DiskFailed, LogDamaged
@@ -15,7 +18,7 @@ from psmr.log.port import Base
 from psmr.replica.event_stream import EventStream
 from psmr.replica.snapshot_content import head_of
 from psmr.replica.snapshots import Taken
-from psmr.storage import SnapshotFile, SnapshotReceiver, SnapshotWriter, remove_older
+from psmr.storage import SnapshotFile, SnapshotHead, SnapshotReceiver, SnapshotWriter, remove_older
 from psmr.storage.files import Files
 from psmr.storage.record import Buffer
 
@@ -145,10 +148,15 @@ class SnapshotThread:
         self._index = 0
         self._closed = False
         self._events: EventStream | None = None
+        self._rolling: Rolling | None = None
 
     def follow(self, events: EventStream) -> None:
         """A snapshot is to say how many events there were, and to count only once all of them are on the disk."""
         self._events = events
+
+    def remember(self, rolling: Rolling) -> None:
+        """A snapshot is to say what the commands before it did."""
+        self._rolling = rolling
 
     def sources(self) -> list[int]:
         """Readable when a snapshot is written."""
@@ -164,7 +172,9 @@ class SnapshotThread:
             self._events.flush()
             events = self._events.position
         follows = self._fingerprint if fingerprint is None else fingerprint
-        arguments = (base, newest, remembered, capture, follows, events)
+        mark = None if self._rolling is None else self._rolling.mark
+        head = partial(head_of, base, follows, events=events, rolling=mark)
+        arguments = (base, newest, remembered, capture, head)
         self._thread = Thread(target=self._run, args=arguments, name="snapshot", daemon=True)
         self._thread.start()
 
@@ -192,12 +202,12 @@ class SnapshotThread:
         os.close(self._event_fd)
 
     def _run(
-        self, base: Base, newest: int, remembered: list[Remembered], capture: Capture, fingerprint: int, events: int
+        self, base: Base, newest: int, remembered: list[Remembered], capture: Capture, head: Callable[..., SnapshotHead]
     ) -> None:
         try:
             if self._events is not None:
                 self._events.sync()  # a restart from the snapshot cannot make again what lies before it
-            self._written = self._write(base, encode_sessions(newest, remembered), capture, fingerprint, events)
+            self._written = self._write(base, encode_sessions(newest, remembered), capture, head)
         except DiskFailed as failure:
             self._failure = str(failure)
         except CaptureAbandoned:
@@ -210,14 +220,15 @@ class SnapshotThread:
             raise CaptureAbandoned
         writer.write(offset, [content])
 
-    def _write(self, base: Base, sessions: bytes, capture: Capture, fingerprint: int, events: int) -> SnapshotFile:
+    def _write(
+        self, base: Base, sessions: bytes, capture: Capture, head: Callable[..., SnapshotHead]
+    ) -> SnapshotFile:
         kept = self._kept
         writer = SnapshotWriter(kept.folder, kept.files, cluster_id=kept.cluster_id, index=base.index)
         try:
             writer.write(0, [sessions])
             result = capture.write(lambda offset, content: self._put(writer, len(sessions) + offset, content))
-            head = head_of(base, fingerprint, len(sessions), result, events)
-            return writer.finish(head)
+            return writer.finish(head(sessions_bytes=len(sessions), state=result))
         except BaseException:
             writer.abandon()
             raise

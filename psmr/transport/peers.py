@@ -1,7 +1,7 @@
 """What replicas say to each other: one PULL socket a replica, one PUSH socket to each peer.
 
-A message is a head frame (msgpack: cluster, sender, and a Raft message, a question about reading or its answer, or
-None) and payload frames: whole log records after an AppendEntries, one payload to be ordered after None. Sending never
+A message is a head frame (msgpack: cluster, sender, and a Raft message, a question about reading or its answer, one about
+snapshots or divergence, or None) and payload frames: whole log records after an AppendEntries, one payload to be ordered after None. Sending never
 blocks and may lose: the protocol above expects it. What does not decode is counted and dropped.
 """
 
@@ -14,6 +14,7 @@ import msgspec
 import zmq
 from msgspec import Struct
 
+from psmr.core.divergence_messages import DIVERGENCE_MESSAGES, DivergenceMessage
 from psmr.core.raft import Message
 from psmr.errors import ConfigurationError
 
@@ -62,8 +63,15 @@ class SnapshotPart(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=3
 
 
 SnapshotMessage = SnapshotOffered | SnapshotAsked | SnapshotPart
-Content = Message | ConfirmAsked | ConfirmAnswered | SnapshotMessage
-OTHER_MESSAGES = (ConfirmAsked, ConfirmAnswered, SnapshotOffered, SnapshotAsked, SnapshotPart)
+Content = Message | ConfirmAsked | ConfirmAnswered | SnapshotMessage | DivergenceMessage
+OTHER_MESSAGES = (
+    ConfirmAsked,
+    ConfirmAnswered,
+    SnapshotOffered,
+    SnapshotAsked,
+    SnapshotPart,
+    *DIVERGENCE_MESSAGES,
+)
 """What is not consensus' own."""
 
 
