@@ -4,13 +4,13 @@
     Received ─────────┼─► Divergence.handle(event)┤
                       ┘                          └─► Parted: this replica is to stop
 
-Each tells the others its rolling digest (`psmr.core.rolling`) at some entry; who hears it compares with its own there. Digests that are
-equal at an entry are equal at all before it, and those that differ differ at all behind it. So where one differs, the first
-entry is found by asking for digests in between, some at a time.
+Each tells the others its rolling digest (`psmr.core.rolling`) at some entry; who hears it compares with its own there. Digests
+that are equal at an entry are equal at all before it, and those that differ differ at all behind it. So where one differs, the
+first entry is found by asking for digests in between, some at a time.
 
-**The verdict** is about the first entry *d* at which somebody differs, and counts voters. A majority that did the same there is right. Who
-is not among them, and knows it, stops. Where no majority can have done the same, whoever knows it stops: nobody can say who is
-right, and clients must not be told one of several truths. While too few are known that goes on as before (*undecided*).
+**The verdict** is about the first entry *d* at which somebody differs, and counts voters. A majority that did the same there is
+right. Who is not among them, and knows it, stops. Where no majority can have done the same, whoever knows it stops: nobody can say
+who is right, and clients must not be told one of several truths. While too few are known all go on as before (*undecided*).
 
 Messages may be lost, repeated and late, and any replica may start again: all that is kept of a peer is a fact about two logs.
 """

@@ -1,4 +1,7 @@
-"""What replicas say to each other to find out whether they have parted (`psmr.core.divergence`). Tags go on from the other messages'."""
+"""What replicas say to each other to find out whether they have parted (`psmr.core.divergence`).
+
+Tags go on from those of `psmr.transport.peers`.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What a replica's log did up to each entry, as one word: the *rolling digest*, by which replicas find out that they have parted. Pure.
+"""What a replica's log did up to each entry, as one word: the *rolling digest*, by which replicas find out that they parted. Pure.
 
     R(i) = R(i − 1) + Σ mix(i, digest of each batch of entry i that was executed), modulo 2⁶⁴; 0 at the *origin*
 
-A sum, not a chain: what lies between two entries is then a difference of two words, so replicas whose sums begin at different places
-(one that restarted from a snapshot without one) can be compared from any entry on that both have.
+A sum, not a chain: what lies between two entries is then a difference of two words, so replicas whose sums begin at different
+places (one that restarted from a snapshot without one) can be compared from any entry on that both have.
 """
 
 from __future__ import annotations

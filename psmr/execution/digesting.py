@@ -74,9 +74,7 @@ def _digest_events(event: int, end: int, found: int) -> None:
 
 
 @compiled
-def digest_rows(
-    headers: Any, body: int, count: int, stride: int, places: Any, emitted: Any, found: Any
-) -> None:
+def digest_rows(headers: Any, body: int, count: int, stride: int, places: Any, emitted: Any, found: Any) -> None:
     """Write the command digests of a batch to `found`, one a row of the batch.
 
     `headers`: where each worker's replies begin. `body`: where `count` reply records of `stride` bytes and then their blob are,
@@ -96,9 +94,7 @@ class RowDigests:
         self.count = 0
         self._ring = np.empty(KEPT_ROWS, np.uint64)
 
-    def take(
-        self, headers: Any, body: int, count: int, stride: int, places: Any, events: bytes
-    ) -> int:
+    def take(self, headers: Any, body: int, count: int, stride: int, places: Any, events: bytes) -> int:
         """Digest the commands of a batch, as `digest_rows`; the batch digest."""
         start = self.count & (KEPT_ROWS - 1)
         fits = start + count <= KEPT_ROWS
@@ -109,7 +105,7 @@ class RowDigests:
             numbers = np.arange(self.count + max(0, count - KEPT_ROWS), self.count + count) & (KEPT_ROWS - 1)
             self._ring[numbers] = found[-len(numbers) :]
         self.count += count
-        return xxhash.xxh3_64_intdigest(found)
+        return xxhash.xxh3_64_intdigest(found.data)
 
     def read(self, first: int, count: int) -> bytes | None:
         """Command digests from number `first` on, 8 bytes each, little endian; None where they are not kept any more."""

@@ -56,7 +56,8 @@ class Engine:
     """k workers over one state. `start` forks them; nothing may have started a thread or opened a socket before.
 
     `choose(synchronous, count)` says how many workers a batch is worth, all or 1; by default what has been measured does.
-    `digests`: whether what commands do is digested. `notes_bytes` is how much each worker may note during a capture before it waits for the end of that.
+    `digests`: whether what commands do is digested. `notes_bytes` is how much each worker may note during a capture before it
+    waits for the end of that.
     """
 
     def __init__(
@@ -354,9 +355,7 @@ class Engine:
             slot = self._slots.popleft()
             events, event_count = self._events(slot) if self.memory.has_events else (b"", 0)
             reply, digest = self._reply(slot, events)
-            executed.append(
-                Executed(slot.session, slot.sequence, reply, slot.is_read, events, event_count, digest, slot.count)
-            )
+            executed.append(slot.done(reply, digest, events, event_count))
             self._ring.give_back()
             self._collected += 1
         store(self.memory.control + at.COLLECTED, self._collected)

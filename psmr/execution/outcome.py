@@ -40,6 +40,10 @@ class Slot:
     places: Any = None
     """Which row of the batch each row of the slot is, where they are executed in another order."""
 
+    def done(self, reply: bytes, digest: int, events: bytes, event_count: int) -> Executed:
+        """What became of it."""
+        return Executed(self.session, self.sequence, reply, self.is_read, events, event_count, digest, self.count)
+
 
 class Counters(Struct, frozen=True, gc=False):
     """What the workers have done since they started; one entry a worker."""

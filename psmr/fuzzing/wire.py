@@ -37,8 +37,8 @@ from psmr.core.raft import (
 )
 from psmr.core.raft.messages import NUMBER_MAX
 from psmr.core.reply import BatchStatus, encode_reply
-from psmr.core.roster import Roster, Seat, encode_roster
 from psmr.core.rolling import FORM
+from psmr.core.roster import Roster, Seat, encode_roster
 from psmr.errors import PsmrError
 from psmr.fuzzing.target import Target, pack_frames, unpack_frames
 from psmr.log.opening import entries_of

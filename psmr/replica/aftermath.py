@@ -1,8 +1,8 @@
 """A replica that has parted from the others: it serves no more, finds out what differs, tells, and ends.
 
 It asks one of the others for its command digests of the entry, so the first command that differs is known; then both replay their
-folders to that command, each in a process of its own, which shows the cells. All of it is in `divergence.json` in the replica's folder, with
-which the replica refuses to start; the others have it in their status.
+folders to that command, each in a process of its own, which shows the cells. All of it is in `divergence.json` in the replica's
+folder, with which the replica refuses to start; the others have it in their status.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def refuse_diverged(folder: Path) -> None:
     path = folder / NAME
     if path.exists():
         raise ReplicasDiverged(
-            f"{path}: expected the folder of a replica that agrees with the others, found one that has parted from them: look at it "
-            "with `psmr replay --diff`, then empty the folder (the replica fetches a snapshot), or remove that file"
+            f"{path}: expected the folder of a replica that agrees with the others, found one that has parted from them: look at "
+            "it with `psmr replay --diff`, then empty the folder (the replica fetches a snapshot), or remove that file"
         )
 
 

@@ -94,7 +94,8 @@ class Delivery:
 
     What it begins with is nothing, or what a snapshot at `delivered` holds. `log_bytes`: payloads taken in since. At an entry
     at which another version takes over it ends: `successor` is that version, and nothing behind the entry is taken in. What is
-    emitted goes to `events`, with the entry that it came from; what commands did is added to `rolling`, which begins behind `delivered`.
+    emitted goes to `events`, with the entry that it came from; what commands did is added to `rolling`, which begins behind
+    `delivered`.
     """
 
     sessions: Sessions

@@ -1,4 +1,4 @@
-"""A command that replicas executed differently, in words: from the log's entry, the digests of its commands, and replies still kept."""
+"""A command that replicas executed differently, in words: from the log's entry, and the replies still kept."""
 
 from __future__ import annotations
 

@@ -165,7 +165,12 @@ class Parting:
             }
             for each in self._core.differences()
         ]
-        return {"digests_through": self.rolling.through, "diverged": differences}
+        through = self.rolling.through
+        return {
+            "digests_through": through,
+            "rolling_digest": f"{self.rolling.at(through):016x}",
+            "diverged": differences,
+        }
 
     def close(self) -> None:
         """End what is under way."""

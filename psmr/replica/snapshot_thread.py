@@ -220,9 +220,7 @@ class SnapshotThread:
             raise CaptureAbandoned
         writer.write(offset, [content])
 
-    def _write(
-        self, base: Base, sessions: bytes, capture: Capture, head: Callable[..., SnapshotHead]
-    ) -> SnapshotFile:
+    def _write(self, base: Base, sessions: bytes, capture: Capture, head: Callable[..., SnapshotHead]) -> SnapshotFile:
         kept = self._kept
         writer = SnapshotWriter(kept.folder, kept.files, cluster_id=kept.cluster_id, index=base.index)
         try:

@@ -23,7 +23,7 @@ class StepReplay:
 
     def __init__(self, folder: Path, service: str, index: int, row: int, *, compiled: bool) -> None:
         self.place = index, row
-        self._output = tempfile.TemporaryFile()
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         form = [] if compiled else ["--interpreted"]
         position = ["--to", f"{index}:{row}", "--step", "--last", "1"]
         self._process = subprocess.Popen(

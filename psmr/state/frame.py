@@ -21,10 +21,11 @@
     256     -                         (the scheduler's words follow: `psmr.execution.layout`)
 
 A handler that raises must leave no change. Each write of state first notes the old content of the words it covers;
-`undo` restores them in reverse. The lowest bit of a noted address is set where the word is *derived*: what it holds follows from
-others, and how is a matter of this replica's past (the index of a map, which is made anew after a restart). Byte values that a handler reads are copied into the arena, so that they stay what they
-were when the handler overwrites the entry they came from, as they do in interpreted code. Events are written where they stay;
-those of a command that raises are dropped by going back to event_start.
+`undo` restores them in reverse. The lowest bit of a noted address is set where the word is *derived*: what it holds follows
+from others, and how is a matter of this replica's past (the index of a map, which is made anew after a restart). Byte values
+that a handler reads are copied into the arena, so that they stay what they were when the handler overwrites the entry they
+came from, as they do in interpreted code. Events are written where they stay; those of a command that raises are dropped by
+going back to event_start.
 
 **While noting is odd** the notes of a command, one that was undone too, are not forgotten at its end but kept for whoever
 copies the state meanwhile (`psmr.execution.capture`): `undo_base` moves on behind them. A *note* is (address, old word); in

@@ -1,8 +1,8 @@
 """What replicas say to each other: one PULL socket a replica, one PUSH socket to each peer.
 
 A message is a head frame (msgpack: cluster, sender, and a Raft message, a question about reading or its answer, one about
-snapshots or divergence, or None) and payload frames: whole log records after an AppendEntries, one payload to be ordered after None. Sending never
-blocks and may lose: the protocol above expects it. What does not decode is counted and dropped.
+snapshots or divergence, or None) and payload frames: whole log records after an AppendEntries, one payload to be ordered after
+None. Sending never blocks and may lose: the protocol above expects it. What does not decode is counted and dropped.
 """
 
 from __future__ import annotations

@@ -86,6 +86,7 @@ def test_the_minority_stops_and_says_which_command_and_cell(tmp_path: Path) -> N
         assert "psmr replay --diff" in processes[2].last_line()
 
 
+@pytest.mark.slow
 def test_where_all_differ_all_stop(tmp_path: Path) -> None:
     with started(tmp_path, {1: 1, 2: 2, 3: 3}) as (config, processes), connect(config, 1) as bank:
         bank.add(1, 100)

@@ -175,7 +175,10 @@ def test_a_replica_that_is_late_compares_when_it_has_come_there() -> None:
         cluster.run(2)
     assert cluster.stopped == {}
     cluster.execute(2, 65)
-    cluster.down = {1, 3}  # nobody says anything any more: what was told before is enough to know that there is a difference
+    cluster.down = {
+        1,
+        3,
+    }  # nobody says anything any more: what was told before is enough to know that there is a difference
     cluster.run(1)
     assert [d.peer for d in cluster.replicas[2].core.differences()] == [1, 3]
     cluster.down = set()
