@@ -48,7 +48,8 @@ class Rolling:
 
     def take(self, index: int, digest: int, count: int) -> None:
         """A batch of entry `index` with `count` commands was executed; batches come in the order of the log."""
-        self._fill(index - 1)
+        if index > self._filled + 1:
+            self._fill(index - 1)
         self._total = (self._total + xxhash.xxh3_64_intdigest(_PAIR.pack(index, digest))) & _MASK
         self._rows += count
         self._put(index)
@@ -56,8 +57,10 @@ class Rolling:
 
     def complete(self, index: int) -> None:
         """All batches of the entries up to `index` are executed."""
-        self._fill(index)
-        self.through = max(self.through, index)
+        if index > self._filled:
+            self._fill(index)
+        if index > self.through:
+            self.through = index
 
     def _fill(self, index: int) -> None:
         for each in range(max(self._filled + 1, index - KEPT_ENTRIES), index + 1):

@@ -30,7 +30,7 @@ from psmr.execution import layout as at
 from psmr.execution.capture import Capture, Captures
 from psmr.execution.digesting import RowDigests
 from psmr.execution.dispatch import end_command_slowly
-from psmr.execution.folding import keep_fold_slowly
+from psmr.execution.folding import add_reply_slowly, keep_fold_slowly
 from psmr.execution.generated import compiling, server_module
 from psmr.execution.interpreted import InterpretedMachine
 from psmr.execution.memory import NOTES_BYTES, Memory
@@ -99,9 +99,8 @@ class Engine:
         self._width = Width(workers)
         self._choose = choose or self._width.choose
         self._processes: list[BaseProcess] = []
-        self._one_header = np.zeros(1, np.int64)
         self.bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self.row_digests = RowDigests() if digests else None
+        self.row_digests = RowDigests(self.memory) if digests else None
         self._lay_constants(spin, look_ahead)
 
     def _lay_constants(self, spin: int, look_ahead: int) -> None:
@@ -154,6 +153,7 @@ class Engine:
                 emitted.warm_up(memory)
             end_command_slowly(frame)
             keep_fold_slowly(frame)
+            add_reply_slowly(frame)
             store(memory.control + at.STOPPING, 1)
             if self._compiled:
                 with refusing_what_does_not_compile(self._owner):
@@ -354,7 +354,7 @@ class Engine:
         while self._collected < done:
             slot = self._slots.popleft()
             events, event_count = self._events(slot) if self.memory.has_events else (b"", 0)
-            reply, digest = self._reply(slot, events)
+            reply, digest = self._reply(slot)
             executed.append(slot.done(reply, digest, events, event_count))
             self._ring.give_back()
             self._collected += 1
@@ -372,16 +372,14 @@ class Engine:
         for worker in range(self.workers):
             rouse(self.memory.control, worker)
 
-    def _reply(self, slot: Slot, events: bytes) -> tuple[bytes, int]:
+    def _reply(self, slot: Slot) -> tuple[bytes, int]:
         memory, stride = self.memory, self.layout.reply_stride
         if slot.alone or self.workers == 1:
             header = memory.reply_rings[EXECUTOR] + self._reply_start(EXECUTOR)
-            self._one_header[0] = header
-            starts = self._one_header
+            headers = [header]
             _, blob, records, _, _, busy_ns = memory.words(header, at.REPLIES_WORDS)
             self._width.observe(1, slot.synchronous, slot.count, busy_ns)
             body: Any = memory.region.at(records, slot.count * stride + blob)
-            place = records
         else:
             headers = [memory.reply_rings[worker] + self._reply_start(worker) for worker in range(self.workers)]
             busy_ns = sum(memory.get(header + at.REPLIES_BUSY_NS) for header in headers)
@@ -390,10 +388,10 @@ class Engine:
             blob = int(replies.blob_bytes(starts))
             merged = np.empty(slot.count * stride + blob, np.uint8)
             replies.merge(starts, slot.count, stride, merged.ctypes.data, np.empty(slot.count, np.int64))
-            body, place = merged.data, merged.ctypes.data
+            body = merged.data
         digest = 0
         if self.row_digests is not None and not slot.is_read:
-            digest = self.row_digests.take(starts, place, slot.count, stride, slot.places, events)
+            digest = self.row_digests.take(headers, slot.count, slot.places)
         if slot.places is not None:
             body = replies.in_batch_order(body, slot.count, stride, slot.places)
         status = BatchStatus.READ if slot.is_read else BatchStatus.EXECUTED

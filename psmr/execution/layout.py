@@ -47,8 +47,8 @@ each slot, at FRAME_EVENT_PIECES, two words: where in the area the slot's events
 COMPLETED passes the slot, and the replica's until COLLECTED does.
 
 **Folds.** Where FRAME_WANTS_FOLDS is not 0, a word for each reply of a worker lies before its reply records, FRAME_FOLDS in the
-open slot: what the command has written (`psmr.execution.folding`). The state begins at FRAME_STATE; what lies FRAME_STATE_BYTES and
-more behind that is no part of it.
+open slot: the digest of what the command did (`psmr.execution.folding`). The state begins at FRAME_STATE; what lies
+FRAME_STATE_BYTES and more behind that is no part of it.
 
 **Waits.** Where FRAME_WAITS is not 0, the worker writes down every wait that it cannot pass at once: a head of `WAITS_…`, then
 entries of `WAIT_…`. Whoever has put the memory there reads it while nothing executes (`psmr.execution.waits`).

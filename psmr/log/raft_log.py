@@ -256,6 +256,8 @@ class RaftLog:
 
     def take_said(self) -> list[Said]:
         """What other members have said, since the last call."""
+        if not self._said:
+            return self._said
         said, self._said = self._said, []
         return said
 

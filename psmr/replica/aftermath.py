@@ -20,7 +20,7 @@ from psmr.core.divergence_messages import DivergenceFound, RowsAsked, RowsGiven,
 from psmr.errors import ReplicasDiverged
 from psmr.log.raft_log import RaftLog
 from psmr.replica.delivery import Delivery
-from psmr.replica.diverged_command import command_at, digest_at, first_difference
+from psmr.replica.diverged_command import ABSENT, command_at, digest_at, first_difference
 from psmr.replica.parting import Parting, command_digests
 from psmr.replica.step_replay import step_in
 from psmr.storage.files import Files, replace_file
@@ -130,7 +130,7 @@ class Aftermath:
         if found is not None:
             self._report["command"] = found.name
             self._report["arguments"] = found.arguments
-            self._report["reply"] = {"expected": expected.reply if expected else None, "found": found.reply}
+            self._report["reply"] = {"expected": expected.reply if expected else ABSENT, "found": found.reply}
         return row
 
     def _compare_cells(self, row: int) -> None:
@@ -146,6 +146,7 @@ class Aftermath:
             said += [f"replica {self._me}: {mine}"] if isinstance(mine, str) else []
             self._report["cells_unknown"] = "; ".join(said)
             return
+        self._add_replies(theirs, mine)
         cells = differing_cells(theirs, mine)
         self._report["cells"] = cells
         if not cells:
@@ -153,6 +154,16 @@ class Aftermath:
                 "a replay of this folder writes what the others have: what the handler read is not there any more, "
                 "or memory failed"
             )
+
+    def _add_replies(self, theirs: dict[str, Any], mine: dict[str, Any]) -> None:
+        """What replays say of the command, where what was really replied is not kept any more."""
+        self._report.setdefault("command", mine["command"])
+        self._report.setdefault("arguments", mine["arguments"])
+        replies = self._report.setdefault("reply", {"expected": ABSENT, "found": ABSENT})
+        for side, step in (("expected", theirs), ("found", mine)):
+            if replies[side] == ABSENT:
+                replies[side] = {"raised": step["raised"]} if step.get("raised") else step.get("reply")
+                self._report.setdefault("replies_replayed", []).append(side)
 
     def _line(self) -> str:
         """What is known, in one line."""

@@ -29,7 +29,7 @@ from psmr.log.port import Entry
 from psmr.replica.event_stream import EventSink
 from psmr.replica.reads import Read
 
-_RECENT_BYTES = 4 << 20
+_RECENT_BYTES = 1 << 20
 
 
 class Answer(Struct, frozen=True, gc=False):
@@ -51,7 +51,7 @@ class _Delivered:
 
 
 class RecentReplies:
-    """The replies to the batches executed last, up to some MiB: to say what a command replied that others replied otherwise."""
+    """The replies to the batches executed last, up to a MiB: to say what a command replied that others replied otherwise."""
 
     def __init__(self) -> None:
         self._kept: deque[tuple[int, bytes]] = deque()
