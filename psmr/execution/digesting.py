@@ -5,6 +5,7 @@ The newest command digests are kept, in a ring: so the first command that differ
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,25 +44,30 @@ class RowDigests:
         self.count = 0
         self._memory = memory
         self._ring = np.empty(KEPT_ROWS, np.uint64)
+        self._bytes = self._ring.data.cast("B")
 
-    def take(self, headers: list[int], count: int, places: Any) -> int:
-        """Keep the command digests of a batch; the batch digest. Arguments as for `collect_digests`."""
+    def take(self, headers: Sequence[int], records: int, count: int, places: Any) -> int:
+        """Keep the command digests of a batch; the batch digest. Arguments as for `collect_digests`.
+
+        `records`: where the reply records of the only worker begin, behind its digests.
+        """
         if len(headers) == 1 and places is None:
-            region = self._memory.region
-            start = (self._memory.get(headers[0] + REPLIES_FOLDS) - region.address) >> 3
-            found = region.words[start : start + count].view(np.uint64)
+            found = self._memory.region.at(records - 8 * count, 8 * count)
         else:
-            found = np.empty(count, np.uint64)
-            collect_digests(np.array(headers, np.int64), _AS_THEY_ARE if places is None else places, found)
-        start = self.count & (KEPT_ROWS - 1)
-        if start + count <= KEPT_ROWS:
-            self._ring[start : start + count] = found
+            collected = np.empty(count, np.uint64)
+            collect_digests(np.array(headers, np.int64), _AS_THEY_ARE if places is None else places, collected)
+            found = collected.data.cast("B")
+        start = 8 * (self.count & (KEPT_ROWS - 1))
+        end = start + len(found)
+        if end <= 8 * KEPT_ROWS:
+            self._bytes[start:end] = found
+            found = self._bytes[start:end]
         else:
             newest = min(count, KEPT_ROWS)
             numbers = np.arange(self.count + count - newest, self.count + count) & (KEPT_ROWS - 1)
-            self._ring[numbers] = found[-newest:]
+            self._ring[numbers] = np.frombuffer(found, np.uint64)[-newest:]
         self.count += count
-        return xxhash.xxh3_64_intdigest(found.data)
+        return xxhash.xxh3_64_intdigest(found)
 
     def read(self, first: int, count: int) -> bytes | None:
         """Command digests from number `first` on, 8 bytes each, little endian; None where they are not kept any more."""

@@ -388,10 +388,10 @@ class Engine:
             blob = int(replies.blob_bytes(starts))
             merged = np.empty(slot.count * stride + blob, np.uint8)
             replies.merge(starts, slot.count, stride, merged.ctypes.data, np.empty(slot.count, np.int64))
-            body = merged.data
+            body, records = merged.data, 0
         digest = 0
         if self.row_digests is not None and not slot.is_read:
-            digest = self.row_digests.take(headers, slot.count, slot.places)
+            digest = self.row_digests.take(headers, records, slot.count, slot.places)
         if slot.places is not None:
             body = replies.in_batch_order(body, slot.count, stride, slot.places)
         status = BatchStatus.READ if slot.is_read else BatchStatus.EXECUTED

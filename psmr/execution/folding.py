@@ -2,10 +2,10 @@
 
 The undo notes of a command name every word that it has changed. When it ends, each of them is mixed with its place, counted from
 where the state begins, and all are added up; then come its events, and then its reply. So a digest says what the command did, not
-how the state lies: it costs what was done and no look at the state, and replicas that began alike, and whose commands all
-have equal digests, hold equal state. It is the same on every replica whatever the number of workers: addresses differ with that, places in
-the state do not. Left out are words that are derived from others, and hints, which lie behind the rest of the state: neither is
-replicated. A command that raises has only its reply.
+how the state lies: it costs what was done and no look at the state, and replicas that began alike, and whose commands all have
+equal digests, hold equal state. It is the same whatever the number of workers: addresses differ with that, places in the state do
+not. Left out are words that are derived from others, and hints, which lie behind the rest of the state: neither is replicated. A
+command that raises has only its reply.
 
 A slot's digests are with its replies (`psmr.execution.layout`), in the order of those. The part of an early stage is carried to
 the main stage, which adds its own. All is in the worker's cache yet: the replica's loop would have to fetch it.

@@ -205,6 +205,8 @@ class Delivery:
         """The last entry of which, and of all before it, nothing is still to be executed."""
         if self._executing:
             return self._executing[0].index - 1
+        if not self._waiting:
+            return self.delivered
         waiting = (item.entry.index for item in self._waiting if isinstance(item, _Delivered))
         return next(waiting, self.delivered + 1) - 1
 
