@@ -29,9 +29,7 @@ def _divergence(there: Sequence[ReplicaStatus]) -> Iterator[str]:
 def _difference(found: Mapping[str, Any]) -> str:
     report = found.get("report") or {}
     place = f"log index {found['index']}" + (f", row {report['row']}" if "row" in report else "")
-    what = (
-        "has diverged" if found["is_wrong"] else "differs, and it is not known who is right: too few replicas answer,"
-    )
+    what = "has diverged" if found["is_wrong"] else "differs, and too few replicas answer to know who is right,"
     before = "" if found["is_first"] else " or before"
     command = f", {report['command']}" if "command" in report else ""
     return f"replica {found['replica']} {what} at {place}{before}{command}"
