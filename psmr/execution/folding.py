@@ -90,24 +90,40 @@ def keep_fold(frame: int) -> None:
 
 
 @inlined
+def _with_reply(frame: int, count: int, digest: np.uint64) -> np.uint64:
+    """The digest of a command that has done so much, and of its reply, behind `count` others."""
+    stride = load_i64(frame + FRAME_REPLY_STRIDE)
+    record = load_i64(frame + FRAME_REPLY_RECORDS) + count * stride
+    end = record + stride
+    if load_u8(record + REPLY_IN_BLOB) != 0:
+        # Where in the blob it lies depends on what is before it.
+        blob = load_i64(frame + FRAME_REPLY_BLOB) + int64(load_u32(record + REPLY_WIDE))
+        digest = _with_word(digest, hash_bytes(blob, int64(load_u32(record + REPLY_WIDE + 4))))
+        end = record + 8
+    while record < end:
+        digest = _with_word(digest, load_u64(record))
+        record += 8
+    return digest
+
+
+@inlined
 def add_reply(frame: int) -> None:
     """Add the reply that is about to be counted, which is written, to the fold kept with it: the digest."""
     folds = load_i64(frame + FRAME_FOLDS)
     if folds != 0:
         count = load_i64(frame + FRAME_REPLY_COUNT)
-        stride = load_i64(frame + FRAME_REPLY_STRIDE)
-        record = load_i64(frame + FRAME_REPLY_RECORDS) + count * stride
-        end = record + stride
-        digest = load_u64(folds + 8 * count)
-        if load_u8(record + REPLY_IN_BLOB) != 0:
-            # Where in the blob it lies depends on what is before it.
-            blob = load_i64(frame + FRAME_REPLY_BLOB) + int64(load_u32(record + REPLY_WIDE))
-            digest = _with_word(digest, hash_bytes(blob, int64(load_u32(record + REPLY_WIDE + 4))))
-            end = record + 8
-        while record < end:
-            digest = _with_word(digest, load_u64(record))
-            record += 8
-        store_u64(folds + 8 * count, digest)
+        store_u64(folds + 8 * count, _with_reply(frame, count, load_u64(folds + 8 * count)))
+
+
+@inlined
+def keep_digest(frame: int) -> None:
+    """`keep_fold`, then `add_reply`, of a command whose reply is written already."""
+    folds = load_i64(frame + FRAME_FOLDS)
+    if folds != 0:
+        count = load_i64(frame + FRAME_REPLY_COUNT)
+        total = fold(frame) + load_u64(frame + FRAME_EARLY_FOLD)
+        store_i64(frame + FRAME_EARLY_FOLD, 0)
+        store_u64(folds + 8 * count, _with_reply(frame, count, total))
 
 
 @inlined
