@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
+import msgspec
 import pytest
 
 from psmr.core import divergence as core
@@ -12,6 +13,7 @@ from psmr.core import rolling as rolling_module
 from psmr.core.divergence import CHECKPOINT_ENTRIES, CHECKPOINT_US, PATIENCE_US, Divergence, Parted, Progress, Received
 from psmr.core.divergence_messages import DigestsGiven, DigestTold
 from psmr.core.rolling import FORM, Mark, Rolling
+from psmr.replica import snapshot_content
 
 
 @dataclass
@@ -309,3 +311,8 @@ def test_rolling_digests_are_the_same_wherever_the_sum_began() -> None:
     assert whole.rows_of(20) == (3 * 13, 3)
     assert whole.rows_of(21) == (3 * 14, 0)
     assert whole.rows_of(46) is None
+
+
+def test_a_snapshot_of_before_there_were_digests_can_be_read() -> None:
+    before = msgspec.msgpack.encode((b"members", 16, 5, (), 3))
+    assert snapshot_content._DECODER.decode(before).rolling is None
