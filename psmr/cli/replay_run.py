@@ -52,12 +52,15 @@ def travel(side: Side, wishes: Wishes) -> int:
             stepper.go_to(last, _progress(last.index))
             _tell(stepper, shown, wishes, [])
         return ExitCode.OK
-    first = wishes.first or Position(entry_before(folder, last, wishes.count))
+    first = wishes.first or Position(entry_before(folder, last, wishes.count)[0])
     if first.index < 1 or first.index > last.index:
         raise ConfigurationError(f"--from {first}: expected an entry from 1 to {last.index}, where the replay ends")
     with side.player(first.index - 1) as player:
         stepper = Stepper(player)
-        stepper.go_to(Position(first.index - 1), _progress(first.index - 1))
+        if wishes.first is None:
+            stepper.go_to_last_but(wishes.count, last, _progress(first.index - 1))
+        else:
+            stepper.go_before(first, _progress(first.index - 1))
         if sys.stdin.isatty() and sys.stdout.isatty() and not wishes.json:
             from psmr.cli.replay_walk import walk
 
@@ -65,8 +68,6 @@ def travel(side: Side, wishes: Wishes) -> int:
         steps = _until(stepper, last)
         if wishes.first is None:
             steps = iter(deque(steps, wishes.count))
-        elif first.row is not None:
-            steps = _from(steps, first, stepper)
         if wishes.json:
             _tell(stepper, shown, wishes, [step_document(step) for step in steps])
             return ExitCode.OK
@@ -87,19 +88,6 @@ def _until(stepper: Stepper, last: Position) -> Iterator[Step]:
             return
     if last.row is not None:
         raise no_such_row(stepper.player.folder, last, rows)
-
-
-def _from(steps: Iterator[Step], first: Position, stepper: Stepper) -> Iterator[Step]:
-    """Those from a command on."""
-    has_begun = False
-    for step in steps:
-        has_begun = has_begun or step.position == first
-        if has_begun:
-            yield step
-    if not has_begun:
-        raise ConfigurationError(
-            f"{stepper.player.folder.path}: expected a command at {first}, where the steps are to begin, found none there"
-        )
 
 
 def _tell(stepper: Stepper, shown: Sequence[Shown], wishes: Wishes, steps: list[dict[str, Any]]) -> None:
@@ -149,8 +137,12 @@ def _names(one: Side, other: Side) -> tuple[str, str]:
     if one.folder.path != other.folder.path:
         return str(one.folder.path), str(other.folder.path)
     if one.owner is not other.owner:
-        return tuple(f"{side.owner.__module__}:{side.owner.__qualname__}" for side in (one, other))  # type: ignore[return-value]
-    return f"{one.workers} workers", f"{other.workers} workers, again"
+        return _service_name(one), _service_name(other)
+    return f"{one.folder.path} by {one.workers}", f"by {other.workers} workers"
+
+
+def _service_name(side: Side) -> str:
+    return f"{side.owner.__module__}:{side.owner.__qualname__}"
 
 
 def lines(texts: Iterator[str] | Sequence[str]) -> None:

@@ -111,9 +111,9 @@ def difference_lines(difference: Difference, names: Sequence[str]) -> Iterator[s
     """The first difference; `names` are those of the two sides."""
     first, second = names
     what = ", ".join(difference.what)
-    if difference.where == "snapshot":
+    if difference.where in ("snapshot", "events"):
         first, second = "replay", difference.of
-        yield f"{second}: its snapshot at {difference.position} differs: {what}"
+        yield f"{second}: its {difference.where} at {difference.position} differ from replay: {what}"
     else:
         yield f"the first difference is at {difference.position}: {what}"
     expected, found = difference.expected, difference.found

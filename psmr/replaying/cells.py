@@ -6,7 +6,6 @@ holds where commands were taken back (`psmr.replaying.noted`).
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
@@ -217,7 +216,7 @@ class Cells:
 
     def by_container(self, addresses: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
         """Which of the addresses lie in each container that has any."""
-        owners = np.array([bisect_right(self._bases, address) - 1 for address in addresses.tolist()], np.int64)
+        owners = np.searchsorted(np.array(self._bases, np.int64), addresses, "right") - 1
         for number, name in enumerate(self._named):
             inside = owners == number
             if inside.any():

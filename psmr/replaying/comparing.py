@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from psmr.errors import ConfigurationError
 from psmr.execution.memory import Memory
 from psmr.replaying.cells import CellName, Cells
-from psmr.replaying.noted import Noted
+from psmr.replaying.noted import Notes
 
 _NONE = np.zeros(0, np.int64)
 
@@ -59,23 +59,19 @@ class TwoStates:
                     digest.update(piece)
         return digest.intdigest()
 
-    def are_equal_where_written(self, first: Sequence[Noted], second: Sequence[Noted]) -> bool:
+    def are_equal_where_written(self, first: Notes, second: Notes) -> bool:
         """Whether two states that were equal are so still, after what was noted of each: looks at nothing else."""
-        one, other = (self._written(*each) for each in zip(self.cells, (first, second), strict=True))
-        for name in dict.fromkeys((*one, *other)):
-            if name not in self.common:
-                continue
-            offsets = np.union1d(one.get(name, _NONE), other.get(name, _NONE))
+        written = [self._written(*each) for each in zip(self.cells, (first, second), strict=True)]
+        for name in self.common:
+            offsets = np.concatenate([each.get(name, _NONE) for each in written])
             held = [self._content(number, name, offsets) for number in (0, 1)]
             if not np.array_equal(held[0], held[1]):
                 return False
         return True
 
-    def _written(self, cells: Cells, noted: Sequence[Noted]) -> dict[str, NDArray[np.int64]]:
+    def _written(self, cells: Cells, notes: Notes) -> dict[str, NDArray[np.int64]]:
         """Of each container the words noted, counted in bytes from its beginning."""
-        if not noted:
-            return {}
-        addresses = np.unique(np.concatenate([each.addresses for each in noted]))
+        addresses = notes.addresses()
         return {name: addresses[inside] - cells.base_of(name) for name, inside in cells.by_container(addresses)}
 
     def _content(self, number: int, name: str, offsets: NDArray[np.int64]) -> NDArray[np.int64]:

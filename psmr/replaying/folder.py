@@ -127,7 +127,7 @@ class ReplicaFolder:
 
     def _load(self, path: Path) -> Segment:
         """Read a segment to its last whole record; damage where others follow it."""
-        data = _bytes_of(path, "segment")
+        data = bytes_of(path, "segment")
         header = read_segment_header(data)
         if header is None:
             raise LogDamaged(f"{path}: offset 0: expected a segment header, found {data[:32].hex() or 'nothing'}")
@@ -182,7 +182,7 @@ def _identity_in(path: Path) -> Identity:
         raise ConfigurationError(
             f"{path}: expected the data folder of a replica, found no {IDENTITY} in it: give the folder itself"
         )
-    return parse_identity(path / IDENTITY, _bytes_of(path / IDENTITY, "folder's identity"))
+    return parse_identity(path / IDENTITY, bytes_of(path / IDENTITY, "folder's identity"))
 
 
 def _segments_in(path: Path) -> list[Path]:
@@ -197,10 +197,11 @@ def _index_in(path: Path) -> int:
 
 def _committed_in(path: Path, cluster_id: int) -> int:
     mark = path / COMMIT_MARK
-    return mark_in(_bytes_of(mark, "commit mark"), cluster_id) if mark.exists() else 0
+    return mark_in(bytes_of(mark, "commit mark"), cluster_id) if mark.exists() else 0
 
 
-def _bytes_of(path: Path, what: str) -> bytes:
+def bytes_of(path: Path, what: str) -> bytes:
+    """All of a file. Raises ConfigurationError where it was there and is no more, DiskFailed."""
     with disk_errors(_FILES, path, f"reading a {what}"):
         try:
             return path.read_bytes()

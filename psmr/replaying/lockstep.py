@@ -1,36 +1,37 @@
 """Two players side by side, entry by entry, up to the first difference: which command, what it should be and what it is.
 
-Both begin with one state, so they are equal as long as every command answers, emits and writes the same: of each entry replies
-and events are compared, and the words that either side has written. Where a replica took a snapshot on the way, that says what
-its state really was there, whatever replay makes of its log.
+Both begin with one state, so they are equal as long as every command answers, emits and writes the same: of each entry replies and
+events are compared, and the words that either side has written. Where a replica took a snapshot on the way, or has kept events,
+these say what it really did, whatever replay makes of its log.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice, zip_longest
 from typing import Literal
 
 from psmr.execution.engine import Engine
 from psmr.replaying.comparing import CellDifference, TwoStates
+from psmr.replaying.kept_events import KeptEvents
 from psmr.replaying.player import Played, Player
 from psmr.replaying.position import Position
-from psmr.replaying.steps import Step, commands_of, steps_of
+from psmr.replaying.steps import Step, commands_of, events_of, taken_back, tell_writes
 from psmr.replica.snapshot_content import digest_of, restore
 from psmr.storage import SnapshotFile
 
 CELLS_MAX = 20
 
-Where = Literal["start", "log", "command", "snapshot"]
+Where = Literal["start", "log", "command", "snapshot", "events"]
 
 
 @dataclass(slots=True)
 class Difference:
     """The first difference. `expected` is what the first side has, `found` the second.
 
-    `where`: the states that both begin with; the entries of the logs; a command; a snapshot that was taken behind the entry, of the
-    folder `of`, and replay (then `expected` is replay). `what` are lines for people.
+    `where`: the states that both begin with; the entries of the logs; a command; a snapshot that was taken behind the entry, or
+    events that were kept of a command, in the folder `of`, and replay (then `expected` is replay). `what` are lines for people.
     """
 
     where: Where
@@ -49,6 +50,7 @@ class Lockstep:
         self.players = (first, second)
         self.states = TwoStates(first.engine.memory, second.engine.memory)
         self._snapshots = sorted(_snapshots_of(first, 0) + _snapshots_of(second, 1), key=lambda each: each[0])
+        self._kept = [KeptEvents(player.folder, player.engine.service.fingerprint) for player in self.players]
         self._is_same_service = first.engine.service.fingerprint == second.engine.service.fingerprint
 
     def run(self, last: int, progress: Callable[[int], None] = lambda index: None) -> Difference | None:
@@ -73,32 +75,55 @@ class Lockstep:
         ):
             return Difference("log", position, ["the logs hold different entries there"])
         if self._answers_alike(one, other) and self.states.are_equal_where_written(one.noted, other.noted):
-            return None
+            return self._as_kept(0, one) or self._as_kept(1, other)
         return self._difference(one, other)
 
     def _answers_alike(self, one: Played, other: Played) -> bool:
         if self._is_same_service:
-            return one.executed == other.executed
+            said = [[(e.session, e.sequence, e.reply, e.events) for e in each.executed] for each in (one, other)]
+            return said[0] == said[1]
         steps = [
             commands_of(player.engine.layout, each) for player, each in zip(self.players, (one, other), strict=True)
         ]
         return [_answer(step) for step in steps[0]] == [_answer(step) for step in steps[1]]
 
     def _difference(self, one: Played, other: Played) -> Difference:
-        """The first command of the entry that differs. Each side's state is that behind the entry."""
-        sides = zip(self.players, self.states.cells, (one, other), strict=True)
-        steps = [steps_of(player.engine.layout, cells, played) for player, cells, played in sides]
+        """The first command of the entry that differs; both states are then those right behind it."""
+        steps = [
+            taken_back(player.engine.layout, each) for player, each in zip(self.players, (one, other), strict=True)
+        ]
         for expected, found in zip_longest(*steps):
-            what, cells = compared(expected, found, set(self.states.common))
+            for cells, step in zip(self.states.cells, (expected, found), strict=True):
+                if step is not None:
+                    step.redo()
+                    tell_writes(cells, step)
+            what, differing = compared(expected, found, set(self.states.common))
             if what:
-                position = (expected or found).position
-                return Difference("command", position, what, cells, expected, found)
+                return Difference("command", (expected or found).position, what, differing, expected, found)
         what = [
             "its commands wrote the same, but it lies otherwise: as after commands that were executed in another order"
         ]
         return Difference(
             "command", Position(one.entry.index), what, list(islice(self.states.differences(), CELLS_MAX))
         )
+
+    def _as_kept(self, side: int, played: Played) -> Difference | None:
+        """Whether replay emits what the replica has kept; at a difference the state is that right behind the command."""
+        kept, player = self._kept[side].of(played.entry.index), self.players[side]
+        if kept is None or kept == {
+            (each.session, each.sequence): each.events for each in played.executed if each.events
+        }:
+            return None
+        layout = player.engine.layout
+        for step in taken_back(layout, played):
+            step.redo()
+            tell_writes(self.states.cells[side], step)
+            events = events_of(layout.service, kept.get((step.session, step.sequence), b""), step.batch_row)
+            if events != step.events:
+                what = ["replay emits others than the replica has kept: what a handler went by is not in the log"]
+                found = replace(step, events=events)
+                return Difference("events", step.position, what, [], step, found, str(player.folder.path))
+        return None
 
     def _at_snapshots(self) -> Difference | None:
         """Whether a snapshot that was taken here holds what replay gives."""

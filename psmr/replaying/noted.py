@@ -11,6 +11,7 @@ taken back, therefore, but found by their entries.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -66,28 +67,52 @@ class Noted:
         self._after = None
 
 
-def kept_notes(memory: Memory) -> list[Noted]:
-    """The notes kept since the capture began, in the order of positions; while nothing executes."""
-    found: list[Noted] = []
-    for worker in range(memory.workers):
-        line = at.worker_line(memory.control, worker) + at.NOTES
-        start, end = memory.notes[worker], memory.get(line + KEPT) - MARKER_BYTES
-        found += _of_worker(memory, start, end)
-    found.sort(key=lambda each: each.position)  # stable: of one command, what raised and was undone stays in front
-    return found
+class Notes:
+    """All notes kept since a capture began; made while nothing executes."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._words = [_kept_by(memory, worker) for worker in range(memory.workers)]
+
+    def addresses(self) -> NDArray[np.int64]:
+        """Of every word noted, in no order that means anything; one may come several times."""
+        found: list[NDArray[np.int64]] = []
+        for words in self._words:
+            pairs = words.reshape(-1, 2)  # a marker, too, is two words
+            is_note = np.ones(len(pairs), np.bool_)
+            is_note[[place >> 1 for place in _markers(words)]] = False
+            found.append(pairs[is_note, 0])
+        return np.concatenate(found)
+
+    def commands(self) -> list[Noted]:
+        """Command by command, in the order of positions."""
+        found = [
+            Noted(self._memory, int(words[place + 1]), _notes_behind(words, place))
+            for words in self._words
+            for place in _markers(words)
+        ]
+        found.sort(key=lambda each: each.position)  # stable: of one command, what raised and was undone stays in front
+        return found
 
 
-def _of_worker(memory: Memory, start: int, end: int) -> list[Noted]:
-    first = (start - memory.region.address) >> 3
-    words: NDArray[np.int64] = memory.region.words[first : first + ((end - start) >> 3)].copy()
-    found: list[Noted] = []
+def _kept_by(memory: Memory, worker: int) -> NDArray[np.int64]:
+    start = (memory.notes[worker] - memory.region.address) >> 3
+    line = at.worker_line(memory.control, worker) + at.NOTES
+    end = (memory.get(line + KEPT) - MARKER_BYTES - memory.region.address) >> 3
+    kept: NDArray[np.int64] = memory.region.words[start:end].copy()
+    return kept
+
+
+def _markers(words: NDArray[np.int64]) -> Iterator[int]:
     place = 0
     while place < len(words):
-        count, position = int(words[place]), int(words[place + 1])
-        place += _MARKER_WORDS
-        found.append(Noted(memory, position, words[place : place + 2 * count].reshape(count, 2)))
-        place += 2 * count
-    return found
+        yield place
+        place += _MARKER_WORDS + 2 * int(words[place])
+
+
+def _notes_behind(words: NDArray[np.int64], marker: int) -> NDArray[np.int64]:
+    start = marker + _MARKER_WORDS
+    return words[start : start + 2 * int(words[marker])].reshape(-1, 2)
 
 
 def is_full(memory: Memory) -> bool:

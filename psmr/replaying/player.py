@@ -18,16 +18,17 @@ from psmr.core.service_version import ServiceVersion, decode_version
 from psmr.core.sessions import Sessions
 from psmr.errors import ConfigurationError, LogDamaged, Violation
 from psmr.execution.engine import Engine
+from psmr.execution.memory import NOTES_BYTES
 from psmr.execution.outcome import Executed
 from psmr.log.port import Entry
 from psmr.replaying.folder import Origin, ReplicaFolder
-from psmr.replaying.noted import Noted, is_full, kept_notes
+from psmr.replaying.noted import Notes, is_full
 from psmr.replaying.translating import Translation
 from psmr.replica.delivery import Delivery
 from psmr.replica.snapshot_content import restore
 
 READ_BYTES = 1 << 20
-_LOOK_S = 1.0
+_LOOK_S = 0.25
 _STALL_S = 120.0
 
 
@@ -42,7 +43,7 @@ class Played:
     batches: list[Batch]
     executed: list[Executed]
     first_slot: int
-    noted: list[Noted]
+    noted: Notes
 
 
 @dataclass(slots=True)
@@ -63,8 +64,8 @@ class Player:
     """Plays `folder` from the newest origin at or below `origin_at` on. Workers are forked: no thread, no socket before.
 
     `index` is the entry that was executed last; `fingerprint` that of the service which wrote the log, of which `owner` is another
-    version if there is a `translation`. Raises ConfigurationError where the folder is not of that service, LogDamaged,
-    DiskFailed.
+    version if there is a `translation`. `notes_bytes`: how much of what one entry changes may be noted. Raises ConfigurationError
+    where the folder is not of that service, LogDamaged, DiskFailed.
     """
 
     def __init__(
@@ -76,10 +77,11 @@ class Player:
         origin_at: int,
         compiled: bool = True,
         translation: Translation | None = None,
+        notes_bytes: int = NOTES_BYTES,
     ) -> None:
         self.folder = folder
         self.owner = owner
-        self.engine = Engine(owner, workers, compiled=compiled, choose=self._choose)
+        self.engine = Engine(owner, workers, compiled=compiled, choose=self._choose, notes_bytes=notes_bytes)
         self.origin = Origin(0)
         self._translation = translation
         self.fingerprint = (self.engine.service if translation is None else translation.source).fingerprint
@@ -97,24 +99,36 @@ class Player:
         (`cdep.staging`), and apart, a row's early stage may run before main stages of rows before it."""
         return 1 if self._sink.keeps and self.engine.service.is_staged else self.engine.workers
 
-    def _begun(self, origin_at: int) -> Delivery:
-        self.origin = self._checked_origin(origin_at)
-        snapshot = self.origin.snapshot
-        if snapshot is None:
-            return Delivery(Sessions(), self.engine, events=self._sink)
-        self._is_own_seen = True
-        snapshot.verify()
-        base, sessions, _ = restore(snapshot, self.engine, of=self.fingerprint)
-        return Delivery(sessions, self.engine, base.index, base.time_us, events=self._sink)
+    def _begun(self, index: int) -> Delivery:
+        """Have the state of the newest origin at or below an index that can be used; say which could not."""
+        origins = self._own_origins(index)
+        for origin in origins:
+            self.origin = origin
+            if origin.snapshot is None:
+                return Delivery(Sessions(), self.engine, events=self._sink)
+            try:
+                origin.snapshot.verify()
+                base, sessions, _ = restore(origin.snapshot, self.engine, of=self.fingerprint)
+            except LogDamaged as damaged:
+                if origin is origins[-1]:
+                    raise
+                self.folder.notes.append(str(damaged))
+                continue
+            self._is_own_seen = True
+            return Delivery(sessions, self.engine, base.index, base.time_us, events=self._sink)
+        raise Violation(f"{self.folder.path}: expected an origin to begin at, found none")
 
-    def _checked_origin(self, index: int) -> Origin:
-        """The newest origin at or below an index that the service can go on from."""
+    def _own_origins(self, index: int) -> list[Origin]:
+        """Those at or below an index that the service can go on from, the newest first; there is at least one."""
         newest = self.folder.origin_for(index)
-        for each in reversed(self.folder.origins):
-            is_own = each.snapshot is None or each.snapshot.head.fingerprint == self.fingerprint
-            if each.index <= index and is_own:
-                return each
-        raise self._foreign(newest.index + 1, newest.snapshot.head.fingerprint if newest.snapshot is not None else 0)
+        found = [
+            each
+            for each in reversed(self.folder.origins)
+            if each.index <= index and executes_behind(self.folder, each) in (None, self.fingerprint)
+        ]
+        if not found:
+            raise self._foreign(newest.index + 1, executes_behind(self.folder, newest) or 0)
+        return found
 
     @property
     def index(self) -> int:
@@ -146,8 +160,11 @@ class Player:
 
     def step(self) -> Played:
         """Execute the next entry, and learn what its commands changed."""
-        (entry,) = self._entries(self.index + 1)
-        batches = _batches_in(entry)
+        if not self.delivery.idle:
+            self.go_to(self.index)
+        (entry,) = self._entries(self.index + 1, 1)
+        batches = _batches_in(entry.payload)
+        self._sink.executed = []
         first_slot = self._sink.count
         self._sink.keeps = True
         self.engine.capture()
@@ -160,17 +177,17 @@ class Player:
                 self._refuse_full(entry)
             for _ in self.delivery.collect():
                 pass  # nobody waits for answers
-            noted = kept_notes(self.engine.memory)
+            noted = Notes(self.engine.memory)
         finally:
             self.engine.end_capture()
             self._sink.keeps = False
         executed, self._sink.executed = self._sink.executed, []
         return Played(entry, _those_of(batches, executed), executed, first_slot, noted)
 
-    def _entries(self, last: int) -> list[Entry]:
+    def _entries(self, last: int, max_bytes: int = READ_BYTES) -> list[Entry]:
         first = self.index + 1
         self._stop_at_successor(last)
-        records = self.folder.read(first, READ_BYTES)
+        records = self.folder.read(first, max_bytes)
         if not records:
             raise LogDamaged(f"{self.folder.path}: expected an entry {first} in the log, found its end there")
         entries = [Entry(record.index, record.time_us, record.payload) for record in records if record.index <= last]
@@ -188,17 +205,18 @@ class Player:
             return
         if self._is_own_seen:
             return
-        for batch in _batches_in(entry):
-            if batch.kind == KIND_COMMANDS:
-                if batch.fingerprint != self.fingerprint:
-                    raise self._foreign(entry.index, batch.fingerprint)
-                self._is_own_seen = True
+        fingerprint = _fingerprint_in(entry.payload)
+        if fingerprint is not None and fingerprint != self.fingerprint:
+            raise self._foreign(entry.index, fingerprint)
+        self._is_own_seen = fingerprint is not None
 
     def _foreign(self, index: int, fingerprint: int) -> ConfigurationError:
-        service = self.engine.service
+        service, identity = self.engine.service, self.folder.identity
+        found = f"{fingerprint:#018x}"
+        name = f"{identity.service} ({found})" if found == identity.fingerprint else found
         return ConfigurationError(
             f"{self.folder.path}: log index {index}: expected entries of {service.name} version {service.version} "
-            f"({service.fingerprint:#018x}), found those of {fingerprint:#018x}: name the service that wrote them with --service"
+            f"({service.fingerprint:#018x}), found those of {name}: name the service that wrote them with --service"
         )
 
     def _stop_at_successor(self, last: int) -> None:
@@ -225,7 +243,7 @@ class Player:
         if self.engine.outstanding and is_full(self.engine.memory):
             raise ConfigurationError(
                 f"{self.folder.path}: log index {entry.index}: expected an entry that changes at most "
-                f"{self.engine.memory.notes_bytes >> 30} GiB of state, found one that changes more, which cannot be stepped: step "
+                f"{self.engine.memory.notes_bytes >> 20} MiB of state, found one that changes more, which cannot be stepped: step "
                 "from behind it"
             )
 
@@ -242,11 +260,27 @@ class Player:
         self.close()
 
 
-def _batches_in(entry: Entry) -> list[Batch]:
-    if is_control(entry.payload):
+def executes_behind(folder: ReplicaFolder, origin: Origin) -> int | None:
+    """The fingerprint of the service that executes what follows; None where nothing says it: no command follows soon."""
+    if origin.snapshot is not None:
+        return origin.snapshot.head.fingerprint
+    for record in folder.read(origin.index + 1, READ_BYTES):
+        fingerprint = _fingerprint_in(record.payload)
+        if fingerprint is not None:
+            return fingerprint
+    return None
+
+
+def _fingerprint_in(payload: memoryview) -> int | None:
+    """Of the first batch of commands."""
+    return next((batch.fingerprint for batch in _batches_in(payload) if batch.kind == KIND_COMMANDS), None)
+
+
+def _batches_in(payload: memoryview) -> list[Batch]:
+    if is_control(payload):
         return []
     try:
-        return split(entry.payload)
+        return split(payload)
     except MalformedBatch:
         return []  # as at delivery: nobody executes it
 

@@ -11,7 +11,7 @@ from psmr.replaying.cells import Cells
 from psmr.replaying.folder import ReplicaFolder
 from psmr.replaying.player import Player
 from psmr.replaying.position import Position
-from psmr.replaying.steps import Step, steps_of
+from psmr.replaying.steps import Step, taken_back, tell_writes
 
 
 class Stepper:
@@ -37,17 +37,39 @@ class Stepper:
 
     def go_to(self, position: Position, progress: Callable[[int], None] = lambda index: None) -> Step | None:
         """Forward to a position; the command that it names, if it names one. Raises ConfigurationError if there is none there."""
-        self._finish()
         if position.row is None:
+            self._finish()
             self.player.go_to(position.index, progress)
             return None
+        self.go_before(position, progress)
+        step = self._forward()
+        tell_writes(self.cells, step)
+        return step
+
+    def go_before(self, position: Position, progress: Callable[[int], None] = lambda index: None) -> None:
+        """Forward to where the entry, or the command, that a position names is the next. Raises as `go_to`."""
+        self._finish()
         self.player.go_to(position.index - 1, progress)
+        if position.row is None:
+            return
         self._enter()
-        for step in self._steps:
+        while self._done < len(self._steps) and self._steps[self._done].position != position:
             self._forward()
-            if step.position.row == position.row:
-                return step
-        raise no_such_row(self.player.folder, position, len(self._steps))
+        if self._done == len(self._steps):
+            raise no_such_row(self.player.folder, position, len(self._steps))
+
+    def go_to_last_but(self, count: int, last: Position, progress: Callable[[int], None] = lambda index: None) -> None:
+        """Forward to where about `count` commands are left up to `last`, not more if they are all of one entry."""
+        index, behind = entry_before(self.player.folder, last, count)
+        self.go_before(Position(index, last.row if index == last.index else None), progress)
+        if index == last.index and last.row is not None:
+            self._forward()
+        else:
+            self._enter()
+            self._finish()
+        for _ in range(min(count - behind, self._done)):
+            self._done -= 1
+            self._steps[self._done].undo()
 
     def next(self, last: Position) -> Step | None:
         """Execute one more command, and tell of it; None, with the state at `last`, if none is left up to there."""
@@ -56,14 +78,15 @@ class Stepper:
                 return None
             self._enter()
         is_there = last.row is not None and self._done > 0 and self._steps[self._done - 1].position == last
-        return None if is_there else self._forward()
+        if is_there:
+            return None
+        step = self._forward()
+        tell_writes(self.cells, step)
+        return step
 
     def _enter(self) -> None:
         """Execute the next entry, and take it back, so that its first command is the next."""
-        played = self.player.step()
-        self._steps, self._done = steps_of(self.player.engine.layout, self.cells, played), 0
-        for step in reversed(self._steps):
-            step.undo()
+        self._steps, self._done = taken_back(self.player.engine.layout, self.player.step()), 0
 
     def _forward(self) -> Step:
         step = self._steps[self._done]
@@ -84,17 +107,19 @@ def no_such_row(folder: ReplicaFolder, position: Position, count: int) -> Config
     )
 
 
-def entry_before(folder: ReplicaFolder, last: Position, count: int) -> int:
-    """The entry from whose first command on there are `count` commands up to a position, or as many as can be had."""
-    index = last.index
+def entry_before(folder: ReplicaFolder, last: Position, count: int) -> tuple[int, int]:
+    """The entry from whose first command on there are `count` commands up to a position, or as many as can be had.
+
+    And how many there are behind that entry; those that nobody executed are counted, too.
+    """
+    index, behind = last.index, 0
     found = last.row + 1 if last.row is not None else _commands_in(folder, index) or 0
-    while found < count and index > folder.first + 1:
+    while behind + found < count and index > folder.first + 1:
         commands = _commands_in(folder, index - 1)
         if commands is None:
             break
-        found += commands
-        index -= 1
-    return index
+        behind, found, index = behind + found, commands, index - 1
+    return index, behind
 
 
 def _commands_in(folder: ReplicaFolder, index: int) -> int | None:

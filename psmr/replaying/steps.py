@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from cdep import Service
 from proxies.calls import CommandCall, Raised, calls_of, order_of, replies_of
 from proxies.layout import ServiceLayout
 from psmr.core.batch import Batch
-from psmr.core.event_format import EventLayout, declared_events, records
+from psmr.core.event_format import declared_events, records
 from psmr.core.reply import parse_reply
 from psmr.execution.outcome import Executed
 from psmr.replaying.cells import CellName, Cells, Held, Touched
 from psmr.replaying.noted import Noted
 from psmr.replaying.player import Played
 from psmr.replaying.position import Position
+
+Emitted = tuple[str, dict[str, Any]]
+"""An event: its name, and its fields."""
 
 WRITES_MAX = 10_000
 """Of one command, how many cells are told: one that clears a map changes as many as it has keys."""
@@ -58,7 +62,7 @@ class Step:
     arguments: dict[str, Any]
     reply: Any = None
     raised: str | None = None
-    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    events: list[Emitted] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
     left_out: int = 0
     noted: list[Noted] = field(default_factory=list)
@@ -76,22 +80,35 @@ class Step:
 
 def steps_of(layout: ServiceLayout, cells: Cells, played: Played) -> list[Step]:
     """The commands of an entry in the order of their execution, with their writes; the state is as it was when it returns."""
-    steps = commands_of(layout, played)
-    for step in reversed(steps):
-        touched = _touched(cells, step)
-        after = _held(cells, touched)
-        step.undo()
-        before = _held(cells, touched)
-        _tell(step, touched, before, after)
+    steps = taken_back(layout, played)
     for step in steps:
         step.redo()
+        tell_writes(cells, step)
     return steps
+
+
+def taken_back(layout: ServiceLayout, played: Played) -> list[Step]:
+    """The commands of an entry, without their writes; the state is that before the entry, and each `redo` leads on."""
+    steps = commands_of(layout, played)
+    for step in reversed(steps):
+        step.undo()
+    return steps
+
+
+def tell_writes(cells: Cells, step: Step) -> None:
+    """Fill in what a command wrote; the state must be that right behind it, and is so again."""
+    touched = _touched(cells, step)
+    after = _held(cells, touched)
+    step.undo()
+    before = _held(cells, touched)
+    step.redo()
+    _tell(step, before, after)
 
 
 def commands_of(layout: ServiceLayout, played: Played) -> list[Step]:
     """The commands of an entry in the order of their execution, without their writes."""
     noted: dict[tuple[int, int], list[Noted]] = {}
-    for each in played.noted:
+    for each in played.noted.commands():
         noted.setdefault((each.slot, each.row), []).append(each)
     found: list[Step] = []
     for number, (batch, executed) in enumerate(zip(played.batches, played.executed, strict=True)):
@@ -123,11 +140,21 @@ def _steps_of_batch(
         )
         for row, (call, answer) in enumerate(zip(calls, replies, strict=True))
     ]
-    layouts: list[tuple[str, EventLayout]] = list(declared_events(layout.service).items())
-    for kind, row, place in records(executed.events):
-        name, event = layouts[kind]
-        steps[row].events.append((name, event.decode(executed.events, place)))
+    for row, event in _events_in(layout.service, executed.events):
+        steps[row].events.append(event)
     return steps
+
+
+def events_of(service: Service, events: bytes, batch_row: int) -> list[Emitted]:
+    """Of a batch's events those of one of its commands."""
+    return [event for row, event in _events_in(service, events) if row == batch_row]
+
+
+def _events_in(service: Service, events: bytes) -> Iterator[tuple[int, Emitted]]:
+    layouts = list(declared_events(service).items())
+    for kind, row, place in records(events):
+        name, layout = layouts[kind]
+        yield row, (name, layout.decode(events, place))
 
 
 def _touched(cells: Cells, step: Step) -> list[Touched]:
@@ -146,7 +173,6 @@ def _held(cells: Cells, touched: Sequence[Touched]) -> dict[CellName, tuple[Touc
 
 def _tell(
     step: Step,
-    touched: Sequence[Touched],
     before: dict[CellName, tuple[Touched, Held]],
     after: dict[CellName, tuple[Touched, Held]],
 ) -> None:

@@ -11,7 +11,7 @@ from cdep import Service, StateMachine, service_of
 from psmr.errors import ConfigurationError
 from psmr.replaying.folder import ReplicaFolder
 from psmr.replaying.lockstep import Difference, Lockstep
-from psmr.replaying.player import Player
+from psmr.replaying.player import Player, executes_behind
 from psmr.replaying.translating import Translation
 from psmr.services import app_names, find_application, find_service, variants_of
 
@@ -46,7 +46,7 @@ class Side:
         """The lowest index that this service can begin at."""
         fingerprint = (self.written_by or service_of(self.owner)).fingerprint
         for origin in self.folder.origins:
-            if origin.snapshot is None or origin.snapshot.head.fingerprint == fingerprint:
+            if executes_behind(self.folder, origin) in (None, fingerprint):
                 return origin.index
         return self.folder.first
 

@@ -17,9 +17,11 @@ from psmr.core.sessions_record import encode_sessions
 from psmr.execution.engine import Engine
 from psmr.log.port import Base, Entry
 from psmr.replica.delivery import Delivery
+from psmr.replica.event_stream import EventStream
 from psmr.replica.snapshot_content import head_of
 from psmr.storage import Files, LogStore, SnapshotWriter, claim, decode_unchecked
 from psmr.storage import encode as encode_record
+from psmr.storage.event_log import EventLog
 
 CLUSTER_ID = 77
 TERM = 1
@@ -42,7 +44,11 @@ class Recording:
             fingerprint=service.fingerprint,
         ).close()
         self.store = LogStore(folder, False, 1 << 20, cluster_id=CLUSTER_ID)
-        self.delivery = Delivery(Sessions(), self.engine)
+        self.events: EventStream | None = None
+        if self.engine.memory.has_events:
+            kept = EventLog(folder / "events", Files(), cluster_id=CLUSTER_ID, start=0, bytes_max=1 << 26, sync=False)
+            self.events = EventStream(0, service.fingerprint, kept)
+        self.delivery = Delivery(Sessions(), self.engine, events=self.events)
         self.sequences: dict[int, int] = {}
         self.digests = {0: self.engine.digest()}
 
@@ -87,8 +93,8 @@ class Recording:
         for calls in log:
             self.append(self.batch(session, calls))
 
-    def snapshot(self, *, compact: bool = False) -> int:
-        """Take one; its index. With `compact` the log forgets what it holds, as far as whole segments go."""
+    def snapshot(self, *, follows: int | None = None) -> int:
+        """Take one; its index. `follows`: the fingerprint of the service that executes what is behind it, if it is another one."""
         index = self.delivery.delivered
         sessions = encode_sessions(*self.delivery.sessions.remembered())
         writer = SnapshotWriter(self.folder, Files(), cluster_id=CLUSTER_ID, index=index)
@@ -96,14 +102,15 @@ class Recording:
         result = self.engine.capture().write(lambda offset, piece: writer.write(len(sessions) + offset, [piece]))
         self.engine.end_capture()
         base = Base(index, TERM, self.delivery.now_us, b"")
-        writer.finish(head_of(base, self.engine.service.fingerprint, len(sessions), result, 0))
-        if compact:
-            self.store.compact(index)
+        fingerprint = self.engine.service.fingerprint if follows is None else follows
+        writer.finish(head_of(base, fingerprint, len(sessions), result, 0))
         return index
 
     def close(self) -> None:
         """The replica stops."""
         self.store.take_synced()
+        if self.events is not None:
+            self.events.close()
         self.store.close()
         self.engine.close()
 

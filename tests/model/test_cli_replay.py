@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,29 @@ def test_steps_as_text(recorded: tuple[Path, dict[int, int]], capsys: pytest.Cap
     assert lines[-3:] == [["balances[1]", "1"], ["balances[2]", "14"], ["balances[9]", "-1"]]
 
 
+def test_in_a_terminal_it_goes_on_jumps_and_shows(
+    recorded: tuple[Path, dict[int, int]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    answers = iter(["", "5:1", "balances:1", "", "nothing", "2:0", "", "4", "99", "q"])
+
+    def answer(prompt: str) -> str:
+        asked.append(prompt.split()[0])
+        return next(answers)
+
+    monkeypatch.setattr("builtins.input", answer)
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    assert main(replayed(recorded[0], "--step", "--from", "2:1")) == ExitCode.OK
+    assert asked == ["2:0", "2:1", "5", "5", "6", "6", "2:0", "2:1", "4", "4"]
+    lines = [line for line in capsys.readouterr().out.splitlines() if line]
+    shown = [line.split()[0] for line in lines if line[0].isdigit()]
+    assert shown == ["2:1", "5:1", "6:0", "2:0", "2:1"]
+    assert "  balances[1]  3" in lines
+    assert any("--show nothing: expected one of balances, changes" in line for line in lines)
+    assert "expected a position up to 6" in lines[-1]
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -104,14 +129,14 @@ def test_steps_as_text(recorded: tuple[Path, dict[int, int]], capsys: pytest.Cap
         (["--to", "4:0"], "expected a position in entry 4, which has no command that was executed, found 4:0"),
         (["--to", "0:0"], "expected a log index from 1 on with a row, found 0:0"),
         (["--to", "three"], "--to three: expected a log index, or index:row"),
-        (["--step", "--from", "3:9"], "expected a command at 3:9, where the steps are to begin, found none there"),
+        (["--step", "--from", "3:9"], "expected a position in entry 3, which has commands 0 to 3, found 3:9"),
         (["--step", "--from", "7"], "--from 7: expected an entry from 1 to 6"),
         (["--from", "3"], "--from: expected --step with it"),
         (["--show", "balance"], "--show balance: expected one of balances, changes, found balance"),
         (["--show", "changed"], "--show changed: expected one of balances, changes, found changed"),
         (["--show", "balances:x"], "expected a key of Map(u64, i64, capacity=4096), found 'x'"),
         (["--show", "balances.x"], "--show balances.x: expected no field"),
-        (["--service", "replay_services:Next"], "log index 2: expected entries of Next version 2"),
+        (["--service", "replay_services:Next"], "found those of Ledger (0x"),
         (["--service", "nowhere"], "expected a service's module"),
         (["--other-workers", "2", "--to", "3:1"], "--to 3:1: expected an entry, as whole entries are compared"),
         (["--diff", "nowhere"], "nowhere: expected the data folder of a replica, found none there"),
@@ -133,8 +158,7 @@ def test_a_service_that_is_no_application_must_be_named(
 
 
 def test_damage_is_a_violation(recorded: tuple[Path, dict[int, int]], tmp_path: Path) -> None:
-    for path in recorded[0].iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(recorded[0], tmp_path, dirs_exist_ok=True)
     (segment,) = tmp_path.glob("log-*.seg")
     data = bytearray(segment.read_bytes())
     data[200] ^= 1

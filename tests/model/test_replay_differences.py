@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -104,14 +105,20 @@ def test_keys_at_other_places_are_a_difference(recorded: Path) -> None:
     assert first[0] != first[1]
 
 
-def test_a_snapshot_tells_what_the_log_does_not(
+def test_kept_events_and_snapshots_tell_what_the_log_does_not(
     tmp_path: Path, recorded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, "5")
     other = record(tmp_path / "other", snapshots=(4, 10))
     monkeypatch.delenv(VARIABLE)
-    found = compare(side(recorded), side(other), None, None, quiet).difference
-    assert found is not None
+    emitted = difference_of_folders(recorded, other)
+    assert (emitted.where, emitted.position, emitted.of) == ("events", Position(9, ROW), str(other))
+    assert emitted.expected is not None
+    assert emitted.found is not None
+    balances = [step.events[0][1]["balance"] for step in (emitted.expected, emitted.found)]
+    assert (emitted.expected.arguments["account"], balances) == (3009, [RATED, RATED + 5])
+    shutil.rmtree(other / "events")
+    found = difference_of_folders(recorded, other)
     assert (found.where, found.position, found.of) == ("snapshot", Position(10), str(other))
     assert cells_of(found) == [("balances[3009]", RATED, RATED + 5)]
     # Begun with what each replica had they are different at once.

@@ -16,6 +16,7 @@ from test_capture import log_of
 from test_commutative_order import Purse, drawn
 
 from cdep import StateMachine
+from psmr.errors import ConfigurationError
 from psmr.replaying.cells import CellName, Cells
 from psmr.replaying.folder import ReplicaFolder
 from psmr.replaying.player import Player
@@ -57,7 +58,6 @@ MAPS = {"numbers", "words", "balances"}
         (Kept, kept_log(), 1, False),
         (Kept, kept_log(), 2, True),
         (Purse, purse_log(), 2, False),
-        (Orders, staged_log(), 1, False),
         (Orders, staged_log(), 2, True),
     ],
 )
@@ -85,3 +85,14 @@ def test_writes_lead_from_each_state_to_the_next_and_back(
         assert state == state_of(cells)
         assert len(state) > 3
     assert files_of(tmp_path) == before
+
+
+def test_an_entry_that_changes_more_than_can_be_noted_is_told_and_passed(tmp_path: Path) -> None:
+    log: list[Batch] = [[("flood", (5_000,))] * 4, [("put", (1, 5))]]
+    digests = recorded(tmp_path, Kept, log)
+    with Player(ReplicaFolder.open(tmp_path), Kept, origin_at=0, compiled=False, notes_bytes=1 << 16) as player:
+        player.go_to(1)
+        with pytest.raises(ConfigurationError, match=r"log index 2: .* which cannot be stepped: step from behind it"):
+            player.step()
+        assert [each.count for each in player.step().batches] == [1]
+        assert (player.index, player.digest) == (3, digests[3])
