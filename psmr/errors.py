@@ -12,7 +12,8 @@
     ├── ClusterUnavailable     no replica took the call (or answered one that only reads) within its time
     └── Violation              something that cannot happen has happened: the replica stops rather than answer wrongly
         ├── LogDamaged             bytes below what was committed do not match their checksum
-        └── DiskFailed             the disk refused a write or a sync (full, read-only, broken)
+        ├── DiskFailed             the disk refused a write or a sync (full, read-only, broken)
+        └── ReplicasDiverged       replicas did different things with one command: one of them, or all, must stop
 
 A wrong annotation is a `cdep.DeclarationError`, raised when the class is defined.
 """
@@ -72,3 +73,7 @@ class LogDamaged(Violation):
 
 class DiskFailed(Violation):
     """The disk refused a write or a sync."""
+
+
+class ReplicasDiverged(Violation):
+    """Replicas did different things with one command."""

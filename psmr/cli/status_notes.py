@@ -1,4 +1,4 @@
-"""What a table of statuses has no room for: the service's version, the members, snapshots."""
+"""What a table of statuses has no room for: who has diverged, the service's version, the members, snapshots."""
 
 from __future__ import annotations
 
@@ -14,11 +14,31 @@ def status_notes(statuses: Sequence[ReplicaStatus]) -> list[str]:
     """One line for each thing to say about the replicas that answered; none of those that did not."""
     there = [status for status in statuses if status.reachable]
     return [
+        *_divergence(there),
         *_versions(there),
         *_overrides(there),
         *_members(there),
         *(line for status in there for line in _snapshots(status)),
     ]
+
+
+def _divergence(there: Sequence[ReplicaStatus]) -> Iterator[str]:
+    """Which replicas did something else than others with a command, each once where those that say so agree."""
+    said: dict[str, list[str]] = {}
+    for status in there:
+        for found in status.get("diverged") or []:
+            said.setdefault(_difference(found), []).append(str(status.id))
+    for text, replicas in said.items():
+        yield f"{text} (says {_replicas(replicas)})"
+
+
+def _difference(found: Mapping[str, Any]) -> str:
+    report = found.get("report") or {}
+    place = f"log index {found['index']}" + (f", row {report['row']}" if "row" in report else "")
+    what = "has diverged" if found["is_wrong"] else "differs, and too few replicas answer to know who is right,"
+    before = "" if found["is_first"] else " or before"
+    command = f", {report['command']}" if "command" in report else ""
+    return f"replica {found['replica']} {what} at {place}{before}{command}"
 
 
 def _versions(there: Sequence[ReplicaStatus]) -> Iterator[str]:

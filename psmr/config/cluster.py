@@ -78,6 +78,8 @@ class Tuning:
     """So much log a leader keeps beyond that for members that lag behind: they need no snapshot then."""
     events_mib: int = 1024
     """So many events a replica keeps for those who follow them; the oldest go first."""
+    digests: bool = True
+    """Whether replicas tell each other digests of what commands did, so that one which has parted from the others stops."""
     archive: bool = False
     """Whether segments that a snapshot makes superfluous are kept, in a sub-folder, instead of removed."""
     ring_mib: int = 64
@@ -150,6 +152,7 @@ TUNING: dict[str, Kind] = {
     "snapshot_mib": Integer(0, 1 << 20, default=Tuning().snapshot_mib),
     "retain_mib": Integer(0, 1 << 20, default=Tuning().retain_mib),
     "events_mib": Integer(1, 1 << 20, default=Tuning().events_mib),
+    "digests": Boolean(default=Tuning().digests),
     "archive": Boolean(default=Tuning().archive),
     "ring_mib": Integer(32, 1024, default=Tuning().ring_mib),
     "spin_us": Integer(0, 10_000, default=Tuning().spin_us),

@@ -25,10 +25,12 @@ from psmr.core.batch import MalformedBatch
 from psmr.core.reply import REPLY_HEADER, BatchStatus
 from psmr.core.width import Width
 from psmr.execution import capture as captures
-from psmr.execution import emitted, replies, staged
+from psmr.execution import digesting, emitted, replies, staged
 from psmr.execution import layout as at
 from psmr.execution.capture import Capture, Captures
+from psmr.execution.digesting import RowDigests
 from psmr.execution.dispatch import end_command_slowly
+from psmr.execution.folding import add_reply_slowly, keep_fold_slowly
 from psmr.execution.generated import compiling, server_module
 from psmr.execution.interpreted import InterpretedMachine
 from psmr.execution.memory import NOTES_BYTES, Memory
@@ -56,7 +58,8 @@ class Engine:
 
     `choose(synchronous, count)` says how many workers a batch is worth, all or 1; by default what has been measured does.
     A worker that waits looks `spin` times before it sleeps; for another worker up to `patience` times, while the machine is calm.
-    `notes_bytes` is how much each worker may note during a capture before it waits for the end of that.
+    `digests`: whether what commands do is digested. `notes_bytes` is how much each worker may note during a capture before it
+    waits for the end of that.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Engine:
         look_ahead: int = 8,
         choose: Callable[[int, int], int] | None = None,
         notes_bytes: int = NOTES_BYTES,
+        digests: bool = True,
     ) -> None:
         if not 1 <= workers <= at.WORKERS_MAX:
             raise ValueError(f"workers: expected 1 to {at.WORKERS_MAX}, found {workers}")
@@ -101,6 +105,7 @@ class Engine:
         self.bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._pressure = Pressure()
         self._patience = Patience(spin, patience, self._pressure.waited_us)
+        self.row_digests = RowDigests(self.memory) if digests else None
         self._lay_constants(spin, look_ahead)
 
     def _lay_constants(self, spin: int, look_ahead: int) -> None:
@@ -112,6 +117,7 @@ class Engine:
             memory.set(frame + at.FRAME_SPIN, spin)
             memory.set(frame + at.FRAME_LOOK_AHEAD, look_ahead)
             memory.set(frame + at.FRAME_ROUND_ROWS, ROUND_ROWS)
+            memory.set(frame + at.FRAME_WANTS_FOLDS, int(self.row_digests is not None))
         owners = [1 << (group % self.workers) for group in range(64)] + [(1 << self.workers) - 1]
         memory.region.at(memory.table, 130)[:] = np.array(owners, "<u2").tobytes()
         self._table = memory.table if self.workers > 1 else 0
@@ -148,9 +154,12 @@ class Engine:
             replies.blob_bytes(headers)
             replies.merge(headers, 0, 8, memory.ring, headers)
             captures.warm_up()
+            digesting.warm_up()
             if memory.has_events:
                 emitted.warm_up(memory)
             end_command_slowly(frame)
+            keep_fold_slowly(frame)
+            add_reply_slowly(frame)
             store(memory.control + at.STOPPING, 1)
             if self._compiled:
                 with refusing_what_does_not_compile(self._owner):
@@ -251,7 +260,7 @@ class Engine:
         places = self._arrange(view, stride, count, blob_place, owners) if self._commutative else None
         self._admit(start, stride, count, start + blob_place, blob_bytes, owners)
         reply_blob_bytes, synchronous = self.memory.words(self.memory.totals, 2)
-        reply_bytes = at.REPLIES_HEADER_BYTES + count * (4 + self.layout.reply_stride) + 8 + reply_blob_bytes
+        reply_bytes = at.REPLIES_HEADER_BYTES + count * (12 + self.layout.reply_stride) + 8 + reply_blob_bytes
         if reply_bytes > at.REPLY_RING_BYTES // 2:
             raise self._too_long_replies(count, reply_bytes)
         self._synchronous += synchronous
@@ -356,9 +365,9 @@ class Engine:
         executed: list[Executed] = []
         while self._collected < done:
             slot = self._slots.popleft()
-            reply = self._reply(slot)
             events, event_count = self._events(slot) if self.memory.has_events else (b"", 0)
-            executed.append(Executed(slot.session, slot.sequence, reply, slot.is_read, events, event_count))
+            reply, digest = self._reply(slot)
+            executed.append(slot.done(reply, digest, events, event_count))
             self._ring.give_back()
             self._collected += 1
         store(self.memory.control + at.COLLECTED, self._collected)
@@ -375,10 +384,11 @@ class Engine:
         for worker in range(self.workers):
             rouse(self.memory.control, worker)
 
-    def _reply(self, slot: Slot) -> bytes:
+    def _reply(self, slot: Slot) -> tuple[bytes, int]:
         memory, stride = self.memory, self.layout.reply_stride
         if slot.alone or self.workers == 1:
             header = memory.reply_rings[EXECUTOR] + self._reply_start(EXECUTOR)
+            headers = [header]
             _, blob, records, _, _, busy_ns = memory.words(header, at.REPLIES_WORDS)
             self._width.observe(1, slot.synchronous, slot.count, busy_ns)
             body: Any = memory.region.at(records, slot.count * stride + blob)
@@ -390,11 +400,15 @@ class Engine:
             blob = int(replies.blob_bytes(starts))
             merged = np.empty(slot.count * stride + blob, np.uint8)
             replies.merge(starts, slot.count, stride, merged.ctypes.data, np.empty(slot.count, np.int64))
-            body = merged.data
+            body, records = merged.data, 0
+        digest = 0
+        if self.row_digests is not None and not slot.is_read:
+            digest = self.row_digests.take(headers, records, slot.count, slot.places)
         if slot.places is not None:
             body = replies.in_batch_order(body, slot.count, stride, slot.places)
         status = BatchStatus.READ if slot.is_read else BatchStatus.EXECUTED
-        return b"".join((REPLY_HEADER.pack(slot.session, slot.sequence, status, stride, slot.count, blob, 0), body))
+        head = REPLY_HEADER.pack(slot.session, slot.sequence, status, stride, slot.count, blob, 0)
+        return b"".join((head, body)), digest
 
     def _events(self, slot: Slot) -> tuple[bytes, int]:
         workers = 1 if slot.alone else self.workers

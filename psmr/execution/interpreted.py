@@ -14,6 +14,7 @@ from proxies.layout import NONE, RAISED, RAISED_TEXT_LIMIT, CommandLayout, Servi
 from psmr.execution import layout as at
 from psmr.execution.dispatch import end_command_slowly, open_reply_slowly
 from psmr.execution.events import begin_events_slowly
+from psmr.execution.folding import add_reply_slowly, keep_fold_slowly
 from psmr.execution.memory import Memory
 from psmr.execution.schedule import begin, seek
 from psmr.state.access import FORMATS, encoder
@@ -93,6 +94,7 @@ class InterpretedMachine:
             value, content = call()
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is part of the history, alike on every replica
             undo(self._frame)
+            keep_fold_slowly(self._frame)
             value, content = _raised(error)
         else:
             end_command_slowly(self._frame)
@@ -115,6 +117,7 @@ class InterpretedMachine:
             self._memory.set(self._frame + at.FRAME_REPLY_BLOB_USED, used + len(content))
             value += _SLICE.pack(used, len(content))
         self._view[place : place + len(value)] = value
+        add_reply_slowly(self._frame)
         self._memory.set(self._frame + at.FRAME_REPLY_COUNT, self._memory.get(self._frame + at.FRAME_REPLY_COUNT) + 1)
 
 

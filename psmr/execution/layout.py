@@ -47,6 +47,10 @@ replica's copying thread reads them below the worker's KEPT, and gives their mem
 each slot, at FRAME_EVENT_PIECES, two words: where in the area the slot's events begin and end. They are the worker's until
 COMPLETED passes the slot, and the replica's until COLLECTED does.
 
+**Folds.** Where FRAME_WANTS_FOLDS is not 0, a word for each reply of a worker lies before its reply records, FRAME_FOLDS in the
+open slot: the digest of what the command did (`psmr.execution.folding`). The state begins at FRAME_STATE; what lies
+FRAME_STATE_BYTES and more behind that is no part of it.
+
 **Waits.** Where FRAME_WAITS is not 0, the worker writes down every wait that it cannot pass at once: a head of `WAITS_…`, then
 entries of `WAIT_…`. Whoever has put the memory there reads it while nothing executes (`psmr.execution.waits`).
 """
@@ -165,6 +169,11 @@ FRAME_CARRIED_WORDS = FRAME_BYTES + 400
 FRAME_ROUND_ROWS = FRAME_BYTES + 408
 FRAME_SLOT_ROUNDS = FRAME_BYTES + 416
 FRAME_FINISHES = FRAME_BYTES + 424
+FRAME_WANTS_FOLDS = FRAME_BYTES + 432
+FRAME_FOLDS = FRAME_BYTES + 440
+FRAME_EARLY_FOLD = FRAME_BYTES + 448
+FRAME_STATE = FRAME_BYTES + 456
+FRAME_STATE_BYTES = FRAME_BYTES + 464
 FRAME_WAITS = FRAME_BYTES + 768
 FRAME_TOTAL_BYTES = 4096
 
@@ -185,6 +194,7 @@ REPLIES_RECORDS = 16
 REPLIES_ROWS = 24
 REPLIES_BLOB = 32
 REPLIES_BUSY_NS = 40
+REPLIES_FOLDS = 48
 REPLIES_WORDS = 6
 REPLIES_HEADER_BYTES = 64
 

@@ -117,9 +117,18 @@ class Memory:
                 bases.append(events)
                 events += 1
             else:
-                address = self.region.take(container.size_bytes)
-                container.prepare(self.region, address)
-                bases.append(address)
+                bases.append(0)
+        # What is no part of the replicated state lies behind it: `FRAME_STATE_BYTES` says where that begins.
+        start = end = self.region.take(0)
+        for is_replicated in (True, False):
+            for place, container in enumerate(self.containers.values()):
+                if not isinstance(container, Scratch | Event) and container.replicated is is_replicated:
+                    bases[place] = self.region.take(container.size_bytes)
+                    container.prepare(self.region, bases[place])
+            end = self.region.take(0) if is_replicated else end
+        for frame in self.frames:
+            self.set(frame + at.FRAME_STATE, start)
+            self.set(frame + at.FRAME_STATE_BYTES, end - start)
         return bases
 
     def get(self, address: int) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 from cdep.compiled import compiled, inlined
 from psmr.state.array import NUMBERED_PAGE_BYTES
 from psmr.state.atomics import load_acquire, relax
-from psmr.state.frame import MARKER_BYTES, NOTE_BYTES
+from psmr.state.frame import DERIVED, MARKER_BYTES, NOTE_BYTES
 from psmr.state.region import PAGE_BYTES
 from psmr.state.words import clear_bytes, copy_bytes, load_i64, store_i64
 
@@ -83,7 +83,7 @@ def sort_notes(place: int, end: int, current: int, starts: Any, ends: Any, heads
         position = load_i64(place + 8)
         place += MARKER_BYTES
         for note in range(place, place + NOTE_BYTES * count, NOTE_BYTES):
-            address = load_i64(note)
+            address = load_i64(note) & ~DERIVED
             section = _section_of(starts, address)
             if section < current or address >= ends[section]:
                 continue

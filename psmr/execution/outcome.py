@@ -13,6 +13,7 @@ from psmr.core.width import Choices
 class Executed(Struct, frozen=True, gc=False):
     """A batch's reply: `reply` is the whole of it, header included; `is_read` as the batch was offered.
 
+    `digest`: of what its commands did (`psmr.execution.digesting`), `count` of them; 0 for reads, and where none are wanted.
     `events`: the records of the `event_count` events that its commands have emitted, in the order of its rows.
     """
 
@@ -22,6 +23,8 @@ class Executed(Struct, frozen=True, gc=False):
     is_read: bool = False
     events: bytes = b""
     event_count: int = 0
+    digest: int = 0
+    count: int = 0
 
 
 @dataclass(slots=True)
@@ -36,6 +39,10 @@ class Slot:
     is_read: bool
     places: Any = None
     """Which row of the batch each row of the slot is, where they are executed in another order."""
+
+    def done(self, reply: bytes, digest: int, events: bytes, event_count: int) -> Executed:
+        """What became of it."""
+        return Executed(self.session, self.sequence, reply, self.is_read, events, event_count, digest, self.count)
 
 
 class Counters(Struct, frozen=True, gc=False):

@@ -31,6 +31,7 @@ from psmr.execution.layout import (
     FRAME_COUNT,
     FRAME_EVENT_AREA,
     FRAME_EXECUTOR,
+    FRAME_FOLDS,
     FRAME_HELD,
     FRAME_INDEX,
     FRAME_INDEX_MINE,
@@ -54,6 +55,7 @@ from psmr.execution.layout import (
     FRAME_STARTED_NS,
     FRAME_STOP_ROW,
     FRAME_STRIDE,
+    FRAME_WANTS_FOLDS,
     FRAME_WORKER,
     FRAME_WORKERS,
     PUBLISHED,
@@ -62,6 +64,7 @@ from psmr.execution.layout import (
     REPLIES_BLOB_BYTES,
     REPLIES_BUSY_NS,
     REPLIES_COUNT,
+    REPLIES_FOLDS,
     REPLIES_HEADER_BYTES,
     REPLIES_RECORDS,
     REPLIES_ROWS,
@@ -124,6 +127,10 @@ def _open_replies(frame: int, slot: int, count: int, several: bool, need: int) -
     store_i64(load_i64(frame + FRAME_REPLY_STARTS) + 8 * (slot % SLOTS), start)
     rows = load_i64(frame + FRAME_REPLY_RING) + start + REPLIES_HEADER_BYTES
     records = rows + ((4 * count + 7) & ~7 if several else 0)
+    folds = records if load_i64(frame + FRAME_WANTS_FOLDS) != 0 else 0
+    if folds != 0:
+        records += 8 * count
+    store_i64(frame + FRAME_FOLDS, folds)
     store_i64(frame + FRAME_REPLY_ROWS, rows if several else 0)
     store_i64(frame + FRAME_REPLY_RECORDS, records)
     store_i64(frame + FRAME_REPLY_COUNT, 0)
@@ -252,6 +259,7 @@ def finish(frame: int) -> None:
     store_i64(header + REPLIES_RECORDS, load_i64(frame + FRAME_REPLY_RECORDS))
     store_i64(header + REPLIES_ROWS, load_i64(frame + FRAME_REPLY_ROWS))
     store_i64(header + REPLIES_BLOB, blob)
+    store_i64(header + REPLIES_FOLDS, load_i64(frame + FRAME_FOLDS))
     store_i64(header + REPLIES_BUSY_NS, monotonic_ns(frame + FRAME_CLOCK) - load_i64(frame + FRAME_STARTED_NS))
     end = blob + used - load_i64(frame + FRAME_REPLY_RING)
     store_i64(frame + FRAME_REPLY_CURSOR, (end + ALIGNMENT - 1) & -ALIGNMENT)

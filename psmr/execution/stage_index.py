@@ -1,7 +1,7 @@
 """Who runs which stage of which row of a staged batch, and the words that pass from early stages to main stages.
 
     owners: two u16 a row | early stages: a list of bits for each worker | main stages: likewise | ended: a byte a row |
-    carried: count words for each worker
+    carried: count pairs of words for each worker
 
 The owners of a row are those of its early stage and those of its main stage, a bit a worker; 0: it has none. A row that one
 worker decides as a whole has EXACT in place of the latter, and in place of the former the workers whose early stages must not
@@ -18,6 +18,8 @@ from psmr.execution.row_index import list_bytes
 from psmr.state.words import clear_bytes, load_i64, load_u16, lowest_bit, store_i64
 
 EXACT = 0xFFFF
+CARRIED_BYTES = 16
+"""Of a row: what its early stage has answered, and the fold of what it wrote."""
 
 
 @inlined
@@ -40,14 +42,14 @@ def ended_bytes(owners: int, count: int, workers: int) -> int:
 
 @inlined
 def carried_words(owners: int, count: int, workers: int) -> int:
-    """Where the carried words begin, those of worker 0 first."""
+    """Where the carried pairs begin, those of worker 0 first."""
     return ended_bytes(owners, count, workers) + ((count + 7) & ~7)
 
 
 def stage_index_bytes(count: int, workers: int) -> int:
     """How much room all of it takes."""
     lists = 2 * workers * (((count + 63) >> 6) << 3)
-    return ((4 * count + 7) & ~7) + lists + ((count + 7) & ~7) + 8 * count * workers
+    return ((4 * count + 7) & ~7) + lists + ((count + 7) & ~7) + CARRIED_BYTES * count * workers
 
 
 @inlined

@@ -10,6 +10,7 @@ from cdep.staging import WAIT
 from cdep.types import i64, value_type
 from psmr.execution.dispatch import open_reply
 from psmr.execution.events import MAIN_MARK, begin_events
+from psmr.execution.folding import fold_of_stage
 from psmr.execution.layout import FRAME_PART, FRAME_ROW, FRAME_STAGE
 from psmr.execution.noting import begin_noted
 from psmr.execution.stage_index import EXACT
@@ -51,8 +52,9 @@ def close_early(frame: int, row: int, value: int) -> None:
         undo(frame)
         wait_for_all_before(frame, row)
     else:
+        folded = fold_of_stage(frame)
         end_command(frame)
-        carry(frame, row, value)
+        carry(frame, row, value, folded)
 
 
 @inlined

@@ -22,6 +22,8 @@ stages of rows before its own: which is what `cdep.staging` asks of a service. T
 
 from __future__ import annotations
 
+import numpy as np
+
 from cdep.compiled import compiled, inlined
 from cdep.staging import WAIT
 from psmr.execution.layout import (
@@ -31,6 +33,7 @@ from psmr.execution.layout import (
     FRAME_CARRIED_WORDS,
     FRAME_CONTROL,
     FRAME_COUNT,
+    FRAME_EARLY_FOLD,
     FRAME_EARLY_LIST,
     FRAME_ENDED,
     FRAME_FINISHES,
@@ -52,10 +55,10 @@ from psmr.execution.layout import (
     WAITED,
 )
 from psmr.execution.schedule import ENDING, SLOT_DONE, begin
-from psmr.execution.stage_index import EXACT, carried_words, early_list, ended_bytes, main_list, next_in
+from psmr.execution.stage_index import CARRIED_BYTES, EXACT, carried_words, early_list, ended_bytes, main_list, next_in
 from psmr.execution.waiting import line_of, rouse, wait_until
 from psmr.state.atomics import store_release
-from psmr.state.words import load_i64, load_u8, load_u16, lowest_bit, store_i64, store_u8
+from psmr.state.words import load_i64, load_u8, load_u16, lowest_bit, store_i64, store_u8, store_u64
 
 EARLY = 0
 MAIN = 1
@@ -278,13 +281,20 @@ def is_main(frame: int) -> bool:
 
 
 @inlined
-def carry(frame: int, row: int, value: int) -> None:
-    """Keep what the early stage of a row has answered, other than WAIT, for its main stage."""
+def carry(frame: int, row: int, value: int, folded: np.uint64) -> None:
+    """Keep what the early stage of a row has answered, other than WAIT, and the fold of what it wrote, for its main stage."""
     if load_i64(frame + FRAME_STAGE) == WHOLE:
         store_i64(frame + FRAME_CARRIED, value)
+        store_u64(frame + FRAME_EARLY_FOLD, folded)
     else:
-        place = load_i64(frame + FRAME_WORKER) * load_i64(frame + FRAME_COUNT) + row
-        store_i64(load_i64(frame + FRAME_CARRIED_WORDS) + 8 * place, value)
+        place = _carried_place(frame, load_i64(frame + FRAME_WORKER), row)
+        store_i64(place, value)
+        store_u64(place + 8, folded)
+
+
+@inlined
+def _carried_place(frame: int, worker: int, row: int) -> int:
+    return load_i64(frame + FRAME_CARRIED_WORDS) + CARRIED_BYTES * (worker * load_i64(frame + FRAME_COUNT) + row)
 
 
 @compiled
@@ -301,11 +311,13 @@ def wait_for_all_before(frame: int, row: int) -> None:
 
 @inlined
 def carried_to(frame: int, row: int) -> int:
-    """What the early stage of a row has answered."""
+    """What the early stage of a row has answered; what it has folded is counted with the main stage's."""
     if load_i64(frame + FRAME_STAGE) == WHOLE:
         return load_i64(frame + FRAME_CARRIED)
     worker = lowest_bit(load_u16(load_i64(frame + FRAME_OWNERS) + 4 * row))
-    return load_i64(load_i64(frame + FRAME_CARRIED_WORDS) + 8 * (worker * load_i64(frame + FRAME_COUNT) + row))
+    place = _carried_place(frame, worker, row)
+    store_i64(frame + FRAME_EARLY_FOLD, load_i64(place + 8))
+    return load_i64(place)
 
 
 @compiled

@@ -12,6 +12,7 @@ from psmr.fuzzing.target import Target
 SUMMARIES: dict[str, str] = {
     "peers": "frames between replicas",
     "raft": "frames between replicas, as far as into the member that takes them in",
+    "divergence": "digests that replicas tell each other, as far as into the verdict",
     "requests": "what clients send to a replica",
     "responses": "what a replica sends to clients",
     "batch": "one batch",
@@ -37,6 +38,7 @@ SUMMARIES: dict[str, str] = {
 _WITHOUT_FOLDER = {
     "peers": "wire:peers",
     "raft": "wire:raft",
+    "divergence": "divergence:told",
     "requests": "wire:requests",
     "responses": "wire:responses",
     "batch": "batches:batches",

@@ -6,6 +6,16 @@ import json
 from typing import Any
 
 from psmr.core.batch import HEADER_BYTES, KIND_COMMANDS, encode, encode_open
+from psmr.core.divergence_messages import (
+    DigestsAsked,
+    DigestsGiven,
+    DigestTold,
+    DivergenceFound,
+    RowsAsked,
+    RowsGiven,
+    StepAsked,
+    StepGiven,
+)
 from psmr.core.raft import (
     AppendAccepted,
     AppendEntries,
@@ -27,6 +37,7 @@ from psmr.core.raft import (
 )
 from psmr.core.raft.messages import NUMBER_MAX
 from psmr.core.reply import BatchStatus, encode_reply
+from psmr.core.rolling import FORM
 from psmr.core.roster import Roster, Seat, encode_roster
 from psmr.errors import PsmrError
 from psmr.fuzzing.target import Target, pack_frames, unpack_frames
@@ -94,6 +105,20 @@ def _raft_messages() -> list[tuple[Content | None, list[bytes]]]:
         (SnapshotOffered(5, 90, 5_000), []),
         (SnapshotAsked(90, 64, 256), []),
         (SnapshotPart(90, 64), [bytes(256)]),
+        *_divergence_messages(),
+    ]
+
+
+def _divergence_messages() -> list[tuple[Content | None, list[bytes]]]:
+    return [
+        (DigestTold(FORM, 0, 70, (1 << 64) - 1), []),
+        (DigestsAsked((70, 60, 50)), []),
+        (DigestsGiven(FORM, 0, 4, (70, 60, 50), (9, 1 << 63, None)), []),
+        (RowsAsked(61), []),
+        (RowsGiven(61), [bytes(range(64))]),
+        (StepAsked(61, 3), []),
+        (StepGiven(61, 3), [b'{"steps": []}']),
+        (DivergenceFound(61), [b'{"index": 61}']),
     ]
 
 

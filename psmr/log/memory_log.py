@@ -6,11 +6,12 @@ from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 from psmr.core.changes import Action
+from psmr.core.divergence_messages import DivergenceMessage
 from psmr.core.override import Override, encode_override
 from psmr.core.roster import Seat
 from psmr.core.service_version import ServiceVersion, encode_version
 from psmr.errors import Refused
-from psmr.log.port import Base, Entry, LogStatus, News
+from psmr.log.port import Base, Entry, LogStatus, News, Said
 
 _LATER_US = 1_000_000
 
@@ -69,6 +70,12 @@ class MemoryLog:
 
     def take_news(self) -> News | None:
         return None
+
+    def say(self, member: int, message: DivergenceMessage, payloads: Sequence[bytes] = ()) -> bool:
+        return False
+
+    def take_said(self) -> list[Said]:
+        return []
 
     def sources(self) -> Sequence[Any]:
         return ()

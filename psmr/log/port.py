@@ -24,6 +24,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from psmr.core.changes import Action
+from psmr.core.divergence_messages import DivergenceMessage
 from psmr.core.override import Override
 from psmr.core.roster import Seat
 from psmr.core.service_version import ServiceVersion
@@ -91,6 +92,14 @@ class SnapshotInstalled(Exception):
         self.index = index
 
 
+class Said(Struct, frozen=True, gc=False):
+    """A message of another member that is not about the order."""
+
+    sender: int
+    message: DivergenceMessage
+    payloads: list[bytes]
+
+
 class OrderedLog(Protocol):
     """An ordered log of payloads; driven by one thread, which calls `step` whenever a source is ready or time is up."""
 
@@ -139,6 +148,12 @@ class OrderedLog(Protocol):
 
     def take_news(self) -> News | None:
         """Who leads and where clients reach each member, when either has changed since the last call; None when not."""
+
+    def say(self, member: int, message: DivergenceMessage, payloads: Sequence[bytes] = ()) -> bool:
+        """Send another member a message that is not about the order; it may get lost. Whether it is on its way."""
+
+    def take_said(self) -> list[Said]:
+        """What other members have said, since the last call."""
 
     def sources(self) -> Sequence[Any]:
         """File descriptors and zmq sockets; `step` is to be called when one is readable."""

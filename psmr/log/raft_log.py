@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from psmr.core.changes import Action, changed
 from psmr.core.control import is_control
+from psmr.core.divergence_messages import DIVERGENCE_MESSAGES, DivergenceMessage
 from psmr.core.fetching import PART_BYTES
 from psmr.core.override import Override, encode_override
 from psmr.core.raft import (
@@ -55,7 +56,7 @@ from psmr.errors import InvalidCall, Refused
 from psmr.log.catch_up import CatchUp, Snapshots
 from psmr.log.intake import Intake, Payloads
 from psmr.log.opening import entries_of, rosters_of, terms_of
-from psmr.log.port import Base, Entry, LogStatus, MemberStatus, News
+from psmr.log.port import Base, Entry, LogStatus, MemberStatus, News, Said
 from psmr.log.questions import Questions
 from psmr.log.rosters import membership_of
 from psmr.log.sending import Sending
@@ -80,6 +81,7 @@ ORIGIN = Base(0, 0, 0, b"")
 _THERE_US = 30_000_000
 """A member that was heard of so lately is there, or starts again with a snapshot that it has fetched."""
 _MESSAGES_PER_STEP = 64
+_SAID_MAX = 1024
 
 
 class RaftLog:
@@ -128,6 +130,7 @@ class RaftLog:
         self._to_confirm: list[tuple[int, int]] = []
         self._uncommitted: deque[tuple[int, int]] = deque()
         self._uncommitted_bytes = 0
+        self._said: list[Said] = []
         self._sending = Sending(links, store, IN_FLIGHT_BYTES_MAX)
         # A clock that was set back while this member was down must not take the log's stamps back.
         is_empty = store.last_index == base.index
@@ -239,11 +242,35 @@ class RaftLog:
         if isinstance(message.message, SnapshotOffered | SnapshotAsked | SnapshotPart):
             self._take_snapshot_message(message.sender, message.message, message.payloads)
             return
+        if isinstance(message.message, DIVERGENCE_MESSAGES):
+            if len(self._said) < _SAID_MAX:
+                self._said.append(Said(message.sender, message.message, message.payloads))
+            return
         if isinstance(message.message, AppendEntries):
             self._take_entries(message.sender, message.message, message.payloads)
             return
         self._sending.note_answer(message.sender, message.message, self._raft.term)
         self._perform(self._raft.handle(Receive(message.sender, message.message)))
+
+    def say(self, member: int, message: DivergenceMessage, payloads: Sequence[bytes] = ()) -> bool:
+        """Send another member a message that is not about the order."""
+        return self._links.send(member, message, payloads)
+
+    def take_said(self) -> list[Said]:
+        """What other members have said, since the last call."""
+        if not self._said:
+            return self._said
+        said, self._said = self._said, []
+        return said
+
+    def listen(self) -> None:
+        """Instead of `step`, for a member that has left the cluster's work: take in what is said, and nothing else."""
+        for _ in range(_MESSAGES_PER_STEP):
+            message = self._links.receive()
+            if message is None:
+                return
+            if isinstance(message.message, DIVERGENCE_MESSAGES):
+                self._said.append(Said(message.sender, message.message, message.payloads))
 
     def _take_entries(self, sender: int, message: AppendEntries, payloads: Sequence[bytes]) -> None:
         entries = entries_of(message, payloads)

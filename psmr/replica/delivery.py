@@ -21,6 +21,7 @@ from psmr.core.batch import KIND_OPEN, KIND_READ, Batch, MalformedBatch, split
 from psmr.core.control import Kind, is_control, kind_of
 from psmr.core.override import Overridden, decode_override, remembered
 from psmr.core.reply import SEQUENCE_CONSUMED, BatchStatus, encode_reply
+from psmr.core.rolling import Rolling
 from psmr.core.service_version import ServiceVersion, decode_version, foreign
 from psmr.core.sessions import Sessions
 from psmr.errors import ConfigurationError, Violation
@@ -28,6 +29,8 @@ from psmr.execution.engine import Engine
 from psmr.log.port import Entry
 from psmr.replica.event_stream import EventSink
 from psmr.replica.reads import Read
+
+_RECENT_BYTES = 1 << 20
 
 
 class Answer(Struct, frozen=True, gc=False):
@@ -46,6 +49,25 @@ class _Delivered:
     ordinal: int
     batch: Batch
     decided: bool = False
+
+
+class RecentReplies:
+    """The replies to the batches executed last, up to a MiB: to say what a command replied that others replied otherwise."""
+
+    def __init__(self) -> None:
+        self._kept: deque[tuple[int, bytes]] = deque()
+        self._size_bytes = 0
+
+    def keep(self, index: int, reply: bytes) -> None:
+        """Keep the reply to a batch of entry `index`; the oldest go."""
+        self._kept.append((index, reply))
+        self._size_bytes += len(reply)
+        while self._size_bytes > _RECENT_BYTES:
+            self._size_bytes -= len(self._kept.popleft()[1])
+
+    def of(self, index: int) -> list[bytes]:
+        """Those to the batches of an entry that are still kept, in their order."""
+        return [reply for each, reply in self._kept if each == index]
 
 
 class _Reading(Struct, frozen=True, gc=False):
@@ -73,9 +95,9 @@ class Delivery:
 
     What it begins with is nothing, or what a snapshot at `delivered` holds. `log_bytes`: payloads taken in since. At an entry
     at which another version takes over it ends: `successor` is that version, and nothing behind the entry is taken in. What is
-    emitted goes to `events`, with the entry that it came from. Workers get what is taken in at once if `is_eager`; else, while
-    the engine has room, once whoever drives this publishes it. `overrides`: what, says the log, was started though its handlers
-    may make replicas differ.
+    emitted goes to `events`, with the entry that it came from; what commands did is added to `rolling`, which begins behind
+    `delivered`. Workers get what is taken in at once if `is_eager`; else, while the engine has room, once whoever drives this
+    publishes it. `overrides`: what, says the log, was started though its handlers may make replicas differ.
     """
 
     sessions: Sessions
@@ -87,10 +109,12 @@ class Delivery:
     is_eager: bool = True
     overrides: tuple[Overridden, ...] = ()
     events: EventSink | None = None
+    rolling: Rolling | None = None
+    recent: RecentReplies = field(default_factory=RecentReplies)
     counts: DeliveryCounts = field(default_factory=DeliveryCounts)
     _waiting: deque[_Delivered | _Reading] = field(default_factory=deque)
     _reading: deque[_Reading] = field(default_factory=deque)
-    _emitting: deque[Entry] = field(default_factory=deque)
+    _executing: deque[Entry] = field(default_factory=deque)
     _ready: deque[Answer] = field(default_factory=deque)
 
     @property
@@ -174,12 +198,26 @@ class Delivery:
                 continue
             self.sessions.handle(at.Executed(executed.session, executed.sequence, executed.reply))
             self._ready.append(Answer(executed.session, executed.reply))
+            entry = self._executing.popleft()
             if self.events is not None:
-                entry = self._emitting.popleft()
                 self.events.take(entry.index, entry.time_us, executed)
+            if self.rolling is not None:
+                self.rolling.take(entry.index, executed.digest, executed.count)
+                self.recent.keep(entry.index, executed.reply)
         self.push()
+        if self.rolling is not None:
+            self.rolling.complete(self._executed_through())
         while self._ready:
             yield self._ready.popleft()
+
+    def _executed_through(self) -> int:
+        """The last entry of which, and of all before it, nothing is still to be executed."""
+        if self._executing:
+            return self._executing[0].index - 1
+        if not self._waiting:
+            return self.delivered
+        waiting = (item.entry.index for item in self._waiting if isinstance(item, _Delivered))
+        return next(waiting, self.delivered + 1) - 1
 
     def _process(self, item: _Delivered | _Reading) -> bool:
         """Whether the batch is dealt with; False to try again when there is room."""
@@ -222,8 +260,7 @@ class Delivery:
             return True
         if taken:
             self.counts.commands += batch.count
-            if self.events is not None:
-                self._emitting.append(item.entry)
+            self._executing.append(item.entry)
         return taken
 
     def _execute_read(self, item: _Reading) -> bool:

@@ -6,11 +6,12 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from psmr.core.rolling import Rolling
 from psmr.core.sessions import Sessions
 from psmr.execution.engine import Engine
 from psmr.log.raft_log import ORIGIN
 from psmr.replica.event_stream import EventStream
-from psmr.replica.snapshot_content import Restored, restore
+from psmr.replica.snapshot_content import Restored, restore, rolling_of
 from psmr.replica.snapshot_thread import SnapshotFolder, SnapshotThread
 from psmr.storage import SnapshotFile, newest_snapshot
 from psmr.storage.event_log import EventLog
@@ -41,6 +42,12 @@ class Disk:
     def restore(self, engine: Engine) -> Restored:
         """Fill the engine, which has not started; what else there was at the snapshot, or at the beginning."""
         return Restored(ORIGIN, Sessions()) if self.found is None else restore(self.found, engine)
+
+    def rolling(self) -> Rolling:
+        """What the commands up to there did, to go on from; snapshots taken from now on say it of theirs. Raises LogDamaged."""
+        rolling = Rolling() if self.found is None else rolling_of(self.found)
+        self.taker.remember(rolling)
+        return rolling
 
     def open_events(self, engine: Engine, position: int, *, bytes_max: int, sync: bool) -> EventStream:
         """The events from `position` on, kept in files if the service declares any. Raises DiskFailed."""

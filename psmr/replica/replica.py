@@ -28,6 +28,7 @@ from psmr.errors import Refused
 from psmr.log.port import LogStatus, OrderedLog
 from psmr.replica.delivery import Delivery
 from psmr.replica.event_stream import EventAsks, EventStream
+from psmr.replica.parting import Parting
 from psmr.replica.reads import PATIENCE_US, Read, ReadCheck, Reads
 from psmr.replica.routes import Routes
 from psmr.replica.snapshots import SnapshotPlan
@@ -71,6 +72,7 @@ class Replica:
         snapshots: SnapshotPlan | None = None,
         events: EventStream | None = None,
         override: Override | None = None,
+        parting: Parting | None = None,
     ) -> None:
         engine = delivery.engine
         self._identity = identity
@@ -85,6 +87,7 @@ class Replica:
         self._emits = events is not None and events.log is not None
         self._override = override
         self._event_asks = EventAsks(events)
+        self._parting = parting
         self._reads = Reads()
         self._read_check = ReadCheck(engine.service, engine.layout.stride)
         self._digest_asked: list[bytes] = []
@@ -97,12 +100,17 @@ class Replica:
         """What was delivered; to be looked at, not driven."""
         return self._delivery
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stopping
+
     def stop(self) -> None:
         """End the loop at its next turn."""
         self._stopping = True
 
     def run(self) -> None:
-        """Serve until stopped. Raises WorkerDied, VersionReached, and what the log raises when its disk fails."""
+        """Serve until stopped. Raises WorkerDied, VersionReached, ReplicaParted, and what the log raises when its disk fails."""
         poller = self._poller()
         sentinels = set(self._engine.sentinels)
         ready: set[Any] = set()
@@ -156,6 +164,8 @@ class Replica:
         self._answer()
         deadline_us = min(deadline_us, self._publish_held())
         deadline_us = min(deadline_us, self._answer_events())
+        if self._parting is not None:
+            deadline_us = min(deadline_us, self._parting.turn(self._clock_us()))
         if self._wants_quiet and self._delivery.idle:
             self._use_quiet()
         if self._snapshots is not None:
@@ -401,6 +411,7 @@ class Replica:
             **self._about_events(),
             **self._about_snapshots(log),
             "overrides": [each.document() for each in self._delivery.overrides],
+            **(self._parting.status() if self._parting is not None else {}),
             "uptime_us": self._clock_us() - self._started_us,
         }
 

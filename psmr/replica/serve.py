@@ -28,9 +28,11 @@ from psmr.execution.patience import SPINS_PER_US
 from psmr.execution.worker import die_with_parent, name_process
 from psmr.log.port import Base, SnapshotInstalled
 from psmr.log.raft_log import RaftLog
+from psmr.replica.aftermath import Aftermath, refuse_diverged
 from psmr.replica.clocks import monotonic_us, wall_clock
 from psmr.replica.delivery import Delivery
 from psmr.replica.disk import Disk
+from psmr.replica.parting import Parting, ReplicaParted
 from psmr.replica.replica import Replica, WorkerDied
 from psmr.replica.snapshots import NEVER_BYTES, SnapshotPlan, VersionReached
 from psmr.replica.versions import successor_check
@@ -59,7 +61,7 @@ def serve(
     joins: bool = False,
     override: Override | None = None,
 ) -> int:
-    """Run one replica until SIGTERM or SIGINT; 0 then. Raises ConfigurationError and Violation.
+    """Run one replica until SIGTERM or SIGINT; 0 then. Raises ConfigurationError and Violation, ReplicasDiverged among them.
 
     `joins`: in a new folder it founds nothing, and waits to be added. `override`: what the log is to say of this
     service. When a worker dies, another replica's snapshot has been fetched, or another version takes over, the process executes
@@ -109,6 +111,7 @@ def _serve(
     service = service_of(owner)
     with ExitStack() as stack:
         stack.enter_context(_claim(config, replica_id, service))
+        refuse_diverged(config.folder(replica_id))
         engine = Engine(
             owner,
             me.workers,
@@ -117,6 +120,7 @@ def _serve(
             spin=config.tuning.spin_us * SPINS_PER_US,
             patience=config.tuning.patience_us * SPINS_PER_US,
             look_ahead=config.tuning.lookahead,
+            digests=config.tuning.digests,
         )
         stack.callback(engine.close)
         disk = Disk.opened(config.folder(replica_id), cluster_id(config), service.fingerprint)
@@ -130,7 +134,10 @@ def _serve(
             engine, position, bytes_max=config.tuning.events_mib << 20, sync=config.durability == "disk"
         )
         stack.callback(events.close)
-        delivery = Delivery(sessions, engine, base.index, base.time_us, overrides=overrides, events=events)
+        rolling = disk.rolling() if config.tuning.digests else None
+        delivery = Delivery(
+            sessions, engine, base.index, base.time_us, overrides=overrides, events=events, rolling=rolling
+        )
         plan = _plan(config, replica_id, disk, base.index)
         stack.callback(plan.close)
         identity = {
@@ -141,11 +148,30 @@ def _serve(
             "fingerprint": f"{service.fingerprint:#018x}",
             "clients": me.clients,
         }
-        replica = Replica(identity, log, delivery, port, monotonic_us, plan, events, override)
+        parting = _parting(config, replica_id, log, delivery)
+        if parting is not None:
+            stack.callback(parting.close)
+        replica = Replica(identity, log, delivery, port, monotonic_us, plan, events, override, parting)
         _stop_on_signals(replica)
         _settle_garbage()
         _log.info("serves %s at %s", config.service, me.clients)
-        replica.run()
+        try:
+            replica.run()
+        except ReplicaParted as found:
+            port.close()
+            plan.close()
+            if parting is not None:
+                after = Aftermath(replica_id, log, delivery, parting, found.parted, lambda: replica.is_stopping)
+                raise after.run() from None
+
+
+def _parting(config: ClusterConfig, replica_id: int, log: RaftLog, delivery: Delivery) -> Parting | None:
+    """What compares this replica with the others, unless that is switched off."""
+    if delivery.rolling is None:
+        return None
+    is_compiled = config.execution == "compiled"
+    folder = config.folder(replica_id)
+    return Parting(replica_id, log, delivery, delivery.rolling, folder, config.service, is_compiled)
 
 
 def _plan(config: ClusterConfig, replica_id: int, disk: Disk, index: int) -> SnapshotPlan:

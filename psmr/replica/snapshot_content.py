@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from psmr.core.override import Overridden
+from psmr.core.rolling import Mark, Rolling
 from psmr.core.sessions import Sessions
 from psmr.core.sessions_record import decode_sessions
 from psmr.errors import ConfigurationError, LogDamaged
@@ -28,16 +29,18 @@ class _Meta(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     fields: tuple[FieldContent, ...]
     events: int = 0
     overrides: tuple[Overridden, ...] = ()
+    rolling: Mark | None = None
 
 
 class About(NamedTuple):
     """Of a snapshot what is neither sessions nor state: where it is, which service executes what follows, how many events were
-    emitted up to there, and what was started though its handlers may make replicas differ."""
+    emitted up to there, what was started though its handlers may make replicas differ, and what commands did, to go on from."""
 
     base: Base
     fingerprint: int
     events: int
     overrides: tuple[Overridden, ...] = ()
+    rolling: Mark | None = None
 
 
 class Restored(NamedTuple):
@@ -55,7 +58,9 @@ _DECODER = msgspec.msgpack.Decoder(_Meta)
 def head_of(about: About, sessions_bytes: int, state: CaptureResult) -> SnapshotHead:
     """The head of a snapshot: its body is that many bytes of sessions, and the state behind them."""
     base = about.base
-    content = _Meta(base.about, sessions_bytes, state.digest, state.fields, about.events, about.overrides)
+    content = _Meta(
+        base.about, sessions_bytes, state.digest, state.fields, about.events, about.overrides, about.rolling
+    )
     meta = msgspec.msgpack.encode(content)
     return SnapshotHead(base.index, base.term, base.time_us, about.fingerprint, meta, sessions_bytes + state.body_bytes)
 
@@ -79,6 +84,11 @@ def restore(snapshot: SnapshotFile, engine: Engine, *, of: int | None = None) ->
         engine.restore(body[meta.sessions_bytes :], meta.digest, meta.fields)
     base = Base(head.index, head.term, head.time_us, meta.about)
     return Restored(base, sessions, meta.events, meta.overrides)
+
+
+def rolling_of(snapshot: SnapshotFile) -> Rolling:
+    """The rolling digests that go on behind it; where it has none they begin there. Raises LogDamaged."""
+    return Rolling(snapshot.head.index, _meta_of(snapshot).rolling)
 
 
 def digest_of(snapshot: SnapshotFile) -> int:

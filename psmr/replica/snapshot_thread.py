@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 from psmr.core.override import Overridden
+from psmr.core.rolling import Rolling
 from psmr.core.sessions import Remembered
 from psmr.core.sessions_record import encode_sessions
 from psmr.errors import ConfigurationError, DiskFailed, LogDamaged
@@ -146,10 +147,15 @@ class SnapshotThread:
         self._index = 0
         self._closed = False
         self._events: EventStream | None = None
+        self._rolling: Rolling | None = None
 
     def follow(self, events: EventStream) -> None:
         """A snapshot is to say how many events there were, and to count only once all of them are on the disk."""
         self._events = events
+
+    def remember(self, rolling: Rolling) -> None:
+        """A snapshot is to say what the commands before it did."""
+        self._rolling = rolling
 
     def sources(self) -> list[int]:
         """Readable when a snapshot is written."""
@@ -171,7 +177,8 @@ class SnapshotThread:
             self._events.flush()
             events = self._events.position
         follows = self._fingerprint if fingerprint is None else fingerprint
-        about = About(base, follows, events, overrides)
+        mark = None if self._rolling is None else self._rolling.mark
+        about = About(base, follows, events, overrides, mark)
         arguments = (about, newest, remembered, capture)
         self._thread = Thread(target=self._run, args=arguments, name="snapshot", daemon=True)
         self._thread.start()

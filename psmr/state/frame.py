@@ -21,9 +21,11 @@
     256     -                         (the scheduler's words follow: `psmr.execution.layout`)
 
 A handler that raises must leave no change. Each write of state first notes the old content of the words it covers;
-`undo` restores them in reverse. Byte values that a handler reads are copied into the arena, so that they stay what they
-were when the handler overwrites the entry they came from, as they do in interpreted code. Events are written where they stay;
-those of a command that raises are dropped by going back to event_start.
+`undo` restores them in reverse. The lowest bit of a noted address is set where the word is *derived*: what it holds follows
+from others, and how is a matter of this replica's past (the index of a map, which is made anew after a restart). Byte values
+that a handler reads are copied into the arena, so that they stay what they were when the handler overwrites the entry they
+came from, as they do in interpreted code. Events are written where they stay; those of a command that raises are dropped by
+going back to event_start.
 
 **While noting is odd** the notes of a command, one that was undone too, are not forgotten at its end but kept for whoever
 copies the state meanwhile (`psmr.execution.capture`): `undo_base` moves on behind them. A *note* is (address, old word); in
@@ -64,6 +66,7 @@ FRAME_BYTES = 256
 COMMANDS = 0
 KEPT = 8
 NOTE_BYTES = 16
+DERIVED = 1
 MARKER_BYTES = 16
 
 UNDO_ENTRIES = 1 << 20
@@ -104,6 +107,14 @@ def note_word(frame: int, address: int) -> None:
 
 
 @inlined
+def note_derived(frame: int, address: int) -> None:
+    """`note_word`, of a word that is derived from others."""
+    count = load_i64(frame + UNDO_COUNT)
+    note_word(frame, address)
+    store_i64(load_i64(frame + UNDO_BASE) + 16 * count, address | DERIVED)
+
+
+@inlined
 def note_bytes(frame: int, address: int, length: int) -> None:
     """Note every word that the `length` bytes at `address` touch."""
     word = address & ~7
@@ -120,6 +131,13 @@ def write_word(frame: int, address: int, value: int) -> None:
 
 
 @inlined
+def write_derived(frame: int, address: int, value: int) -> None:
+    """`write_word`, of a word that is derived from others."""
+    note_derived(frame, address)
+    store_i64(address, value)
+
+
+@inlined
 def write_bytes(frame: int, address: int, source: int, length: int) -> None:
     """Change `length` bytes of state at `address` to those at `source`, so that it can be undone."""
     note_bytes(frame, address, length)
@@ -132,7 +150,7 @@ def undo(frame: int) -> None:
     store_i64(frame + EVENT_NEXT, load_i64(frame + EVENT_START))
     note = load_i64(frame + UNDO_BASE) + 16 * (load_i64(frame + UNDO_COUNT) - 1)
     while note >= load_i64(frame + UNDO_BASE):
-        store_u64(load_i64(note), load_u64(note + 8))
+        store_u64(load_i64(note) & ~DERIVED, load_u64(note + 8))
         note -= 16
     if load_i64(frame + NOTING) & 1:
         keep_notes(frame)  # a capture may have copied what was undone

@@ -22,7 +22,7 @@ import numpy as np
 
 from cdep.compiled import compiled, inlined, int64
 from cdep.hashing import group_of_u64, hash_bytes, mix
-from psmr.state.frame import CLEARED, note_bytes, write_bytes, write_word
+from psmr.state.frame import CLEARED, note_derived, write_bytes, write_derived, write_word
 from psmr.state.words import clear_bytes, copy_bytes, load_i64, load_u8, load_u64, store_i64
 
 HEADER_BYTES = 128
@@ -192,10 +192,11 @@ def _grow(base: int, frame: int, partition: int) -> None:
     index = partition + PARTITION_HEADER_BYTES + 8 * FIRST_SLOTS * ((1 << level) - 1)
     if load_i64(frame + CLEARED) != 0:
         # This command cleared the map: undoing it brings back a level that stands where this one is about to be.
-        note_bytes(frame, index, 8 * slots)
+        for slot in range(slots):
+            note_derived(frame, index + 8 * slot)
     clear_bytes(index, 8 * slots)
     _fill_index(base, partition, level)
-    write_word(frame, partition + _LEVEL, level)
+    write_derived(frame, partition + _LEVEL, level)
 
 
 @compiled
@@ -207,7 +208,7 @@ def _blank(base: int, frame: int, entry: int) -> None:
     """
     for place in range(0, load_i64(base + _ENTRY_BYTES), 8):
         if load_i64(entry + place) != 0:
-            write_word(frame, entry + place, 0)
+            write_derived(frame, entry + place, 0)
 
 
 @inlined
@@ -239,7 +240,7 @@ def _insert(base: int, frame: int, partition: int, hashed: np.uint64, key: np.ui
         slot = _find_slot(base, partition, hashed, key, length)
     number = _new_entry(base, frame, partition)
     entry = _entry(base, partition, number)
-    write_word(frame, slot, _slot_word(hashed, number))
+    write_derived(frame, slot, _slot_word(hashed, number))
     write_word(frame, partition + _LIVE, live + 1)
     write_word(frame, entry, int64(hashed))
     if length < 0:
@@ -277,9 +278,9 @@ def _close_gap(frame: int, partition: int, slot: int) -> None:
             break
         home = int64((word >> _32) & np.uint64(last))
         if ((place - home) & last) >= ((place - gap) & last):
-            write_word(frame, index + 8 * gap, int64(word))
+            write_derived(frame, index + 8 * gap, int64(word))
             gap = place
-    write_word(frame, index + 8 * gap, 0)
+    write_derived(frame, index + 8 * gap, 0)
 
 
 @inlined
@@ -330,10 +331,11 @@ def clear(base: int, frame: int) -> None:
     for group in range(64):
         partition = base + HEADER_BYTES + group * load_i64(base + _PARTITION_BYTES)
         if load_i64(partition + _USED) != 0:
-            for word in range(4):
+            for word in range(3):
                 write_word(frame, partition + 8 * word, 0)
+            write_derived(frame, partition + _LEVEL, 0)
             for slot in range(FIRST_SLOTS):
-                write_word(frame, partition + PARTITION_HEADER_BYTES + 8 * slot, 0)
+                write_derived(frame, partition + PARTITION_HEADER_BYTES + 8 * slot, 0)
 
 
 @compiled

@@ -1,8 +1,8 @@
 """What replicas say to each other: one socket a replica that listens, one connection to each peer.
 
-A message is a head frame (msgpack: cluster, sender, and a Raft message, a question about reading or its answer, or
-None) and payload frames: whole log records after an AppendEntries, one payload to be ordered after None. Sending never
-blocks and may lose: the protocol above expects it. What does not decode is counted and dropped.
+A message is a head frame (msgpack: cluster, sender, and a Raft message, a question about reading or its answer, one about
+snapshots or divergence, or None) and payload frames: whole log records after an AppendEntries, one payload to be ordered after
+None. Sending never blocks and may lose: the protocol above expects it. What does not decode is counted and dropped.
 
 The replica's loop reads and writes the sockets itself. A library's thread in between would be woken for each message on both
 sides, and a lone call waits for every one of these.
@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from psmr.core.divergence_messages import DIVERGENCE_MESSAGES, DivergenceMessage
 from psmr.core.raft import Message
 from psmr.transport.incoming import Incoming
 from psmr.transport.outgoing import Outgoing
@@ -64,8 +65,15 @@ class SnapshotPart(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=3
 
 
 SnapshotMessage = SnapshotOffered | SnapshotAsked | SnapshotPart
-Content = Message | ConfirmAsked | ConfirmAnswered | SnapshotMessage
-OTHER_MESSAGES = (ConfirmAsked, ConfirmAnswered, SnapshotOffered, SnapshotAsked, SnapshotPart)
+Content = Message | ConfirmAsked | ConfirmAnswered | SnapshotMessage | DivergenceMessage
+OTHER_MESSAGES = (
+    ConfirmAsked,
+    ConfirmAnswered,
+    SnapshotOffered,
+    SnapshotAsked,
+    SnapshotPart,
+    *DIVERGENCE_MESSAGES,
+)
 """What is not consensus' own."""
 
 

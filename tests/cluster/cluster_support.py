@@ -56,7 +56,8 @@ def settle(config: ClusterConfig, but: tuple[int, ...] = ()) -> list[ReplicaStat
     wait_until(settled, lambda: f"every replica at one place, found {[status.plain() for status in statuses]}")
     # Commands are counted from where a replica began, which with a snapshot is not the beginning.
     counted = () if any(status.get("first_index") > 1 for status in statuses) else ("commands",)
-    for key in ("digest", "sessions_digest", *counted):
+    assert not any(status.get("diverged") for status in statuses), f"replicas diverged: {statuses}"
+    for key in ("digest", "sessions_digest", "rolling_digest", *counted):
         assert len({status.get(key) for status in statuses}) == 1, f"replicas differ in {key}: {statuses}"
     return statuses
 

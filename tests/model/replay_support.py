@@ -18,7 +18,7 @@ from psmr.execution.engine import Engine
 from psmr.log.port import Base, Entry
 from psmr.replica.delivery import Delivery
 from psmr.replica.event_stream import EventStream
-from psmr.replica.snapshot_content import head_of
+from psmr.replica.snapshot_content import About, head_of
 from psmr.storage import Files, LogStore, SnapshotWriter, claim, decode_unchecked
 from psmr.storage import encode as encode_record
 from psmr.storage.event_log import EventLog
@@ -103,7 +103,7 @@ class Recording:
         self.engine.end_capture()
         base = Base(index, TERM, self.delivery.now_us, b"")
         fingerprint = self.engine.service.fingerprint if follows is None else follows
-        writer.finish(head_of(base, fingerprint, len(sessions), result, 0))
+        writer.finish(head_of(About(base, fingerprint, 0), len(sessions), result))
         return index
 
     def close(self) -> None:

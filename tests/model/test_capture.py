@@ -7,6 +7,7 @@ import random
 import threading
 from typing import Any
 
+import numpy as np
 import pytest
 from capture_service import WORDS, Halting, Kept, go_on, inside, kept_call
 from captured import RING_BYTES, Body, Driver, capture, started
@@ -15,6 +16,7 @@ from random_calls import random_log
 from twin import Fault, Twin
 
 from cdep.groups import group_of
+from cdep.hashing import group_of_u64
 from psmr.errors import LogDamaged
 from psmr.execution import capture as captures
 from psmr.execution import layout as at
@@ -41,6 +43,7 @@ def captured_rightly(workers: int, compiled: bool, seed: int, patched: pytest.Mo
         driver.finish(first)
         at_first = engine.digest()
         replies, at_last = driver.finish(), engine.digest()
+        digests = _command_digests(engine)
     with started(Kept, workers, compiled=compiled, **options) as engine:
         driver = Driver(engine, log, random.Random(seed))
         driver.finish(first)
@@ -49,6 +52,7 @@ def captured_rightly(workers: int, compiled: bool, seed: int, patched: pytest.Mo
         assert driver.given > first, "nothing was executed during the capture"
         assert result.digest == at_first
         assert (driver.finish(), engine.digest()) == (replies, at_last)
+        assert _command_digests(engine) == digests
         with patched.context() as patches:
             assert capture(driver, patches)[1].digest == at_last, "a second capture, with nothing executed meanwhile"
     restored = Engine(Kept, 2, compiled=compiled, ring_bytes=RING_BYTES, spin=20, patience=0)
@@ -57,8 +61,15 @@ def captured_rightly(workers: int, compiled: bool, seed: int, patched: pytest.Mo
         assert restored.digest() == at_first
         restored.start()
         assert (Driver(restored, log, given=first).finish(), restored.digest()) == (replies[first:], at_last)
+        # Its maps have other indexes: made anew, not grown.
+        assert _command_digests(restored) == digests[8 * sum(map(len, log[:first])) :]
     finally:
         restored.close()
+
+
+def _command_digests(engine: Engine) -> bytes:
+    assert engine.row_digests is not None
+    return engine.row_digests.read(0, engine.row_digests.count) or b""
 
 
 @pytest.mark.parametrize(("workers", "compiled"), FORMS)
@@ -340,5 +351,28 @@ def test_what_a_map_held_before_it_was_cleared_is_in_no_digest(compiled: bool) -
         restored.start()
         found = Driver(restored, log, given=len(before))
         assert (found.finish(), restored.digest()) == (replies[len(before) :], at_last)
+    finally:
+        restored.close()
+
+
+def test_an_index_that_is_made_anew_is_in_no_command_digest() -> None:
+    """One that has grown and lost its keys again stays large; the one of a replica that begins with a snapshot is small."""
+    keys = [key for key in range(4000) if group_of_u64(np.uint64(key)) == 3][:30]
+    before: list[Batch] = [[("put", (key, 1)) for key in keys], [("remove", (key,)) for key in keys[:-4]]]
+    log = [*before, [("put", (key, 2)) for key in keys[:12]], [("remove", (key,)) for key in keys[4:]]]
+    with started(Kept, 2, compiled=False) as engine:
+        driver = Driver(engine, log)
+        driver.finish(len(before))
+        body = Body()
+        digest = engine.capture().write(body.put).digest
+        engine.end_capture()
+        driver.finish()
+        digests = _command_digests(engine)
+    restored = Engine(Kept, 1, compiled=False, ring_bytes=RING_BYTES, spin=20)
+    try:
+        restored.restore(memoryview(body.content), digest)
+        restored.start()
+        Driver(restored, log, given=len(before)).finish()
+        assert _command_digests(restored) == digests[8 * sum(map(len, before)) :]
     finally:
         restored.close()

@@ -56,6 +56,7 @@ def test_one_log_gives_one_state_and_one_set_of_replies(subject: Subject, seed: 
         for other in others:
             _assert_same_replies(subject, log, replies, first, other)
         assert {name: engine.digest() for name, engine in made.items()} == dict.fromkeys(made, made[first].digest())
+        assert len({engine.row_digests and engine.row_digests.read(0, CALLS) for engine in made.values()}) == 1
         _assert_as_the_model(subject, log, replies[first], made[first])
         assert made["compiled, 5 workers"].counters().synchronous_commands > 0
 

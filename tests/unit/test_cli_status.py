@@ -142,6 +142,19 @@ def test_what_the_table_has_no_room_for() -> None:
     ]
 
 
+def test_who_has_diverged_is_said_first() -> None:
+    report = {"row": 3, "command": "deposit"}
+    wrong = {"replica": 2, "index": 40, "is_first": True, "is_wrong": True, "report": report}
+    unknown = {"replica": 2, "index": 40, "is_first": False, "is_wrong": False, "report": None}
+    known = [status(1, role="leader", diverged=[wrong]), status(3, role="follower", diverged=[wrong])]
+    assert status_notes([*known, gone(2)]) == [
+        "replica 2 has diverged at log index 40, row 3, deposit (says replicas 1, 3)",
+    ]
+    assert status_notes([status(1, role="leader", diverged=[unknown]), gone(2), gone(3)]) == [
+        "replica 2 differs, and too few replicas answer to know who is right, at log index 40 or before (says replica 1)",
+    ]
+
+
 def test_versions_that_differ_and_members_without_a_leader() -> None:
     members = [{"id": 1, "votes": True, "match": 0}]
     old = status(1, service="kv", version=1, role="follower", members=members)

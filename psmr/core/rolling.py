@@ -1,0 +1,93 @@
+"""What a replica's log did up to each entry, as one word: the *rolling digest*, by which replicas find out that they parted. Pure.
+
+    R(i) = R(i − 1) + Σ mix(i, digest of each batch of entry i that was executed), modulo 2⁶⁴; 0 at the *origin*
+
+A sum, not a chain: what lies between two entries is then a difference of two words, so replicas whose sums begin at different
+places (one that restarted from a snapshot without one) can be compared from any entry on that both have.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+
+import xxhash
+from msgspec import Struct
+
+KEPT_ENTRIES = 1 << 16
+"""How many of the newest rolling digests are kept; what parted longer ago cannot be found exactly."""
+FORM = 1
+"""How command digests are made. Those of another form say nothing; raise it with whatever changes a digest."""
+_MASK = (1 << 64) - 1
+_PAIR = struct.Struct("<QQ")
+
+
+class Mark(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+    """A rolling digest to go on from: in snapshots."""
+
+    form: int
+    origin: int
+    total: int
+
+
+class Rolling:
+    """The rolling digests of the newest entries. `origin`: where the sum began; `through`: all up to there is in it."""
+
+    def __init__(self, through: int = 0, mark: Mark | None = None) -> None:
+        """Go on behind entry `through`, as `mark` says; without one, or with one of another form, the sum begins there."""
+        known = mark if mark is not None and mark.form == FORM else Mark(FORM, through, 0)
+        self.origin = known.origin
+        self.through = through
+        self._first = through
+        self._filled = through
+        self._total = known.total
+        self._rows = 0
+        self._totals = array("Q", bytes(8 * KEPT_ENTRIES))
+        self._rows_through = array("Q", bytes(8 * KEPT_ENTRIES))
+        self._put(through)
+
+    def take(self, index: int, digest: int, count: int) -> None:
+        """A batch of entry `index` with `count` commands was executed; batches come in the order of the log."""
+        if index > self._filled + 1:
+            self._fill(index - 1)
+        self._total = (self._total + xxhash.xxh3_64_intdigest(_PAIR.pack(index, digest))) & _MASK
+        self._rows += count
+        self._put(index)
+        self._filled = max(self._filled, index)
+
+    def complete(self, index: int) -> None:
+        """All batches of the entries up to `index` are executed."""
+        if index > self._filled:
+            self._fill(index)
+        if index > self.through:
+            self.through = index
+
+    def _fill(self, index: int) -> None:
+        for each in range(max(self._filled + 1, index - KEPT_ENTRIES), index + 1):
+            self._put(each)
+        self._filled = max(self._filled, index)
+
+    def _put(self, index: int) -> None:
+        self._totals[index % KEPT_ENTRIES] = self._total
+        self._rows_through[index % KEPT_ENTRIES] = self._rows
+
+    @property
+    def oldest(self) -> int:
+        """The first entry whose rolling digest is kept."""
+        return max(self._first, self._filled - KEPT_ENTRIES + 1)
+
+    def at(self, index: int) -> int | None:
+        """R(index); None where it is not kept any more, or not complete."""
+        return self._totals[index % KEPT_ENTRIES] if self.oldest <= index <= self.through else None
+
+    def rows_of(self, index: int) -> tuple[int, int] | None:
+        """How many commands were executed since the start before entry `index`, and in it; None as for `at`."""
+        if self.at(index) is None or self.at(index - 1) is None:
+            return None
+        before = self._rows_through[(index - 1) % KEPT_ENTRIES]
+        return before, self._rows_through[index % KEPT_ENTRIES] - before
+
+    @property
+    def mark(self) -> Mark:
+        """What a snapshot at `through`, behind which nothing was taken yet, is to say."""
+        return Mark(FORM, self.origin, self._total)

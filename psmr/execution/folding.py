@@ -1,0 +1,146 @@
+"""What commands did, in 64 bits each: the *command digests*, by which replicas find out that they have parted. The worker's part.
+
+The undo notes of a command name every word that it has changed. When it ends, each of them is mixed with its place, counted from
+where the state begins, and all are added up; then come its events, and then its reply. So a digest says what the command did, not
+how the state lies: it costs what was done and no look at the state, and replicas that began alike, and whose commands all have
+equal digests, hold equal state. It is the same whatever the number of workers: addresses differ with that, places in the state do
+not. Left out are words that are derived from others, and hints, which lie behind the rest of the state: neither is replicated. A
+command that raises has only its reply.
+
+A slot's digests are with its replies (`psmr.execution.layout`), in the order of those. The part of an early stage is carried to
+the main stage, which adds its own. All is in the worker's cache yet: the replica's loop would have to fetch it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cdep.compiled import compiled, inlined, int64
+from cdep.hashing import PRIME, hash_bytes, mix
+from proxies.layout import REPLY_IN_BLOB, REPLY_WIDE
+from psmr.execution.layout import (
+    FRAME_EARLY_FOLD,
+    FRAME_FOLDS,
+    FRAME_REPLY_BLOB,
+    FRAME_REPLY_COUNT,
+    FRAME_REPLY_RECORDS,
+    FRAME_REPLY_STRIDE,
+    FRAME_STATE,
+    FRAME_STATE_BYTES,
+)
+from psmr.state.frame import DERIVED, EVENT_NEXT, EVENT_START, NOTE_BYTES, UNDO_BASE, UNDO_COUNT
+from psmr.state.words import load_i64, load_u8, load_u16, load_u32, load_u64, store_i64, store_u64
+
+_32 = np.uint64(32)
+_KIND_AND_LENGTH = 0xFFF8FFFF
+"""Of an event's first word: neither its row nor whether a main stage has emitted it."""
+
+
+@inlined
+def _with_word(digest: np.uint64, word: np.uint64) -> np.uint64:
+    digest = (digest ^ word) * PRIME
+    return digest ^ (digest >> _32)
+
+
+@inlined
+def fold(frame: int) -> np.uint64:
+    """What the current command, or stage, has written and emitted so far."""
+    total = np.uint64(0)
+    count = load_i64(frame + UNDO_COUNT)
+    if count != 0:
+        state = load_i64(frame + FRAME_STATE)
+        size_bytes = load_i64(frame + FRAME_STATE_BYTES)
+        note = load_i64(frame + UNDO_BASE)
+        end = note + NOTE_BYTES * count
+        while note < end:
+            address = load_i64(note)
+            place = address - state
+            if place & DERIVED == 0 and place < size_bytes:
+                total += mix(load_u64(address) ^ (np.uint64(place) * PRIME))
+            note += NOTE_BYTES
+    event = load_i64(frame + EVENT_START)
+    last = load_i64(frame + EVENT_NEXT)
+    if event < last:
+        total += _events(event, last)
+    return total
+
+
+@compiled
+def _events(event: int, last: int) -> np.uint64:
+    """Of events, in their order."""
+    digest = np.uint64(0)
+    while event < last:
+        digest = _with_word(digest, np.uint64(load_u32(event) & _KIND_AND_LENGTH))
+        end = event + (int64(load_u16(event + 2)) & ~7)
+        event += 8
+        while event < end:
+            digest = _with_word(digest, load_u64(event))
+            event += 8
+    return digest
+
+
+@inlined
+def keep_fold(frame: int) -> None:
+    """Put the fold of the current command with the reply that is about to be counted, if digests are wanted."""
+    folds = load_i64(frame + FRAME_FOLDS)
+    if folds != 0:
+        total = fold(frame) + load_u64(frame + FRAME_EARLY_FOLD)
+        store_u64(folds + 8 * load_i64(frame + FRAME_REPLY_COUNT), total)
+        store_i64(frame + FRAME_EARLY_FOLD, 0)
+
+
+@inlined
+def _with_reply(frame: int, count: int, digest: np.uint64) -> np.uint64:
+    """The digest of a command that has done so much, and of its reply, behind `count` others."""
+    stride = load_i64(frame + FRAME_REPLY_STRIDE)
+    record = load_i64(frame + FRAME_REPLY_RECORDS) + count * stride
+    end = record + stride
+    if load_u8(record + REPLY_IN_BLOB) != 0:
+        # Where in the blob it lies depends on what is before it.
+        blob = load_i64(frame + FRAME_REPLY_BLOB) + int64(load_u32(record + REPLY_WIDE))
+        digest = _with_word(digest, hash_bytes(blob, int64(load_u32(record + REPLY_WIDE + 4))))
+        end = record + 8
+    while record < end:
+        digest = _with_word(digest, load_u64(record))
+        record += 8
+    return digest
+
+
+@inlined
+def add_reply(frame: int) -> None:
+    """Add the reply that is about to be counted, which is written, to the fold kept with it: the digest."""
+    folds = load_i64(frame + FRAME_FOLDS)
+    if folds != 0:
+        count = load_i64(frame + FRAME_REPLY_COUNT)
+        store_u64(folds + 8 * count, _with_reply(frame, count, load_u64(folds + 8 * count)))
+
+
+@inlined
+def keep_digest(frame: int) -> None:
+    """`keep_fold`, then `add_reply`, of a command whose reply is written already."""
+    folds = load_i64(frame + FRAME_FOLDS)
+    if folds != 0:
+        count = load_i64(frame + FRAME_REPLY_COUNT)
+        total = fold(frame) + load_u64(frame + FRAME_EARLY_FOLD)
+        store_i64(frame + FRAME_EARLY_FOLD, 0)
+        store_u64(folds + 8 * count, _with_reply(frame, count, total))
+
+
+@inlined
+def fold_of_stage(frame: int) -> np.uint64:
+    """The fold of the early stage that ends; 0 where no digests are wanted."""
+    if load_i64(frame + FRAME_FOLDS) != 0:
+        return fold(frame)
+    return np.uint64(0)
+
+
+@compiled
+def keep_fold_slowly(frame: int) -> None:
+    """`keep_fold`, for interpreted code."""
+    keep_fold(frame)
+
+
+@compiled
+def add_reply_slowly(frame: int) -> None:
+    """`add_reply`, for interpreted code."""
+    add_reply(frame)
