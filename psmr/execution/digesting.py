@@ -1,40 +1,34 @@
-"""The command digests of a batch (`psmr.execution.folding`), collected from the workers, and its *batch digest*: of all of them.
+"""The digests of batches, added up from those of their workers, and what is kept of each command's (`psmr.execution.folding`).
 
-The newest command digests are kept, in a ring: so the first command that differs is known where batches do.
+What workers keep stays in rings of theirs. Here is where in them a batch's are, for as long as they have not come round.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import xxhash
+from numpy.typing import NDArray
 
-from cdep.compiled import compiled, int64
-from psmr.execution.layout import REPLIES_COUNT, REPLIES_FOLDS, REPLIES_ROWS
+from psmr.execution import layout as at
 from psmr.execution.memory import Memory
-from psmr.state.words import load_i64, load_u32, load_u64
 
-KEPT_ROWS = 1 << 20
-"""How many command digests are kept, those of the newest commands: 8 bytes each, of memory that comes with its use."""
-_AS_THEY_ARE = np.empty(0, np.uint32)
+KEPT_BATCHES = 1 << 16
+"""Of so many of the newest batches it is known where their command digests are."""
+_NUMBER, _COUNT, _WORKERS = 0, 1, 2
+_MASK = (1 << 64) - 1
+_DIGEST = np.uint64((1 << at.DIGEST_BITS) - 1)
+_BITS = np.uint64(at.DIGEST_BITS)
 
 
-@compiled
-def collect_digests(headers: Any, places: Any, found: Any) -> None:
-    """Write the command digests of a batch to `found`, one a row of the batch.
+class Part(NamedTuple):
+    """What a worker's replies say of digests: how many commands, since which of its own, and their part of the slot's digest."""
 
-    `headers`: where each worker's replies begin. `places`: the row of the batch that each executed row is, empty where the same.
-    """
-    for header in headers:
-        digests = load_i64(header + REPLIES_FOLDS)
-        rows = load_i64(header + REPLIES_ROWS)
-        for reply in range(load_i64(header + REPLIES_COUNT)):
-            row = int64(load_u32(rows + 4 * reply)) if rows != 0 else reply
-            if len(places) > 0:
-                row = int64(places[row])
-            found[row] = load_u64(digests + 8 * reply)
+    worker: int
+    commands: int
+    first: int
+    digest: int
 
 
 class RowDigests:
@@ -43,39 +37,61 @@ class RowDigests:
     def __init__(self, memory: Memory) -> None:
         self.count = 0
         self._memory = memory
-        self._ring = np.empty(KEPT_ROWS, np.uint64)
-        self._bytes = self._ring.data.cast("B")
+        self._batches = 0
+        self._known: NDArray[np.int64] = np.zeros((KEPT_BATCHES, _WORKERS + 2 * memory.workers), np.int64)
+        self._places: dict[int, Any] = {}
 
-    def take(self, headers: Sequence[int], records: int, count: int, places: Any) -> int:
-        """Keep the command digests of a batch; the batch digest. Arguments as for `collect_digests`.
+    def start(self) -> None:
+        """Have the workers, which have not started, keep them."""
+        for frame, digests in zip(self._memory.frames, self._memory.digests, strict=True):
+            self._memory.set(frame + at.FRAME_DIGESTS, digests)
 
-        `records`: where the reply records of the only worker begin, behind its digests.
-        """
-        if len(headers) == 1 and places is None:
-            found = self._memory.region.at(records - 8 * count, 8 * count)
-        else:
-            collected = np.empty(count, np.uint64)
-            collect_digests(np.array(headers, np.int64), _AS_THEY_ARE if places is None else places, collected)
-            found = collected.data.cast("B")
-        start = 8 * (self.count & (KEPT_ROWS - 1))
-        end = start + len(found)
-        if end <= 8 * KEPT_ROWS:
-            self._bytes[start:end] = found
-            found = self._bytes[start:end]
-        else:
-            newest = min(count, KEPT_ROWS)
-            numbers = np.arange(self.count + count - newest, self.count + count) & (KEPT_ROWS - 1)
-            self._ring[numbers] = np.frombuffer(found, np.uint64)[-newest:]
+    def take(self, parts: Sequence[Part], count: int, places: Any) -> int:
+        """Note a batch of `count` commands; the batch digest. `places`: the row of the batch that each executed row is."""
+        words = [self.count, count, *[0] * (2 * self._memory.workers)]
+        total = 0
+        for part in parts:
+            words[_WORKERS + 2 * part.worker : _WORKERS + 2 * part.worker + 2] = part.first, part.commands
+            total += part.digest
+        slot = self._batches % KEPT_BATCHES
+        self._known[slot] = words
+        if places is not None:
+            self._places[slot] = places
+        elif self._places:
+            self._places.pop(slot, None)
+        self._batches += 1
         self.count += count
-        return xxhash.xxh3_64_intdigest(found)
+        return total & _MASK
 
     def read(self, first: int, count: int) -> bytes | None:
-        """Command digests from number `first` on, 8 bytes each, little endian; None where they are not kept any more."""
-        if first < self.count - KEPT_ROWS or first + count > self.count:
-            return None
-        return self._ring[np.arange(first, first + count) & (KEPT_ROWS - 1)].tobytes()
+        """Of the commands from number `first` on, 8 bytes each, little endian; None where they are not kept any more."""
+        found = np.zeros(count, np.uint64)
+        left = count
+        for batch in range(self._batches - 1, max(-1, self._batches - 1 - KEPT_BATCHES), -1):
+            number, size = self._known[batch % KEPT_BATCHES, :_WORKERS].tolist()
+            if number + size <= first:
+                break
+            if number >= first + count or not size:
+                continue
+            rows = self._rows(batch % KEPT_BATCHES, size)
+            if rows is None:
+                return None
+            begin, end = max(first, number), min(first + count, number + size)
+            found[begin - first : end - first] = rows[begin - number : end - number]
+            left -= end - begin
+        return found.tobytes() if left == 0 else None
 
-
-def warm_up() -> None:
-    """Have the compiled code in memory before the workers are forked."""
-    collect_digests(np.zeros(0, np.int64), _AS_THEY_ARE, np.zeros(0, np.uint64))
+    def _rows(self, slot: int, size: int) -> NDArray[np.uint64] | None:
+        """The command digests of a batch, in the order of its rows."""
+        memory, found = self._memory, np.zeros(size, np.uint64)
+        for worker, (ring, frame) in enumerate(zip(memory.digests, memory.frames, strict=True)):
+            first, count = self._known[slot, _WORKERS + 2 * worker : _WORKERS + 2 * worker + 2].tolist()
+            place = (ring - memory.region.address) >> 3
+            kept = memory.region.words[place + (np.arange(first, first + count) & (at.DIGESTS - 1))].view(np.uint64)
+            # Looked at afterwards: the worker goes on meanwhile. What it writes next it has not counted yet.
+            if count and memory.get(frame + at.FRAME_DIGESTS_NEXT) - first >= at.DIGESTS:
+                return None
+            rows = (kept >> _BITS).astype(np.int64)
+            places = self._places.get(slot)
+            found[rows if places is None else places[rows]] = kept & _DIGEST
+        return found

@@ -22,10 +22,9 @@ from cdep import StateMachine, service_of
 from cdep.service import COMMUTATIVE
 from proxies.layout import layout_of
 from psmr.core.batch import MalformedBatch
-from psmr.core.reply import REPLY_HEADER, BatchStatus
 from psmr.core.width import Width
 from psmr.execution import capture as captures
-from psmr.execution import digesting, emitted, replies, staged
+from psmr.execution import emitted, replies, staged
 from psmr.execution import layout as at
 from psmr.execution.capture import Capture, Captures
 from psmr.execution.digesting import RowDigests
@@ -39,6 +38,7 @@ from psmr.execution.patience import PATIENCE, Patience, Pressure
 from psmr.execution.progress import EXECUTOR, completed, slowest
 from psmr.execution.refusals import refusing_what_does_not_compile
 from psmr.execution.restoring import FieldContent, restore
+from psmr.execution.results import Results
 from psmr.execution.ring import Ring
 from psmr.execution.row_index import index_bytes, index_rows
 from psmr.execution.stage_index import index_stages, stage_index_bytes
@@ -106,6 +106,7 @@ class Engine:
         self._pressure = Pressure()
         self._patience = Patience(spin, patience, self._pressure.waited_us)
         self.row_digests = RowDigests(self.memory) if digests else None
+        self._results = Results(self.memory, self.layout.reply_stride, self._width, self.row_digests)
         self._lay_constants(spin, look_ahead)
 
     def _lay_constants(self, spin: int, look_ahead: int) -> None:
@@ -117,7 +118,6 @@ class Engine:
             memory.set(frame + at.FRAME_SPIN, spin)
             memory.set(frame + at.FRAME_LOOK_AHEAD, look_ahead)
             memory.set(frame + at.FRAME_ROUND_ROWS, ROUND_ROWS)
-            memory.set(frame + at.FRAME_WANTS_FOLDS, int(self.row_digests is not None))
         owners = [1 << (group % self.workers) for group in range(64)] + [(1 << self.workers) - 1]
         memory.region.at(memory.table, 130)[:] = np.array(owners, "<u2").tobytes()
         self._table = memory.table if self.workers > 1 else 0
@@ -125,6 +125,8 @@ class Engine:
     def start(self) -> None:
         """Compile, then fork the workers."""
         run = self._warm_up()
+        if self.row_digests is not None:
+            self.row_digests.start()
         context = multiprocessing.get_context("fork")
         for worker in range(self.workers):
             kind = StagedMachine if self._is_staged else InterpretedMachine
@@ -154,7 +156,6 @@ class Engine:
             replies.blob_bytes(headers)
             replies.merge(headers, 0, 8, memory.ring, headers)
             captures.warm_up()
-            digesting.warm_up()
             if memory.has_events:
                 emitted.warm_up(memory)
             end_command_slowly(frame)
@@ -260,7 +261,7 @@ class Engine:
         places = self._arrange(view, stride, count, blob_place, owners) if self._commutative else None
         self._admit(start, stride, count, start + blob_place, blob_bytes, owners)
         reply_blob_bytes, synchronous = self.memory.words(self.memory.totals, 2)
-        reply_bytes = at.REPLIES_HEADER_BYTES + count * (12 + self.layout.reply_stride) + 8 + reply_blob_bytes
+        reply_bytes = at.REPLIES_HEADER_BYTES + count * (4 + self.layout.reply_stride) + 8 + reply_blob_bytes
         if reply_bytes > at.REPLY_RING_BYTES // 2:
             raise self._too_long_replies(count, reply_bytes)
         self._synchronous += synchronous
@@ -365,9 +366,7 @@ class Engine:
         executed: list[Executed] = []
         while self._collected < done:
             slot = self._slots.popleft()
-            events, event_count = self._events(slot) if self.memory.has_events else (b"", 0)
-            reply, digest = self._reply(slot)
-            executed.append(slot.done(reply, digest, events, event_count))
+            executed.append(self._results.collect(slot, self._collected))
             self._ring.give_back()
             self._collected += 1
         store(self.memory.control + at.COLLECTED, self._collected)
@@ -383,39 +382,6 @@ class Engine:
     def _rouse_all(self) -> None:
         for worker in range(self.workers):
             rouse(self.memory.control, worker)
-
-    def _reply(self, slot: Slot) -> tuple[bytes, int]:
-        memory, stride = self.memory, self.layout.reply_stride
-        if slot.alone or self.workers == 1:
-            header = memory.reply_rings[EXECUTOR] + self._reply_start(EXECUTOR)
-            headers = [header]
-            _, blob, records, _, _, busy_ns = memory.words(header, at.REPLIES_WORDS)
-            self._width.observe(1, slot.synchronous, slot.count, busy_ns)
-            body: Any = memory.region.at(records, slot.count * stride + blob)
-        else:
-            headers = [memory.reply_rings[worker] + self._reply_start(worker) for worker in range(self.workers)]
-            busy_ns = sum(memory.get(header + at.REPLIES_BUSY_NS) for header in headers)
-            self._width.observe(self.workers, slot.synchronous, slot.count, busy_ns)
-            starts = np.array(headers, np.int64)
-            blob = int(replies.blob_bytes(starts))
-            merged = np.empty(slot.count * stride + blob, np.uint8)
-            replies.merge(starts, slot.count, stride, merged.ctypes.data, np.empty(slot.count, np.int64))
-            body, records = merged.data, 0
-        digest = 0
-        if self.row_digests is not None and not slot.is_read:
-            digest = self.row_digests.take(headers, records, slot.count, slot.places)
-        if slot.places is not None:
-            body = replies.in_batch_order(body, slot.count, stride, slot.places)
-        status = BatchStatus.READ if slot.is_read else BatchStatus.EXECUTED
-        head = REPLY_HEADER.pack(slot.session, slot.sequence, status, stride, slot.count, blob, 0)
-        return b"".join((head, body)), digest
-
-    def _events(self, slot: Slot) -> tuple[bytes, int]:
-        workers = 1 if slot.alone else self.workers
-        return emitted.collect_events(self.memory, self._collected, workers, slot.count, slot.places)
-
-    def _reply_start(self, worker: int) -> int:
-        return self.memory.get(self.memory.reply_starts[worker] + 8 * (self._collected % at.SLOTS))
 
     def want_bell(self) -> bool:
         """Ask to be rung through `bell`; False if sleeping would be wrong: something is completed, or there is room again."""

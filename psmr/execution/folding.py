@@ -7,8 +7,9 @@ equal digests, hold equal state. It is the same whatever the number of workers: 
 not. Left out are words that are derived from others, and hints, which lie behind the rest of the state: neither is replicated. A
 command that raises has only its reply.
 
-A slot's digests are with its replies (`psmr.execution.layout`), in the order of those. The part of an early stage is carried to
-the main stage, which adds its own. All is in the worker's cache yet: the replica's loop would have to fetch it.
+The digest of a slot is the sum of those of its commands, each mixed with its row; every worker adds up its own, and the replica
+the workers' sums. So nothing of a command has to be fetched by the replica's loop; some bits of each stay with the worker, for
+whoever asks which command it was. The part of an early stage is carried to the main stage, which adds its own.
 """
 
 from __future__ import annotations
@@ -19,12 +20,18 @@ from cdep.compiled import compiled, inlined, int64
 from cdep.hashing import PRIME, hash_bytes, mix
 from proxies.layout import REPLY_IN_BLOB, REPLY_WIDE
 from psmr.execution.layout import (
+    DIGEST_BITS,
+    DIGESTS,
+    FRAME_DIGEST_SUM,
+    FRAME_DIGESTS,
+    FRAME_DIGESTS_NEXT,
     FRAME_EARLY_FOLD,
-    FRAME_FOLDS,
+    FRAME_FOLD,
     FRAME_REPLY_BLOB,
     FRAME_REPLY_COUNT,
     FRAME_REPLY_RECORDS,
     FRAME_REPLY_STRIDE,
+    FRAME_ROW,
     FRAME_STATE,
     FRAME_STATE_BYTES,
 )
@@ -32,6 +39,8 @@ from psmr.state.frame import DERIVED, EVENT_NEXT, EVENT_START, NOTE_BYTES, UNDO_
 from psmr.state.words import load_i64, load_u8, load_u16, load_u32, load_u64, store_i64, store_u64
 
 _32 = np.uint64(32)
+_BITS = np.uint64(DIGEST_BITS)
+_KEPT = np.uint64((1 << DIGEST_BITS) - 1)
 _KIND_AND_LENGTH = 0xFFF8FFFF
 """Of an event's first word: neither its row nor whether a main stage has emitted it."""
 
@@ -81,19 +90,17 @@ def _events(event: int, last: int) -> np.uint64:
 
 @inlined
 def keep_fold(frame: int) -> None:
-    """Put the fold of the current command with the reply that is about to be counted, if digests are wanted."""
-    folds = load_i64(frame + FRAME_FOLDS)
-    if folds != 0:
-        total = fold(frame) + load_u64(frame + FRAME_EARLY_FOLD)
-        store_u64(folds + 8 * load_i64(frame + FRAME_REPLY_COUNT), total)
+    """Keep the fold of the current command until its reply is written, if digests are wanted."""
+    if load_i64(frame + FRAME_DIGESTS) != 0:
+        store_u64(frame + FRAME_FOLD, fold(frame) + load_u64(frame + FRAME_EARLY_FOLD))
         store_i64(frame + FRAME_EARLY_FOLD, 0)
 
 
 @inlined
-def _with_reply(frame: int, count: int, digest: np.uint64) -> np.uint64:
-    """The digest of a command that has done so much, and of its reply, behind `count` others."""
+def _with_reply(frame: int, digest: np.uint64) -> np.uint64:
+    """The digest of a command that has done so much, and of its reply, which is written and about to be counted."""
     stride = load_i64(frame + FRAME_REPLY_STRIDE)
-    record = load_i64(frame + FRAME_REPLY_RECORDS) + count * stride
+    record = load_i64(frame + FRAME_REPLY_RECORDS) + load_i64(frame + FRAME_REPLY_COUNT) * stride
     end = record + stride
     if load_u8(record + REPLY_IN_BLOB) != 0:
         # Where in the blob it lies depends on what is before it.
@@ -107,29 +114,38 @@ def _with_reply(frame: int, count: int, digest: np.uint64) -> np.uint64:
 
 
 @inlined
+def _keep(frame: int, digests: int, digest: np.uint64) -> None:
+    """Count the digest of the current command in the slot's, and keep some of it."""
+    row = load_i64(frame + FRAME_ROW)
+    store_u64(frame + FRAME_DIGEST_SUM, load_u64(frame + FRAME_DIGEST_SUM) + mix(digest ^ (np.uint64(row + 1) * PRIME)))
+    count = load_i64(frame + FRAME_DIGESTS_NEXT)
+    kept = (np.uint64(row) << _BITS) | (digest & _KEPT)
+    store_u64(digests + 8 * (count & (DIGESTS - 1)), kept)
+    store_i64(frame + FRAME_DIGESTS_NEXT, count + 1)
+
+
+@inlined
 def add_reply(frame: int) -> None:
-    """Add the reply that is about to be counted, which is written, to the fold kept with it: the digest."""
-    folds = load_i64(frame + FRAME_FOLDS)
-    if folds != 0:
-        count = load_i64(frame + FRAME_REPLY_COUNT)
-        store_u64(folds + 8 * count, _with_reply(frame, count, load_u64(folds + 8 * count)))
+    """Add the reply that is about to be counted, which is written, to the fold that was kept: the digest."""
+    digests = load_i64(frame + FRAME_DIGESTS)
+    if digests != 0:
+        _keep(frame, digests, _with_reply(frame, load_u64(frame + FRAME_FOLD)))
 
 
 @inlined
 def keep_digest(frame: int) -> None:
     """`keep_fold`, then `add_reply`, of a command whose reply is written already."""
-    folds = load_i64(frame + FRAME_FOLDS)
-    if folds != 0:
-        count = load_i64(frame + FRAME_REPLY_COUNT)
+    digests = load_i64(frame + FRAME_DIGESTS)
+    if digests != 0:
         total = fold(frame) + load_u64(frame + FRAME_EARLY_FOLD)
         store_i64(frame + FRAME_EARLY_FOLD, 0)
-        store_u64(folds + 8 * count, _with_reply(frame, count, total))
+        _keep(frame, digests, _with_reply(frame, total))
 
 
 @inlined
 def fold_of_stage(frame: int) -> np.uint64:
     """The fold of the early stage that ends; 0 where no digests are wanted."""
-    if load_i64(frame + FRAME_FOLDS) != 0:
+    if load_i64(frame + FRAME_DIGESTS) != 0:
         return fold(frame)
     return np.uint64(0)
 

@@ -47,9 +47,11 @@ replica's copying thread reads them below the worker's KEPT, and gives their mem
 each slot, at FRAME_EVENT_PIECES, two words: where in the area the slot's events begin and end. They are the worker's until
 COMPLETED passes the slot, and the replica's until COLLECTED does.
 
-**Folds.** Where FRAME_WANTS_FOLDS is not 0, a word for each reply of a worker lies before its reply records, FRAME_FOLDS in the
-open slot: the digest of what the command did (`psmr.execution.folding`). The state begins at FRAME_STATE; what lies
-FRAME_STATE_BYTES and more behind that is no part of it.
+**Digests.** Where FRAME_DIGESTS is not 0, it is a ring of DIGESTS words of the worker's own: for each command that it has executed,
+the row, << DIGEST_BITS, and as many bits of the command's digest (`psmr.execution.folding`). FRAME_DIGESTS_NEXT is how many there
+ever were, FRAME_DIGESTS_FIRST that at the opening of the slot, FRAME_DIGEST_SUM the part of the slot's digest that is the
+worker's. The replica reads a ring only when somebody asks, and then looks how far it has come meanwhile. The state begins at
+FRAME_STATE; what lies FRAME_STATE_BYTES and more behind that is no part of it.
 
 **Waits.** Where FRAME_WAITS is not 0, the worker writes down every wait that it cannot pass at once: a head of `WAITS_…`, then
 entries of `WAIT_…`. Whoever has put the memory there reads it while nothing executes (`psmr.execution.waits`).
@@ -74,6 +76,9 @@ EVENT_ROWS_MAX = 65_536
 """How many commands a batch of a service with events may have: what they may emit has room in a worker's area."""
 EVENT_AREA_BYTES = EVENT_START_BYTES + EVENT_ROWS_MAX * COMMAND_BYTES + (1 << 20)
 """Only reserved: what is not used takes no memory."""
+DIGESTS = 1 << 20
+"""Of so many of the newest commands of a worker something is kept of their digests; memory comes with its use."""
+DIGEST_BITS = 40
 
 PUBLISHED = 0
 STOPPING = 1 * LINE_BYTES
@@ -169,11 +174,14 @@ FRAME_CARRIED_WORDS = FRAME_BYTES + 400
 FRAME_ROUND_ROWS = FRAME_BYTES + 408
 FRAME_SLOT_ROUNDS = FRAME_BYTES + 416
 FRAME_FINISHES = FRAME_BYTES + 424
-FRAME_WANTS_FOLDS = FRAME_BYTES + 432
-FRAME_FOLDS = FRAME_BYTES + 440
+FRAME_DIGESTS = FRAME_BYTES + 432
+FRAME_FOLD = FRAME_BYTES + 440
 FRAME_EARLY_FOLD = FRAME_BYTES + 448
 FRAME_STATE = FRAME_BYTES + 456
 FRAME_STATE_BYTES = FRAME_BYTES + 464
+FRAME_DIGESTS_NEXT = FRAME_BYTES + 472
+FRAME_DIGESTS_FIRST = FRAME_BYTES + 480
+FRAME_DIGEST_SUM = FRAME_BYTES + 488
 FRAME_WAITS = FRAME_BYTES + 768
 FRAME_TOTAL_BYTES = 4096
 
@@ -194,8 +202,9 @@ REPLIES_RECORDS = 16
 REPLIES_ROWS = 24
 REPLIES_BLOB = 32
 REPLIES_BUSY_NS = 40
-REPLIES_FOLDS = 48
-REPLIES_WORDS = 6
+REPLIES_DIGESTS = 48
+REPLIES_DIGEST_SUM = 56
+REPLIES_WORDS = 8
 REPLIES_HEADER_BYTES = 64
 
 

@@ -29,9 +29,11 @@ from psmr.execution.layout import (
     FRAME_CLOCK,
     FRAME_CONTROL,
     FRAME_COUNT,
+    FRAME_DIGEST_SUM,
+    FRAME_DIGESTS_FIRST,
+    FRAME_DIGESTS_NEXT,
     FRAME_EVENT_AREA,
     FRAME_EXECUTOR,
-    FRAME_FOLDS,
     FRAME_HELD,
     FRAME_INDEX,
     FRAME_INDEX_MINE,
@@ -55,7 +57,6 @@ from psmr.execution.layout import (
     FRAME_STARTED_NS,
     FRAME_STOP_ROW,
     FRAME_STRIDE,
-    FRAME_WANTS_FOLDS,
     FRAME_WORKER,
     FRAME_WORKERS,
     PUBLISHED,
@@ -64,7 +65,8 @@ from psmr.execution.layout import (
     REPLIES_BLOB_BYTES,
     REPLIES_BUSY_NS,
     REPLIES_COUNT,
-    REPLIES_FOLDS,
+    REPLIES_DIGEST_SUM,
+    REPLIES_DIGESTS,
     REPLIES_HEADER_BYTES,
     REPLIES_RECORDS,
     REPLIES_ROWS,
@@ -127,10 +129,8 @@ def _open_replies(frame: int, slot: int, count: int, several: bool, need: int) -
     store_i64(load_i64(frame + FRAME_REPLY_STARTS) + 8 * (slot % SLOTS), start)
     rows = load_i64(frame + FRAME_REPLY_RING) + start + REPLIES_HEADER_BYTES
     records = rows + ((4 * count + 7) & ~7 if several else 0)
-    folds = records if load_i64(frame + FRAME_WANTS_FOLDS) != 0 else 0
-    if folds != 0:
-        records += 8 * count
-    store_i64(frame + FRAME_FOLDS, folds)
+    store_i64(frame + FRAME_DIGESTS_FIRST, load_i64(frame + FRAME_DIGESTS_NEXT))
+    store_i64(frame + FRAME_DIGEST_SUM, 0)
     store_i64(frame + FRAME_REPLY_ROWS, rows if several else 0)
     store_i64(frame + FRAME_REPLY_RECORDS, records)
     store_i64(frame + FRAME_REPLY_COUNT, 0)
@@ -259,7 +259,8 @@ def finish(frame: int) -> None:
     store_i64(header + REPLIES_RECORDS, load_i64(frame + FRAME_REPLY_RECORDS))
     store_i64(header + REPLIES_ROWS, load_i64(frame + FRAME_REPLY_ROWS))
     store_i64(header + REPLIES_BLOB, blob)
-    store_i64(header + REPLIES_FOLDS, load_i64(frame + FRAME_FOLDS))
+    store_i64(header + REPLIES_DIGESTS, load_i64(frame + FRAME_DIGESTS_FIRST))
+    store_i64(header + REPLIES_DIGEST_SUM, load_i64(frame + FRAME_DIGEST_SUM))
     store_i64(header + REPLIES_BUSY_NS, monotonic_ns(frame + FRAME_CLOCK) - load_i64(frame + FRAME_STARTED_NS))
     end = blob + used - load_i64(frame + FRAME_REPLY_RING)
     store_i64(frame + FRAME_REPLY_CURSOR, (end + ALIGNMENT - 1) & -ALIGNMENT)

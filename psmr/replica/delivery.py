@@ -30,7 +30,7 @@ from psmr.log.port import Entry
 from psmr.replica.event_stream import EventSink
 from psmr.replica.reads import Read
 
-_RECENT_BYTES = 1 << 20
+_RECENT_BYTES = 256 << 10
 
 
 class Answer(Struct, frozen=True, gc=False):

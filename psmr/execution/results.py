@@ -1,0 +1,70 @@
+"""From what workers left of a batch to what the replica gets of it: reply, events, and the digest of what was done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from psmr.core.reply import REPLY_HEADER, BatchStatus
+from psmr.core.width import Width
+from psmr.execution import emitted, replies
+from psmr.execution import layout as at
+from psmr.execution.digesting import Part, RowDigests
+from psmr.execution.memory import Memory
+from psmr.execution.outcome import Executed, Slot
+from psmr.execution.progress import EXECUTOR
+
+
+class Results:
+    """Those of an engine; `width` is told how long workers were busy, and `digests` what commands did."""
+
+    def __init__(self, memory: Memory, stride: int, width: Width, digests: RowDigests | None) -> None:
+        self._memory = memory
+        self._stride = stride
+        self._width = width
+        self._digests = digests
+
+    def collect(self, slot: Slot, number: int) -> Executed:
+        """Those of slot `number`, which is completed, and the last to be collected."""
+        is_one = slot.alone or self._memory.workers == 1
+        workers = (EXECUTOR,) if is_one else range(self._memory.workers)
+        headers = [self._header_of(worker, number) for worker in workers]
+        found = [self._memory.words(header, at.REPLIES_WORDS) for header in headers]
+        self._width.observe(
+            len(found), slot.synchronous, slot.count, sum(words[at.REPLIES_BUSY_NS >> 3] for words in found)
+        )
+        if is_one:
+            blob, records = found[0][at.REPLIES_BLOB_BYTES >> 3], found[0][at.REPLIES_RECORDS >> 3]
+            body: Any = self._memory.region.at(records, slot.count * self._stride + blob)
+        else:
+            body, blob = self._merged(headers, slot.count)
+        digest = 0
+        if self._digests is not None and not slot.is_read:
+            parts = [
+                Part(worker, words[at.REPLIES_COUNT >> 3], *words[at.REPLIES_DIGESTS >> 3 : at.REPLIES_WORDS])
+                for worker, words in zip(workers, found, strict=True)
+            ]
+            digest = self._digests.take(parts, slot.count, slot.places)
+        events, event_count = b"", 0
+        if self._memory.has_events:
+            events, event_count = emitted.collect_events(self._memory, number, len(found), slot.count, slot.places)
+        return slot.done(self._reply(slot, body, blob), digest, events, event_count)
+
+    def _header_of(self, worker: int, number: int) -> int:
+        start = self._memory.get(self._memory.reply_starts[worker] + 8 * (number % at.SLOTS))
+        return self._memory.reply_rings[worker] + start
+
+    def _merged(self, headers: list[int], count: int) -> tuple[Any, int]:
+        starts = np.array(headers, np.int64)
+        blob = int(replies.blob_bytes(starts))
+        merged = np.empty(count * self._stride + blob, np.uint8)
+        replies.merge(starts, count, self._stride, merged.ctypes.data, np.empty(count, np.int64))
+        return merged.data, blob
+
+    def _reply(self, slot: Slot, body: Any, blob: int) -> bytes:
+        if slot.places is not None:
+            body = replies.in_batch_order(body, slot.count, self._stride, slot.places)
+        status = BatchStatus.READ if slot.is_read else BatchStatus.EXECUTED
+        head = REPLY_HEADER.pack(slot.session, slot.sequence, status, self._stride, slot.count, blob, 0)
+        return b"".join((head, body))
