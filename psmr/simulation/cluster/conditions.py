@@ -26,6 +26,7 @@ class ClusterConditions:
     settings: Settings
     client: ClientSettings
     clients: int
+    followers: int
     keys: int
     slots: int
     snapshot_bytes: int
@@ -73,10 +74,11 @@ class ClusterConditions:
             settings=settings,
             client=client,
             clients=random.choice((2, 3)),
+            followers=random.choice((0, 1, 1, 2)),
             keys=random.choice((1, 3)),
             slots=random.choice((1, 4)),
             snapshot_bytes=random.choice((NEVER_BYTES, 500, 2_000)),
-            part_bytes=random.choice((250, 1_000)),
+            part_bytes=random.choice((1_500, 6_000)),
             retained_bytes=random.choice((0, 4_000)),
             drop_rate=random.choice((0.0, 0.02, 0.1)),
             duplicate_rate=random.choice((0.0, 0.02, 0.2)),

@@ -8,19 +8,23 @@ from random import Random
 from typing import Any, cast
 
 from psmr.core.roster import Roster
-from psmr.core.sessions import Sessions
 from psmr.errors import DiskFailed
 from psmr.execution.engine import Engine
+from psmr.execution.outcome import Executed
 from psmr.log.port import SnapshotInstalled
-from psmr.log.raft_log import ORIGIN, RaftLog
+from psmr.log.raft_log import RaftLog
 from psmr.replica.delivery import Delivery
+from psmr.replica.disk import Disk
+from psmr.replica.event_stream import EventStream
 from psmr.replica.replica import Replica
-from psmr.replica.snapshots import SnapshotPlan, SnapshotTaker
+from psmr.replica.snapshots import SnapshotPlan
+from psmr.simulation.cluster.beside import SimulatedBeside
 from psmr.simulation.cluster.conditions import ClusterConditions
 from psmr.simulation.cluster.disk import SimulatedStore
 from psmr.simulation.cluster.engine import SequentialEngine
+from psmr.simulation.cluster.files import SimulatedFiles
 from psmr.simulation.cluster.invariants import Watch
-from psmr.simulation.cluster.snapshots import SimulatedSnapshots, SimulatedTaker
+from psmr.simulation.cluster.power import PowerCut
 from psmr.simulation.cluster.trace import ClusterTrace
 from psmr.simulation.cluster.wires import Always, SimulatedLinks, SimulatedPort
 from psmr.simulation.conditions import Delay
@@ -34,10 +38,8 @@ from psmr.transport.peers import PeerLinks, PeerMessage
 _NEVER_US = 1 << 62
 _NOTICED_RATE = 0.1
 _ALL = Always()
-
-
-class PowerCut(Exception):
-    """The power of one replica went in the middle of a turn."""
+_CLUSTER_ID = 0x5349_4D
+_EVENTS_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,19 @@ class Surroundings:
     trace: ClusterTrace
     reply: Callable[[int, bytes, list[bytes]], None]
     died: Callable[[SimulatedMember], None]
+
+
+class _Emitting:
+    """Passes a replica's events on, and shows them to the watch."""
+
+    def __init__(self, me: int, stream: EventStream, watch: Watch) -> None:
+        self._me = me
+        self._stream = stream
+        self._watch = watch
+
+    def take(self, index: int, now_us: int, executed: Executed) -> None:
+        self._watch.events.emitted(self._me, self._stream.position, index, executed)
+        self._stream.take(index, now_us, executed)
 
 
 class SimulatedMember:
@@ -69,6 +84,7 @@ class SimulatedMember:
         self.store = SimulatedStore(
             around.scheduler, around.random, around.conditions.sync, self.turn, lambda: self._spend()
         )
+        self.files = SimulatedFiles(around.random, lambda: self._spend(), lambda: self.store.is_full)
         self._founders = founders
         self._around = around
         self._clock_offset_us = int(around.random.random() * 1_000_000)
@@ -105,7 +121,22 @@ class SimulatedMember:
         return self.replica is not None and self.replica.delivery.idle
 
     def start(self) -> None:
-        """Build the production parts on what the disk holds."""
+        """Begin with what the disk holds, or die once more. Raises LogDamaged where that is not what was written."""
+        try:
+            self._start()
+        except (PowerCut, DiskFailed) as reason:
+            self._die(reason)
+
+    def _die(self, reason: Exception) -> None:
+        self._note(f"dies: {reason}")
+        self.crash()
+        self._around.died(self)
+
+    def _note(self, text: str) -> None:
+        self._around.trace.note(self._around.scheduler.now_us, f"replica {self.me} {text}")
+
+    def _start(self) -> None:
+        """Build the production parts."""
         around = self._around
         self.incarnation += 1
         self._wake_us, self._fuse, self._is_doomed, self._is_executing = _NEVER_US, None, False, False
@@ -113,11 +144,19 @@ class SimulatedMember:
         offset_us = int(around.random.random() * 200_000)  # a clock that was set while the machine was down
         self.links = SimulatedLinks(self._send)
         self.port = SimulatedPort(self.me, self._reply)
-        self.engine = SequentialEngine(around.conditions.slots, around.watch.executing(self.me))
-        snapshot = self.store.snapshot
-        base, sessions = (ORIGIN, Sessions()) if snapshot is None else (snapshot.base, snapshot.restored_sessions())
-        if snapshot is not None:
-            self.engine.state = dict(snapshot.state)
+        engine = SequentialEngine(around.conditions.slots, around.watch.executing(self.me), self._captured)
+        self.engine, production_engine = engine, cast(Engine, engine)
+        self._beside = SimulatedBeside(around.scheduler, around.random, around.conditions.snapshot, self.turn)
+        disk = Disk.opened(
+            self.files.folder,
+            _CLUSTER_ID,
+            engine.service.fingerprint,
+            self.files,
+            self._beside,
+            lambda text: self._note(f"finds: {text}"),
+        )
+        base, sessions, position = disk.restore(production_engine)
+        self.store.open(base.index, base.term)
         self.log = RaftLog(
             self.me,
             self._founders,
@@ -128,43 +167,36 @@ class SimulatedMember:
             wall_clock_us=lambda: around.scheduler.now_us + offset_us,
             settings=around.conditions.settings,
             base=base,
-            snapshots=SimulatedSnapshots(self.store),
+            snapshots=disk.kept,
             part_bytes=around.conditions.part_bytes,
             retained_bytes=around.conditions.retained_bytes,
         )
-        delivery = Delivery(sessions, cast(Engine, self.engine), base.index, base.time_us)
-        self.replica = Replica({}, self.log, delivery, cast(ClientPort, self.port), self._clock_us, self._plan())
-        around.watch.started(self)
+        self.events = disk.open_events(production_engine, position, bytes_max=_EVENTS_BYTES, sync=True)
+        emitting = _Emitting(self.me, self.events, around.watch)
+        delivery = Delivery(sessions, production_engine, base.index, base.time_us, events=emitting)
+        every_bytes = around.conditions.snapshot_bytes
+        plan = SnapshotPlan(disk.taker, every_bytes, int(every_bytes * (1 + around.random.random())), base.index)
+        port = cast(ClientPort, self.port)
+        self.replica = Replica({}, self.log, delivery, port, self._clock_us, plan, self.events)
+        has_fetched = disk.found is not None and str(disk.found.path) in self.files.fetched
+        around.watch.started(self, has_fetched=has_fetched)
         self._turn_in(0)
 
-    def _plan(self) -> SnapshotPlan:
-        around = self._around
-        every_bytes = around.conditions.snapshot_bytes
-        first_bytes = int(every_bytes * (1 + around.random.random()))
-        taker = SimulatedTaker(
-            self.store,
-            around.scheduler,
-            around.random,
-            around.conditions.snapshot,
-            self._captured,
-            self.turn,
-        )
-        return SnapshotPlan(cast(SnapshotTaker, taker), every_bytes, first_bytes)
-
-    def _captured(self, index: int) -> None:
+    def _captured(self) -> None:
         self.snapshots += 1
-        self._around.watch.captured(self.me, index)
+        self._around.watch.captured(self.me, self.delivered)
 
     def crash(self) -> None:
         """Stop at once; the disk keeps what it must."""
         self.replica = None
         self.incarnation += 1
+        self.files.crash(self._beside.end())
         self.store.crash()
         self._around.watch.check_disks()
 
     def retire(self) -> None:
         """Switch it off for good."""
-        self._around.trace.note(self._around.scheduler.now_us, f"replica {self.me} is switched off for good")
+        self._note("is switched off for good")
         self.is_retired = True
         if self.is_up:
             self.crash()
@@ -214,15 +246,13 @@ class SimulatedMember:
         try:
             deadline_us = replica.turn(_ALL)
         except SnapshotInstalled as installed:
-            self._around.trace.note(self._around.scheduler.now_us, f"replica {self.me} starts again: {installed}")
+            self._note(f"starts again: {installed}")
             self.crash()
             self.installed += 1
             self.start()
             return
         except (PowerCut, DiskFailed) as reason:
-            self._around.trace.note(self._around.scheduler.now_us, f"replica {self.me} dies: {reason}")
-            self.crash()
-            self._around.died(self)
+            self._die(reason)
             return
         self._fuse = None
         self._take_roles()

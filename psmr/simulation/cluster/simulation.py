@@ -14,6 +14,7 @@ from psmr.simulation.adversary import Adversary
 from psmr.simulation.cluster.client import Call, SimulatedClient, check_tellings
 from psmr.simulation.cluster.conditions import ClusterConditions
 from psmr.simulation.cluster.disk import SimulatedStore
+from psmr.simulation.cluster.follower import Follower
 from psmr.simulation.cluster.invariants import Watch
 from psmr.simulation.cluster.member import SimulatedMember, Surroundings
 from psmr.simulation.cluster.operator import OPERATOR, Operator, seat_of
@@ -43,6 +44,8 @@ class ClusterResult:
     crashes: int
     restarts: int
     torn_writes: int
+    events: int
+    followed: int
     snapshots: int
     installed: int
     changes: int
@@ -139,6 +142,13 @@ class ClusterSimulation:
             SimulatedClient(me, replicas, scheduler, random, conditions, trace, self._calls, self._request)
             for me in range(conditions.clients)
         ]
+        self._followers = [
+            Follower(
+                conditions.clients + each, replicas, scheduler, random, conditions, trace, self._watch.followed, self._request
+            )
+            for each in range(conditions.followers)
+        ]
+        self._connected = [*self._clients, *self._followers]
 
     def run(self) -> ClusterResult:
         """Run to the end; raises `InvariantViolated`, or what the code under test raised."""
@@ -146,8 +156,8 @@ class ClusterSimulation:
         scheduler.run_until(conditions.chaos_us)
         self._adversary.stop()
         self._adversary.severed.clear()
-        for client in self._clients:
-            client.calm_down(conditions.calm)
+        for each in self._connected:
+            each.calm_down(conditions.calm)
         self._last = [(client, client.call(op, key=0)) for client in self._clients for op in (ADD, GET)]
         if not scheduler.run_until(conditions.chaos_us + conditions.recovery_us, self._has_finished):
             self._fail_liveness()
@@ -169,7 +179,9 @@ class ClusterSimulation:
             elections=self._watch.elections,
             crashes=self._adversary.crashes,
             restarts=self._adversary.restarts,
-            torn_writes=sum(member.store.torn for member in self._members),
+            torn_writes=sum(member.store.torn + member.files.torn for member in self._members),
+            events=len(self._watch.events.stream),
+            followed=sum(each.position for each in self._followers),
             snapshots=sum(member.snapshots for member in self._members),
             installed=sum(member.installed for member in self._members),
             changes=self._operator.settled,
@@ -189,7 +201,7 @@ class ClusterSimulation:
             return  # it looks at what became of it
         client = int(connection.partition(b".")[0])
         if (client, sender, _FROM) not in self._adversary.severed:
-            self._clients[client].reply(connection, frames)
+            self._connected[client].reply(connection, frames)
 
     def _join(self) -> SimulatedMember:
         """A replica with an empty disk that founds nothing."""
@@ -215,7 +227,8 @@ class ClusterSimulation:
         length = remaining[0].store.last_index
         if not all(one.is_idle and one.delivered == one.store.last_index == length for one in remaining):
             return False
-        return all(call.tellings for call in self._calls)
+        emitted = len(self._watch.events.stream)
+        return all(each.position == emitted for each in self._followers) and all(call.tellings for call in self._calls)
 
     def _fail_liveness(self) -> None:
         states = [

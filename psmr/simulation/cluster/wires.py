@@ -8,7 +8,7 @@ from typing import Any
 
 from psmr.simulation.cluster.service import FINGERPRINT
 from psmr.transport import client_protocol as protocol
-from psmr.transport.client_port import ChangeAsked, Greeted, StatusAsked, Submitted
+from psmr.transport.client_port import ChangeAsked, EventsAsked, Greeted, StatusAsked, Submitted
 from psmr.transport.peers import PeerMessage
 
 
@@ -53,7 +53,7 @@ class SimulatedPort:
         self._members: tuple[tuple[int, str], ...] = ()
         self._send = send
 
-    def receive(self) -> Greeted | Submitted | StatusAsked | ChangeAsked | None:
+    def receive(self) -> Greeted | Submitted | StatusAsked | ChangeAsked | EventsAsked | None:
         """The next request that arrived."""
         while self.inbox:
             connection, frames = self.inbox.popleft()
@@ -64,6 +64,8 @@ class SimulatedPort:
                 return StatusAsked(connection, request.digest)
             if isinstance(request, protocol.AskChange):
                 return ChangeAsked(connection, request)
+            if isinstance(request, protocol.AskEvents) and request.fingerprint == FINGERPRINT:
+                return EventsAsked(connection, request)
             if isinstance(request, protocol.Hello) and request.fingerprint == FINGERPRINT:
                 return Greeted(connection)
         return None
@@ -75,6 +77,10 @@ class SimulatedPort:
     def answer_change(self, asked: ChangeAsked, accepted: bool, text: str) -> None:
         """Say what became of a wish."""
         self._send(asked.connection, protocol.encode_control(protocol.ChangeIs(accepted, text)))
+
+    def send_events(self, connection: bytes, events: protocol.EventsAre) -> None:
+        """Answer a question for events."""
+        self._send(connection, protocol.encode_control(events))
 
     def meet(self, members: Mapping[int, str]) -> None:
         """Clients are told of these members from now on."""

@@ -1,6 +1,7 @@
 """What must hold in every run of the whole path, one file an invariant, by the names of the papers."""
 
+from psmr.simulation.cluster.invariants.followed_once import FollowedOnce
 from psmr.simulation.cluster.invariants.observed import Observed
 from psmr.simulation.cluster.invariants.watch import Watch
 
-__all__ = ["Observed", "Watch"]
+__all__ = ["FollowedOnce", "Observed", "Watch"]
