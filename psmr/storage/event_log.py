@@ -125,6 +125,8 @@ class EventLog:
 
     def flush(self) -> None:
         """Write what was appended. Raises DiskFailed."""
+        if not self._pending:
+            return
         pending, self._pending = self._pending, []
         done = 0
         while done < len(pending):

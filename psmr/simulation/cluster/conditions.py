@@ -10,7 +10,7 @@ from psmr.core.raft import Settings
 from psmr.replica.snapshots import NEVER_BYTES
 from psmr.simulation.conditions import Delay
 
-_PLANS = ("",) * 5 + ("add", "add remove", "remove", "remove add", "lose add")
+_PLANS = ("",) * 6 + ("add", "add remove", "remove", "remove add", "lose add", "spoil", "spoil add")
 _PLANS_OF_FEW = ("", "add")
 
 
@@ -18,7 +18,7 @@ _PLANS_OF_FEW = ("", "add")
 class ClusterConditions:
     """One run's settings, network, disks, clients and faults. A schedule is short; small limits make it eventful.
 
-    `slots`: batches that an engine takes. `snapshot_bytes`: of log between two snapshots, each fetched by parts of
+    `slots`: batches that an engine takes. `turn_us`: how long a turn of a replica's loop takes; what arrives meanwhile waits. `snapshot_bytes`: of log between two snapshots, each fetched by parts of
     `part_bytes`; so much log is kept for those that lag behind: `retained_bytes`. `calm`: what network and disks take in the
     peace at the end. `plan`: what the operator does, from `begin_us` on.
     """
@@ -29,6 +29,7 @@ class ClusterConditions:
     followers: int
     keys: int
     slots: int
+    turn_us: int
     snapshot_bytes: int
     part_bytes: int
     retained_bytes: int
@@ -77,6 +78,7 @@ class ClusterConditions:
             followers=random.choice((0, 1, 1, 2)),
             keys=random.choice((1, 3)),
             slots=random.choice((1, 4)),
+            turn_us=random.choice((0, 500, 2_000)),
             snapshot_bytes=random.choice((NEVER_BYTES, 500, 2_000)),
             part_bytes=random.choice((1_500, 6_000)),
             retained_bytes=random.choice((0, 4_000)),

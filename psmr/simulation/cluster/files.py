@@ -21,6 +21,7 @@ from psmr.storage.snapshot_file import PART_SUFFIX
 
 _FLIP_RATE = 0.3
 _TEAR_RATE = 0.3
+_ANYWHERE_RATE = 0.2
 
 
 class _File:
@@ -197,9 +198,11 @@ class SimulatedFiles(Files):
             self._lose_bytes(each)
 
     def flip(self, path: Path) -> None:
-        """One bit of a file is wrong from now on."""
-        found = self.names[str(path)]
-        found.data[int(self._random.random() * len(found.data))] ^= 1 << int(self._random.random() * 8)
+        """One bit of a file is wrong from now on, mostly not in the zeros between its parts."""
+        random, found = self._random.random, self.names[str(path)]
+        anywhere = range(len(found.data))
+        places = anywhere if random() < _ANYWHERE_RATE else [place for place in anywhere if found.data[place]]
+        found.data[places[int(random() * len(places))]] ^= 1 << int(random() * 8)
         found.durable = bytes(found.data)
 
     def _descriptor(self, file: _File) -> int:

@@ -20,14 +20,17 @@ _SILENCE_US = 150_000
 """More than a replica lets somebody wait to whom it has nothing to say."""
 _TIMEOUT_US = 300_000
 _ANEW_RATE = 0.2
+_CRASH_RATE = 0.02
+_BEGIN_US_MAX = 400_000
 _PAUSE_US = 1_000
 _NEVER_US = 1 << 62
 
 
 class Follower:
-    """Follows from the first event on; `deliver(member, connection, frames)` reaches a replica, `followed` is told what it is given.
+    """Follows, from some moment on, from the first event on; `followed` is told what it is given.
 
-    Its connection is as that of `SimulatedClient`. Whenever it dials it may have crashed: it goes on where it was.
+    `deliver(member, connection, frames)` reaches a replica; the connection is as that of `SimulatedClient`. Between any two
+    events, and whenever it dials, it may crash: it goes on where it was, at any replica.
     """
 
     def __init__(
@@ -50,13 +53,12 @@ class Follower:
         self._delay: Delay = conditions.network
         self._drop_rate = conditions.drop_rate
         self._addresses = [f"sim://{member}" for member in range(replicas)]
-        random.shuffle(self._addresses)
         self._dials = 0
         self._member = 0
         self._free_us = {True: 0, False: 0}
         self._wake_us = _NEVER_US
         self._following = self._begun()
-        self._turn()
+        self._wake_at(int(random.random() * _BEGIN_US_MAX))
 
     @property
     def position(self) -> int:
@@ -79,6 +81,7 @@ class Follower:
 
     def _begun(self) -> Following:
         service = cast(Service, KeyValueService())
+        self._random.shuffle(self._addresses)
         return Following(service, self._addresses, self.position, None, _TIMEOUT_US, _SILENCE_US)
 
     def _turn(self) -> None:
@@ -108,6 +111,7 @@ class Follower:
         self._wake_at(max(self._following.due_us, now_us + 1))
 
     def _begin_anew(self) -> None:
+        self._dials += 1
         self._following = self._begun()
         self._wake_at(self._scheduler.now_us + _PAUSE_US)
 
@@ -127,6 +131,9 @@ class Follower:
         self._following.receive(frames, self._scheduler.now_us)
         for event in self._following.take():
             self._followed.given(self.me, event)
+            if self._random.random() < _CRASH_RATE:
+                self._begin_anew()
+                return
         self._turn()
 
     def _delay_us(self, *, outgoing: bool) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any, cast
 
 from psmr.core.roster import Roster
-from psmr.errors import DiskFailed
+from psmr.errors import DiskFailed, LogDamaged
 from psmr.execution.engine import Engine
 from psmr.execution.outcome import Executed
 from psmr.log.port import SnapshotInstalled
@@ -23,15 +25,15 @@ from psmr.simulation.cluster.conditions import ClusterConditions
 from psmr.simulation.cluster.disk import SimulatedStore
 from psmr.simulation.cluster.engine import SequentialEngine
 from psmr.simulation.cluster.files import SimulatedFiles
-from psmr.simulation.cluster.invariants import Watch
+from psmr.simulation.cluster.invariants import Watch, check_log, check_snapshot
 from psmr.simulation.cluster.power import PowerCut
 from psmr.simulation.cluster.trace import ClusterTrace
 from psmr.simulation.cluster.wires import Always, SimulatedLinks, SimulatedPort
 from psmr.simulation.conditions import Delay
-from psmr.simulation.invariants import InvariantViolated
 from psmr.simulation.network import SimulatedNetwork
 from psmr.simulation.scheduler import Scheduler
 from psmr.storage import HardState, LogStore
+from psmr.storage.snapshot_file import DAMAGED_SUFFIX
 from psmr.transport.client_port import ClientPort
 from psmr.transport.peers import PeerLinks, PeerMessage
 
@@ -82,7 +84,7 @@ class SimulatedMember:
         self.snapshots = self.installed = 0
         self.replica: Replica | None = None
         self.store = SimulatedStore(
-            around.scheduler, around.random, around.conditions.sync, self.turn, lambda: self._spend()
+            around.scheduler, around.random, around.conditions.sync, self._poke, lambda: self._spend()
         )
         self.files = SimulatedFiles(around.random, lambda: self._spend(), lambda: self.store.is_full)
         self._founders = founders
@@ -91,7 +93,10 @@ class SimulatedMember:
         self._wake_us = _NEVER_US
         self._fuse: int | None = None
         self._is_doomed = False
+        self._spoiled: Path | None = None
         self._is_executing = False
+        self._busy_until_us = 0
+        self._stood: tuple[int, int, tuple[int, int | None]] | None = None
         self._told = (0, False)
         self.start()
 
@@ -121,11 +126,33 @@ class SimulatedMember:
         return self.replica is not None and self.replica.delivery.idle
 
     def start(self) -> None:
-        """Begin with what the disk holds, or die once more. Raises LogDamaged where that is not what was written."""
+        """Begin with what the disk holds, or die once more, or refuse for good because of what was done to a snapshot.
+
+        Raises LogDamaged where the disk is not what was written and nothing was done to it.
+        """
         try:
             self._start()
         except (PowerCut, DiskFailed) as reason:
             self._die(reason)
+            return
+        except LogDamaged as damaged:
+            if self._spoiled is None:
+                raise
+            self._note(f"refuses to start: {damaged}")
+            self._refuse()
+        if self._spoiled is not None:
+            aside = self._spoiled.with_name(self._spoiled.name + DAMAGED_SUFFIX)
+            check_snapshot(self.me, str(self._spoiled), is_aside=aside.exists())
+            self._spoiled = None
+
+    def _refuse(self) -> None:
+        """It must refuse each time that somebody starts it."""
+        self.crash()
+        with suppress(LogDamaged, DiskFailed):
+            self._start()
+            check_snapshot(self.me, str(self._spoiled), is_aside=False)
+        self.retire()
+        self.crash()
 
     def _die(self, reason: Exception) -> None:
         self._note(f"dies: {reason}")
@@ -140,13 +167,13 @@ class SimulatedMember:
         around = self._around
         self.incarnation += 1
         self._wake_us, self._fuse, self._is_doomed, self._is_executing = _NEVER_US, None, False, False
-        self._told = (self.store.hard_state[0], False)
+        self._told, self._stood = (self.store.hard_state[0], False), None
         offset_us = int(around.random.random() * 200_000)  # a clock that was set while the machine was down
         self.links = SimulatedLinks(self._send)
         self.port = SimulatedPort(self.me, self._reply)
         engine = SequentialEngine(around.conditions.slots, around.watch.executing(self.me), self._captured)
         self.engine, production_engine = engine, cast(Engine, engine)
-        self._beside = SimulatedBeside(around.scheduler, around.random, around.conditions.snapshot, self.turn)
+        self._beside = SimulatedBeside(around.scheduler, around.random, around.conditions.snapshot, self._poke)
         disk = Disk.opened(
             self.files.folder,
             _CLUSTER_ID,
@@ -207,11 +234,30 @@ class SimulatedMember:
         What it had acknowledged still counts as kept: a replica that refuses to start denies nothing.
         """
         found = self.store.is_damage_found()
-        if found is False:
-            raise InvariantViolated("damage is found", f"replica {self.me} starts with a wrong bit in its log")
+        check_log(self.me, found)
         if found:
             self.retire()
         return bool(found)
+
+    def spoil_snapshot(self) -> bool:
+        """Stop it, flip a bit of its newest snapshot and start it again: it must not begin with that.
+
+        False when it has none. When it has, `is_settled` says whether it has gone on without, or refused, which retires it.
+        """
+        snapshots = sorted(self.files.folder.glob("snapshot-*.snap"))
+        if not snapshots or not self.is_up:
+            return False
+        self.crash()
+        self._spoiled = snapshots[-1]
+        self.files.flip(self._spoiled)
+        self._note(f"has a wrong bit in {self._spoiled} from now on")
+        self.start()
+        return True
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to be found of what was done to a snapshot."""
+        return self._spoiled is None
 
     def doom(self) -> None:
         """Let the power go in the middle of the next turn that does something."""
@@ -228,13 +274,21 @@ class SimulatedMember:
         if self.replica is not None:
             self.links.inbox.append(PeerMessage(sender, message, list(payloads)))
             self._around.trace.message(self._around.scheduler.now_us, self.me, sender, message)
-            self.turn()
+            self._poke()
 
     def request(self, connection: bytes, frames: list[bytes]) -> None:
         """A message of a client arrives."""
         if self.replica is not None:
             self.port.inbox.append((connection, frames))
+            self._poke()
+
+    def _poke(self) -> None:
+        """Something is there for the loop: it takes a turn, as soon as the one before has ended."""
+        now_us = self._around.scheduler.now_us
+        if now_us >= self._busy_until_us:
             self.turn()
+        else:
+            self._turn_in(self._busy_until_us - now_us)
 
     def turn(self) -> None:
         """Take a turn of the loop now, and see to the next one."""
@@ -255,8 +309,13 @@ class SimulatedMember:
             self._die(reason)
             return
         self._fuse = None
-        self._take_roles()
-        self._around.watch.after_turn(self)
+        self._busy_until_us = self._around.scheduler.now_us + self._around.conditions.turn_us
+        if self.log.role_changes:
+            self._take_roles()
+        stands = replica.delivery.delivered, self.log.committed, self.store.hard_state
+        if stands != self._stood:
+            self._stood = stands
+            self._around.watch.after_turn(self)
         if self.engine.waiting and not self._is_executing:
             self._begin_execution()
         self._turn_in(max(0, deadline_us - self._clock_us()))
@@ -292,7 +351,7 @@ class SimulatedMember:
         if incarnation == self.incarnation:
             self._is_executing = False
             self.engine.execute(1 + int(self._around.random.random() * self.engine.waiting))
-            self.turn()
+            self._poke()
 
     def _spend(self) -> None:
         if self._fuse is not None:
