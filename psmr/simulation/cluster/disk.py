@@ -33,7 +33,9 @@ class _Forget(Struct, frozen=True):
 class SimulatedStore:
     """One replica's log and hard state: `LogStore` and `HardState` to the code above it.
 
-    `durable` is what a crash leaves at the least; `base`, index and term of a snapshot that the disk holds. A sync takes a while, covers what was written when it began, and is
+    `durable` is what a crash leaves at the least; `base`, index and term of a snapshot that the disk holds.
+
+    A sync takes a while, covers what was written when it began, and is
     told of by `notify`. `spend` is called before every write and may raise, when the power goes. Writes behind a sync
     are lost at a crash, except for a beginning of random length, behind which a record may be torn or have a bit
     flipped.
@@ -87,11 +89,6 @@ class SimulatedStore:
         place = index - self.durable_first
         on_disk = 0 <= place < len(self.durable) and self.durable[place].raw == raw
         return on_disk or index <= self.base[0]
-
-    @property
-    def life(self) -> int:
-        """Another number after every crash."""
-        return self._life
 
     def open(self, index: int, term: int) -> None:
         """Begin with what the disk holds, behind a snapshot at `index`. Raises LogDamaged where what lies between is missing.

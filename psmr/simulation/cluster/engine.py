@@ -15,7 +15,6 @@ from psmr.errors import LogDamaged, Violation
 from psmr.execution.outcome import Executed
 from psmr.simulation.cluster.service import RECORD, STRIDE, KeyValueService, check_shape, events_of, execute, reply_of
 
-
 Executing = Callable[[int, int, int, bool, int], None]
 """Told of each command executed: session, sequence, the operation's number, whether it is a read, its reply."""
 

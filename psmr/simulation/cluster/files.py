@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from random import Random
@@ -187,10 +188,8 @@ class SimulatedFiles(Files):
         """The power goes, some way into what was `unfinished` beside the loop."""
         self._fuse = int(self._random.random() * 12)
         for work in unfinished:
-            try:
+            with suppress(PowerCut):
                 work()
-            except PowerCut:
-                pass
         self._fuse = None
         self._open.clear()
         self._lose_names()

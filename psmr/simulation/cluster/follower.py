@@ -103,7 +103,9 @@ class Follower:
         if address is not None:
             self._dials += 1
             self._member = int(address.removeprefix("sim://"))
-            self._trace.note(now_us, f"follower {self.me} dials replica {self._member} for events from {self.position} on")
+            self._trace.note(
+                now_us, f"follower {self.me} dials replica {self._member} for events from {self.position} on"
+            )
         for frames in self._following.outgoing(now_us):
             if self._random.random() >= self._drop_rate:
                 delay_us = self._delay_us(outgoing=True)

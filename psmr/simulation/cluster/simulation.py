@@ -148,11 +148,18 @@ class ClusterSimulation:
         ]
         self._followers = [
             Follower(
-                conditions.clients + each, replicas, scheduler, random, conditions, trace, self._watch.followed, self._request
+                conditions.clients + each,
+                replicas,
+                scheduler,
+                random,
+                conditions,
+                trace,
+                self._watch.followed,
+                self._request,
             )
             for each in range(conditions.followers)
         ]
-        self._connected = [*self._clients, *self._followers]
+        self._connected: list[SimulatedClient | Follower] = [*self._clients, *self._followers]
 
     def run(self) -> ClusterResult:
         """Run to the end; raises `InvariantViolated`, or what the code under test raised."""

@@ -6,7 +6,8 @@ What a replica keeps of it in files, a crash does not take: what lies before a s
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from psmr.core.event_format import records
 from psmr.core.event_frame import frames
@@ -17,7 +18,7 @@ from psmr.simulation.invariants import InvariantViolated
 _READ_BYTES = 1 << 16
 
 
-class Emitted(NamedTuple):
+class Emitted(Struct, frozen=True, gc=False):
     """Where an event came from, and its bytes."""
 
     index: int
@@ -92,4 +93,6 @@ class OnePosition:
         return position
 
     def _known(self, position: int) -> str:
-        return f", {self.stream[position]}" if position < len(self.stream) else f": none so far from {len(self.stream)} on"
+        return (
+            f", {self.stream[position]}" if position < len(self.stream) else f": none so far from {len(self.stream)} on"
+        )
