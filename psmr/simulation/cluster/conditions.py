@@ -19,8 +19,8 @@ class ClusterConditions:
     """One run's settings, network, disks, clients and faults. A schedule is short; small limits make it eventful.
 
     `slots`: batches that an engine takes. `turn_us`: how long a turn of a replica's loop takes; what arrives meanwhile waits.
-    `snapshot_bytes`: of log between two snapshots, each fetched by parts of `part_bytes`; so much log is kept for those that lag behind: `retained_bytes`. `calm`: what network and disks take in the
-    peace at the end. `plan`: what the operator does, from `begin_us` on.
+    `snapshot_bytes`: of log between two snapshots, each fetched by parts of `part_bytes`; so much
+    log is kept for those that lag behind: `retained_bytes`. `calm`: what network and disks take in the peace at the end. `plan`: what the operator does, from `begin_us` on.
     """
 
     settings: Settings

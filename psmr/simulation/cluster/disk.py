@@ -35,10 +35,9 @@ class SimulatedStore:
 
     `durable` is what a crash leaves at the least; `base`, index and term of a snapshot that the disk holds.
 
-    A sync takes a while, covers what was written when it began, and is
-    told of by `notify`. `spend` is called before every write and may raise, when the power goes. Writes behind a sync
-    are lost at a crash, except for a beginning of random length, behind which a record may be torn or have a bit
-    flipped.
+    A sync takes a while, covers what was written when it began, and is told of by `notify`. `spend` is called before every
+    write and may raise, when the power goes. Writes behind a sync are lost at a crash, except for a beginning of random
+    length, behind which a record may be torn or have a bit flipped.
     """
 
     def __init__(
