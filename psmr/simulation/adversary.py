@@ -10,7 +10,7 @@ from psmr.simulation.conditions import Delay, Faults
 from psmr.simulation.network import SimulatedNetwork
 from psmr.simulation.scheduler import Scheduler
 
-_LOOK_EVERY_US = 1_000
+_LOOK_EVERY_US = 500
 
 
 class Victim(Protocol):

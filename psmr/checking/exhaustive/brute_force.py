@@ -45,7 +45,7 @@ def has_an_order(firsts: Any, lasts: Any, kinds: Any, rows: Any) -> bool:
         if placed >> operation & 1 or not _follows(operation, placed, firsts, lasts, kinds):
             continue
         kind, first, second = kinds[operation], rows[operation, 0], rows[operation, 1]
-        conditional = kind == READ or kind == CAS or kind == LOST_CAS
+        conditional = kind in (READ, CAS, LOST_CAS)
         if conditional and state != first:
             continue
         depth += 1

@@ -20,7 +20,6 @@ from psmr.simulation.invariants import InvariantViolated
 from psmr.simulation.scheduler import Scheduler
 
 _NEVER_US = 1 << 62
-_SERVICE = ServiceIdentity("simulated", FINGERPRINT, STRIDE)
 _COMMANDS = (PUT, ADD, ADD, GET, GET)
 
 
@@ -34,6 +33,7 @@ class Call:
     key: int
     value: int
     invoked_us: int
+    fingerprint: int
     clock_us: Callable[[], int]
     trace: ClusterTrace
     returned_us: int | None = None
@@ -57,7 +57,8 @@ class Call:
     @property
     def is_certainly_not_executed(self) -> bool:
         """Whether the client was told so. A read is no part of the log, so nothing is promised of it."""
-        return self.failure in (FailureKind.REFUSED, FailureKind.UNAVAILABLE, FailureKind.INVALID)
+        kinds = FailureKind.REFUSED, FailureKind.UNAVAILABLE, FailureKind.INVALID, FailureKind.MISMATCH
+        return self.failure in kinds
 
     def text(self) -> str:
         """The call in a few words."""
@@ -75,7 +76,9 @@ class Call:
 
 
 class SimulatedClient:
-    """Calls commands at random moments, several under way; `deliver(member, connection, frames)` reaches a replica.
+    """Calls commands of the version with that fingerprint at random moments, several under way.
+
+    `deliver(member, connection, frames)` reaches a replica.
 
     A connection keeps the order of what it carries and repeats nothing, as TCP does; it may lose anything.
     """
@@ -90,8 +93,10 @@ class SimulatedClient:
         trace: ClusterTrace,
         calls: list[Call],
         deliver: Callable[[int, bytes, list[bytes]], None],
+        fingerprint: int = FINGERPRINT,
     ) -> None:
         self.me = me
+        self.fingerprint = fingerprint
         self._scheduler = scheduler
         self._random = random
         self._conditions = conditions
@@ -106,9 +111,10 @@ class SimulatedClient:
         self._wake_us = _NEVER_US
         self._open = 0
         self.is_active = True
+        identity = ServiceIdentity("simulated", fingerprint, STRIDE)
         addresses = [f"sim://{member}" for member in range(replicas)]
         random.shuffle(addresses)
-        self._conversation = Conversation(self, _SERVICE, addresses, conditions.client, self._draw_nonce)
+        self._conversation = Conversation(self, identity, addresses, conditions.client, self._draw_nonce)
         self._conversation.start(scheduler.now_us)
         self._think()
         self._arm()
@@ -144,7 +150,9 @@ class SimulatedClient:
         """Call one command now."""
         now_us, number = self._scheduler.now_us, len(self._calls) + 1
         value = number if op == PUT else 1
-        call = Call(number, self.me, op, key, value, now_us, lambda: self._scheduler.now_us, self._trace)
+        call = Call(
+            number, self.me, op, key, value, now_us, self.fingerprint, lambda: self._scheduler.now_us, self._trace
+        )
         self._calls.append(call)
         self._trace.note(now_us, f"{call.text()} called")
         parts = Parts(RECORD.pack(op, key, value, number), 1, b"")

@@ -10,7 +10,17 @@ from psmr.core.raft import Settings
 from psmr.replica.snapshots import NEVER_BYTES
 from psmr.simulation.conditions import Delay
 
-_PLANS = ("",) * 6 + ("add", "add remove", "remove", "remove add", "lose add", "spoil", "spoil add")
+_PLANS = ("",) * 7 + (
+    "add",
+    "add remove",
+    "remove",
+    "remove add",
+    "lose add",
+    "spoil",
+    "spoil add",
+    "upgrade",
+    "upgrade",
+)
 _PLANS_OF_FEW = ("", "add")
 
 
@@ -20,7 +30,8 @@ class ClusterConditions:
 
     `slots`: batches that an engine takes. `turn_us`: how long a turn of a replica's loop takes; what arrives meanwhile waits.
     `snapshot_bytes`: of log between two snapshots, each fetched by parts of `part_bytes`; so much
-    log is kept for those that lag behind: `retained_bytes`. `calm`: what network and disks take in the peace at the end. `plan`: what the operator does, from `begin_us` on.
+    log is kept for those that lag behind: `retained_bytes`. `calm`: what network and disks take in the peace at the end.
+    `plan`: what the operator does, from `begin_us` on.
     """
 
     settings: Settings
@@ -52,6 +63,7 @@ class ClusterConditions:
     @classmethod
     def drawn(cls, random: Random, replicas: int) -> ClusterConditions:
         """The conditions that a seed's generator draws first."""
+        plan = tuple(random.choice(_PLANS if replicas > 2 else _PLANS_OF_FEW).split())
         per_message = random.choice((1, 2, 8))
         settings = Settings(
             election_timeout_us=random.choice((40_000, 60_000)),
@@ -79,7 +91,7 @@ class ClusterConditions:
             keys=random.choice((1, 3)),
             slots=random.choice((1, 4)),
             turn_us=random.choice((0, 500, 2_000)),
-            snapshot_bytes=random.choice((NEVER_BYTES, 500, 2_000)),
+            snapshot_bytes=random.choice((NEVER_BYTES, 500, 2_000) if "spoil" not in plan else (300, 500)),
             part_bytes=random.choice((1_500, 6_000)),
             retained_bytes=random.choice((0, 4_000)),
             drop_rate=random.choice((0.0, 0.02, 0.1)),
@@ -93,7 +105,7 @@ class ClusterConditions:
             downtime=Delay(1_000, random.choice((10_000, 60_000)), 150_000),
             hunt=random.choice((None, None, Delay(0, 3_000, 40_000), Delay(0, 25_000, 60_000))),
             calm=Delay(100, 1_000, 5_000),
-            plan=tuple(random.choice(_PLANS if replicas > 2 else _PLANS_OF_FEW).split()),
+            plan=plan,
             begin_us=int(random.random() * 200_000),
             chaos_us=400_000,
             recovery_us=20_000_000,

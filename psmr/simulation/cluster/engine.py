@@ -47,9 +47,11 @@ class SequentialEngine:
     `capturing` is called when the state is captured.
     """
 
-    def __init__(self, slots: int, executing: Executing, capturing: Callable[[], None]) -> None:
-        self.service = KeyValueService()
-        self.memory = SimpleNamespace(has_events=True)
+    def __init__(
+        self, service: KeyValueService, slots: int, executing: Executing, capturing: Callable[[], None]
+    ) -> None:
+        self.service = service
+        self.memory = SimpleNamespace(has_events=True, containers={})
         self.layout = SimpleNamespace(stride=STRIDE)
         self.state: dict[int, int] = {}
         self._slots = slots

@@ -19,7 +19,7 @@ from psmr.replica.delivery import Delivery
 from psmr.replica.disk import Disk
 from psmr.replica.event_stream import EventStream
 from psmr.replica.replica import Replica
-from psmr.replica.snapshots import SnapshotPlan
+from psmr.replica.snapshots import SnapshotPlan, VersionReached
 from psmr.simulation.cluster.beside import SimulatedBeside
 from psmr.simulation.cluster.conditions import ClusterConditions
 from psmr.simulation.cluster.disk import SimulatedStore
@@ -27,12 +27,13 @@ from psmr.simulation.cluster.engine import SequentialEngine
 from psmr.simulation.cluster.files import SimulatedFiles
 from psmr.simulation.cluster.invariants import Watch, check_log, check_snapshot
 from psmr.simulation.cluster.power import PowerCut
+from psmr.simulation.cluster.service import FINGERPRINT, KeyValueService, version_of
 from psmr.simulation.cluster.trace import ClusterTrace
 from psmr.simulation.cluster.wires import Always, SimulatedLinks, SimulatedPort
 from psmr.simulation.conditions import Delay
 from psmr.simulation.network import SimulatedNetwork
 from psmr.simulation.scheduler import Scheduler
-from psmr.storage import HardState, LogStore
+from psmr.storage import HardState, LogStore, newest_snapshot
 from psmr.storage.snapshot_file import DAMAGED_SUFFIX
 from psmr.transport.client_port import ClientPort
 from psmr.transport.peers import PeerLinks, PeerMessage
@@ -61,13 +62,14 @@ class Surroundings:
 class _Emitting:
     """Passes a replica's events on, and shows them to the watch."""
 
-    def __init__(self, me: int, stream: EventStream, watch: Watch) -> None:
+    def __init__(self, me: int, fingerprint: int, stream: EventStream, watch: Watch) -> None:
         self._me = me
+        self._fingerprint = fingerprint
         self._stream = stream
         self._watch = watch
 
     def take(self, index: int, now_us: int, executed: Executed) -> None:
-        self._watch.events.emitted(self._me, self._stream.position, index, executed)
+        self._watch.events.emitted(self._me, self._stream.position, index, executed, self._fingerprint)
         self._stream.take(index, now_us, executed)
 
 
@@ -170,14 +172,16 @@ class SimulatedMember:
         self._told, self._stood = (self.store.hard_state[0], False), None
         offset_us = int(around.random.random() * 200_000)  # a clock that was set while the machine was down
         self.links = SimulatedLinks(self._send)
-        self.port = SimulatedPort(self.me, self._reply)
-        engine = SequentialEngine(around.conditions.slots, around.watch.executing(self.me), self._captured)
+        service = self._service()
+        self.port = SimulatedPort(self.me, service.fingerprint, self._reply)
+        executing = around.watch.executing(self.me, service.fingerprint)
+        engine = SequentialEngine(service, around.conditions.slots, executing, self._captured)
         self.engine, production_engine = engine, cast(Engine, engine)
         self._beside = SimulatedBeside(around.scheduler, around.random, around.conditions.snapshot, self._poke)
         disk = Disk.opened(
             self.files.folder,
             _CLUSTER_ID,
-            engine.service.fingerprint,
+            service.fingerprint,
             self.files,
             self._beside,
             lambda text: self._note(f"finds: {text}"),
@@ -199,7 +203,7 @@ class SimulatedMember:
             retained_bytes=around.conditions.retained_bytes,
         )
         self.events = disk.open_events(production_engine, position, bytes_max=_EVENTS_BYTES, sync=True)
-        emitting = _Emitting(self.me, self.events, around.watch)
+        emitting = _Emitting(self.me, service.fingerprint, self.events, around.watch)
         delivery = Delivery(sessions, production_engine, base.index, base.time_us, events=emitting)
         every_bytes = around.conditions.snapshot_bytes
         plan = SnapshotPlan(disk.taker, every_bytes, int(every_bytes * (1 + around.random.random())), base.index)
@@ -208,6 +212,13 @@ class SimulatedMember:
         has_fetched = disk.found is not None and str(disk.found.path) in self.files.fetched
         around.watch.started(self, has_fetched=has_fetched)
         self._turn_in(0)
+
+    def _service(self) -> KeyValueService:
+        """The version that executes what follows the newest snapshot."""
+        if "upgrade" not in self._around.conditions.plan:
+            return version_of(FINGERPRINT)
+        newest = newest_snapshot(self.files.folder, self.files, _CLUSTER_ID)
+        return version_of(FINGERPRINT if newest is None else newest.head.fingerprint)
 
     def _captured(self) -> None:
         self.snapshots += 1
@@ -239,20 +250,25 @@ class SimulatedMember:
             self.retire()
         return bool(found)
 
-    def spoil_snapshot(self) -> bool:
+    @property
+    def has_snapshot(self) -> bool:
+        """Whether it runs, and its disk holds a snapshot."""
+        return self.is_up and any(self.files.folder.glob("snapshot-*.snap"))
+
+    def spoil_snapshot(self) -> None:
         """Stop it, flip a bit of its newest snapshot and start it again: it must not begin with that.
 
-        False when it has none. When it has, `is_settled` says whether it has gone on without, or refused, which retires it.
+        `is_settled` says whether it has gone on without, or refused, which retires it.
         """
-        snapshots = sorted(self.files.folder.glob("snapshot-*.snap"))
-        if not snapshots or not self.is_up:
-            return False
         self.crash()
+        snapshots = sorted(self.files.folder.glob("snapshot-*.snap"))
+        if not snapshots:
+            self.start()
+            return
         self._spoiled = snapshots[-1]
         self.files.flip(self._spoiled)
         self._note(f"has a wrong bit in {self._spoiled} from now on")
         self.start()
-        return True
 
     @property
     def is_settled(self) -> bool:
@@ -299,10 +315,10 @@ class SimulatedMember:
             self._is_doomed, self._fuse = False, int(self._around.random.random() * 7)
         try:
             deadline_us = replica.turn(_ALL)
-        except SnapshotInstalled as installed:
-            self._note(f"starts again: {installed}")
+        except (SnapshotInstalled, VersionReached) as reached:
+            self._note(f"starts again: {reached}")
             self.crash()
-            self.installed += 1
+            self.installed += isinstance(reached, SnapshotInstalled)
             self.start()
             return
         except (PowerCut, DiskFailed) as reason:

@@ -13,6 +13,7 @@ from psmr.core.batch import MalformedBatch
 from psmr.core.reply import BatchStatus, encode_reply
 
 FINGERPRINT = 0x5349_4D55_4C41_5445
+NEXT_FINGERPRINT = FINGERPRINT + 1
 STRIDE = 32
 REPLY_STRIDE = 16
 PUT, ADD, GET = 0, 1, 2
@@ -40,6 +41,11 @@ class KeyValueService:
     version: int = 1
     state: tuple[tuple[str, str], ...] = (("changed", "Event(operation=u64, value=i64)"),)
     commands: tuple[_Command, ...] = (_Command(PUT, "write"), _Command(ADD, "write"), _Command(GET, "read"))
+
+
+def version_of(fingerprint: int) -> KeyValueService:
+    """The version with that fingerprint: both do the same, and neither takes the other's batches."""
+    return KeyValueService(fingerprint=fingerprint, version=1 + fingerprint - FINGERPRINT)
 
 
 class KeyValueModel:

@@ -18,7 +18,7 @@ from psmr.simulation.cluster.follower import Follower
 from psmr.simulation.cluster.invariants import Watch
 from psmr.simulation.cluster.member import SimulatedMember, Surroundings
 from psmr.simulation.cluster.operator import OPERATOR, Operator, seat_of
-from psmr.simulation.cluster.service import ADD, GET, KeyValueModel
+from psmr.simulation.cluster.service import ADD, FINGERPRINT, GET, NEXT_FINGERPRINT, KeyValueModel
 from psmr.simulation.cluster.trace import ClusterTrace
 from psmr.simulation.invariants import InvariantViolated
 from psmr.simulation.network import SimulatedNetwork
@@ -143,12 +143,12 @@ class ClusterSimulation:
             conditions.plan, conditions.begin_us, scheduler, random, self._members, trace, self._join
         )
         self._clients = [
-            SimulatedClient(me, replicas, scheduler, random, conditions, trace, self._calls, self._request)
-            for me in range(conditions.clients)
+            SimulatedClient(me, replicas, scheduler, random, conditions, trace, self._calls, self._request, version)
+            for me, version in enumerate(self._versions())
         ]
         self._followers = [
             Follower(
-                conditions.clients + each,
+                len(self._clients) + each,
                 replicas,
                 scheduler,
                 random,
@@ -157,7 +157,7 @@ class ClusterSimulation:
                 self._watch.followed,
                 self._request,
             )
-            for each in range(conditions.followers)
+            for each in range(self._followers_wanted())
         ]
         self._connected: list[SimulatedClient | Follower] = [*self._clients, *self._followers]
 
@@ -169,13 +169,31 @@ class ClusterSimulation:
         self._adversary.severed.clear()
         for each in self._connected:
             each.calm_down(conditions.calm)
-        self._last = [(client, client.call(op, key=0)) for client in self._clients for op in (ADD, GET)]
+        self._last = self._last_calls()
         if not scheduler.run_until(conditions.chaos_us + conditions.recovery_us, self._has_finished):
             self._fail_liveness()
         self._watch.check_all()
         check_tellings(self._calls, self._watch.executed)
+        self._watch.versions.check_own((call.number, call.fingerprint) for call in self._calls)
         self._check_history()
         return self._result()
+
+    def _versions(self) -> list[int]:
+        """Of each client, the version that it calls; of the next one there is one, which is turned away until that runs."""
+        return [FINGERPRINT] * self._conditions.clients + [NEXT_FINGERPRINT] * self._is_upgraded
+
+    @property
+    def _is_upgraded(self) -> bool:
+        return "upgrade" in self._conditions.plan
+
+    def _followers_wanted(self) -> int:
+        """None across versions: who follows needs the source of each, and is served by replicas that run it only."""
+        return 0 if self._is_upgraded else self._conditions.followers
+
+    def _last_calls(self) -> list[tuple[SimulatedClient, Call]]:
+        """Each client whose version runs calls once more."""
+        runs = self._watch.remaining[0].engine.service.fingerprint
+        return [(one, one.call(op, key=0)) for one in self._clients if one.fingerprint == runs for op in (ADD, GET)]
 
     def _result(self) -> ClusterResult:
         return ClusterResult(
@@ -234,7 +252,7 @@ class ClusterSimulation:
         if not self._operator.is_done or any(not call.tellings for _, call in self._last):
             return False
         if any(call.failure for _, call in self._last):
-            self._last = [(one, one.call(call.op, call.key) if call.failure else call) for one, call in self._last]
+            self._last = self._last_calls()
             return False
         remaining = self._watch.remaining
         length = remaining[0].store.last_index

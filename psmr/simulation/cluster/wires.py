@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from psmr.simulation.cluster.service import FINGERPRINT
 from psmr.transport import client_protocol as protocol
 from psmr.transport.client_port import ChangeAsked, EventsAsked, Greeted, StatusAsked, Submitted
 from psmr.transport.peers import PeerMessage
@@ -43,9 +42,10 @@ class SimulatedLinks:
 
 
 class SimulatedPort:
-    """`ClientPort` over `send(connection, frames)`."""
+    """`ClientPort` of a replica of the service with that fingerprint, over `send(connection, frames)`."""
 
-    def __init__(self, me: int, send: Callable[[bytes, list[bytes]], None]) -> None:
+    def __init__(self, me: int, fingerprint: int, send: Callable[[bytes, list[bytes]], None]) -> None:
+        self._fingerprint = fingerprint
         self.socket = object()
         self.malformed = 0
         self.inbox: deque[tuple[bytes, list[bytes]]] = deque()
@@ -62,11 +62,13 @@ class SimulatedPort:
                 return Submitted(connection, request.batch)
             if isinstance(request, protocol.AskStatus):
                 return StatusAsked(connection, request.digest)
-            if isinstance(request, protocol.AskChange):
+            if isinstance(request, protocol.AskChange | protocol.AskUpgrade):
                 return ChangeAsked(connection, request)
-            if isinstance(request, protocol.AskEvents) and request.fingerprint == FINGERPRINT:
+            if request.fingerprint != self._fingerprint:
+                self._send(connection, protocol.encode_mismatch(f"version {self._fingerprint:#x} runs here"))
+            elif isinstance(request, protocol.AskEvents):
                 return EventsAsked(connection, request)
-            if isinstance(request, protocol.Hello) and request.fingerprint == FINGERPRINT:
+            else:
                 return Greeted(connection)
         return None
 

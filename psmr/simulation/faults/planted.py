@@ -5,6 +5,7 @@ from __future__ import annotations
 from psmr.simulation.faults.planted_events import EVENT_FAULTS
 from psmr.simulation.faults.planted_members import MEMBER_FAULTS
 from psmr.simulation.faults.planted_snapshots import SNAPSHOT_FAULTS
+from psmr.simulation.faults.planted_versions import VERSION_FAULTS
 from psmr.simulation.faults.planting import PlantedFault as Fault
 
 _NODE = "psmr.core.raft.node"
@@ -359,4 +360,5 @@ FAULTS = (
     *SNAPSHOT_FAULTS,
     *MEMBER_FAULTS,
     *EVENT_FAULTS,
+    *VERSION_FAULTS,
 )

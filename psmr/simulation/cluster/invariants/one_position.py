@@ -19,11 +19,12 @@ _READ_BYTES = 1 << 16
 
 
 class Emitted(Struct, frozen=True, gc=False):
-    """Where an event came from, and its bytes."""
+    """Where an event came from, which version emitted it, and its bytes."""
 
     index: int
     session: int
     sequence: int
+    fingerprint: int
     record: bytes
 
 
@@ -46,12 +47,12 @@ class OnePosition:
             )
         self._earliest[replica.me] = log.earliest
 
-    def emitted(self, replica: int, position: int, index: int, executed: Executed) -> None:
+    def emitted(self, replica: int, position: int, index: int, executed: Executed, fingerprint: int) -> None:
         """A replica took the events of a batch, the first of them at `position`."""
         stream, view = self.stream, executed.events
         for _, _, place in records(view):
             length = int.from_bytes(view[place + 2 : place + 4], "little")
-            found = Emitted(index, executed.session, executed.sequence, view[place : place + length])
+            found = Emitted(index, executed.session, executed.sequence, fingerprint, view[place : place + length])
             if position == len(stream):
                 stream.append(found)
             elif position > len(stream) or stream[position] != found:
@@ -82,7 +83,7 @@ class OnePosition:
             for offset, (_, _, place) in enumerate(records(events)):
                 at, known = head.position + offset, self.stream[position]
                 record = events[place : place + len(known.record)]
-                found = Emitted(head.index, head.session, head.sequence, bytes(record))
+                found = Emitted(head.index, head.session, head.sequence, head.fingerprint, bytes(record))
                 if at != position or found != known:
                     raise InvariantViolated(
                         "an event has one position",

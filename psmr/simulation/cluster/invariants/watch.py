@@ -19,6 +19,7 @@ from psmr.simulation.cluster.invariants.log_matching import LogMatching
 from psmr.simulation.cluster.invariants.observed import Observed
 from psmr.simulation.cluster.invariants.one_position import OnePosition
 from psmr.simulation.cluster.invariants.state_machine_safety import StateMachineSafety
+from psmr.simulation.cluster.invariants.takes_over import TakesOver
 from psmr.simulation.cluster.invariants.term_never_goes_back import TermNeverGoesBack
 from psmr.simulation.scheduler import Scheduler
 
@@ -40,6 +41,7 @@ class Watch:
         self._members = EqualMembers(self._in_force)
         self._terms = TermNeverGoesBack()
         self._delivered_in: list[int] = []
+        self.versions = TakesOver()
         self.events = OnePosition()
         self.followed = FollowedOnce(self.events.stream)
 
@@ -73,11 +75,12 @@ class Watch:
         """Replica `me` has delivered and executed the log up to `index`, and takes a snapshot."""
         self._once.captured(me, index)
 
-    def executing(self, me: int) -> Executing:
-        """What the engine of replica `me` tells."""
+    def executing(self, me: int, fingerprint: int) -> Executing:
+        """What the engine of replica `me`, of that version, tells."""
 
         def executing(session: int, sequence: int, operation: int, is_read: bool, reply: int) -> None:
             if not is_read:
+                self.versions.executing(me, fingerprint, operation)
                 self._once.check(self._scheduler.now_us, me, session, sequence, operation, reply)
 
         return executing
@@ -108,3 +111,4 @@ class Watch:
         self._digests.check_all(self.remaining)
         self._members.check_all(self.remaining)
         self.events.check_all(self.remaining)
+        self.versions.check_all(self.remaining)
