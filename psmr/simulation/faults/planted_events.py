@@ -59,7 +59,7 @@ EVENT_FAULTS = (
         "            self.position += 1\n",
     ),
     Fault(
-        "events of reads are taken for those of the batch before",
+        "events under the entry of an earlier batch",
         "psmr.replica.delivery",
         "                entry = self._emitting.popleft()\n",
         "                entry = self._emitting[0]\n",
