@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from psmr.fuzzing import Failure, Result
 
 _NEWS_S = 10
-_STUCK_S = 120
+_STUCK_S = 900
 
 
 def fuzz(

@@ -29,6 +29,8 @@ _COUNTS = (
     "crashes",
     "restarts",
     "torn_writes",
+    "events",
+    "followed",
     "snapshots",
     "installed",
     "changes",

@@ -2,7 +2,7 @@
 
 A position is the same at every replica. So whoever follows asks one replica after another from the position that it has come
 to, and neither misses nor repeats an event when one of them fails. A replica that has nothing to say says so soon; one that
-says nothing for `SILENCE_US` is left for the next.
+says nothing for `silence_us` is left for the next.
 """
 
 from __future__ import annotations
@@ -49,7 +49,13 @@ class Following:
     """
 
     def __init__(
-        self, service: Service, addresses: Sequence[str], position: int, kinds: Sequence[str] | None, timeout_us: int
+        self,
+        service: Service,
+        addresses: Sequence[str],
+        position: int,
+        kinds: Sequence[str] | None,
+        timeout_us: int,
+        silence_us: int = SILENCE_US,
     ) -> None:
         declared = declared_events(service)
         unknown = [name for name in kinds or () if name not in declared]
@@ -65,6 +71,7 @@ class Following:
         self._addresses = [endpoint(address) for address in addresses]
         self._which = -1
         self._timeout_us = timeout_us
+        self._silence_us = silence_us
         self._heard_at_us = -1
         self._due_us = -1
         self._in_vain = 0
@@ -84,7 +91,7 @@ class Following:
             self._count_failure(now_us)
         self._idle = 0
         self._which = (self._which + 1) % len(self._addresses)
-        self._due_us = now_us + SILENCE_US
+        self._due_us = now_us + self._silence_us
         self._asks = True
         return self._addresses[self._which]
 
@@ -93,7 +100,7 @@ class Following:
         if not self._asks:
             return []
         self._asks = False
-        self._due_us = now_us + SILENCE_US
+        self._due_us = now_us + self._silence_us
         if not self._in_vain:
             self._heard_at_us = now_us
         service = self._service
@@ -174,7 +181,7 @@ class Following:
         self._frames = found
         self._idle = 0 if found else self._idle + 1
         self._asks = self._idle < IDLE_ANSWERS
-        self._due_us = now_us + SILENCE_US if self._asks else now_us
+        self._due_us = now_us + self._silence_us if self._asks else now_us
 
     def _count_failure(self, now_us: int) -> None:
         """A replica was asked in vain: when all were, say so."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from psmr.core.rolling import Rolling
 from psmr.core.sessions import Sessions
 from psmr.execution.engine import Engine
 from psmr.log.raft_log import ORIGIN
+from psmr.replica.beside import Beside
 from psmr.replica.event_stream import EventStream
 from psmr.replica.snapshot_content import Restored, restore, rolling_of
 from psmr.replica.snapshot_thread import SnapshotFolder, SnapshotThread
@@ -22,22 +24,34 @@ _log = logging.getLogger("psmr.replica")
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """`found`: the newest snapshot, which this start begins with; `kept`: the newest at any time; `taker` writes others."""
+    """`found`: the newest snapshot, which this start begins with; `kept`: the newest at any time; `taker` writes others.
+
+    `warn` is told what was found amiss, and done about it.
+    """
 
     found: SnapshotFile | None
     kept: SnapshotFolder
     taker: SnapshotThread
+    warn: Callable[[str], None]
 
     @classmethod
-    def opened(cls, folder: Path, cluster_id: int, fingerprint: int) -> Disk:
+    def opened(
+        cls,
+        folder: Path,
+        cluster_id: int,
+        fingerprint: int,
+        files: Files | None = None,
+        beside: Beside | None = None,
+        warn: Callable[[str], None] = _log.warning,
+    ) -> Disk:
         """Look for snapshots in `folder`, and remove what a crash left of some. Raises LogDamaged, DiskFailed."""
-        files = Files()
+        files = files or Files()
         skipped: list[str] = []
         newest = newest_snapshot(folder, files, cluster_id, skipped)
         for text in skipped:
-            _log.warning("%s", text)
-        kept = SnapshotFolder(folder, files, cluster_id, newest)
-        return cls(newest, kept, SnapshotThread(kept, fingerprint))
+            warn(text)
+        kept = SnapshotFolder(folder, files, cluster_id, newest, beside)
+        return cls(newest, kept, SnapshotThread(kept, fingerprint), warn)
 
     def restore(self, engine: Engine) -> Restored:
         """Fill the engine, which has not started; what else there was at the snapshot, or at the beginning."""
@@ -58,7 +72,7 @@ class Disk:
                 folder, self.kept.files, cluster_id=cluster_id, start=position, bytes_max=bytes_max, sync=sync
             )
             if log.notice:
-                _log.warning("%s", log.notice)
+                self.warn(log.notice)
         stream = EventStream(position, engine.service.fingerprint, log)
         self.taker.follow(stream)
         return stream

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
-from threading import Thread
 
 from psmr.core.override import Overridden
 from psmr.core.rolling import Rolling
@@ -14,6 +11,7 @@ from psmr.core.sessions_record import encode_sessions
 from psmr.errors import ConfigurationError, DiskFailed, LogDamaged
 from psmr.execution.capture import Capture, CaptureAbandoned
 from psmr.log.port import Base
+from psmr.replica.beside import Beside, Threads, Work
 from psmr.replica.event_stream import EventStream
 from psmr.replica.snapshot_content import About, head_of
 from psmr.replica.snapshots import Taken
@@ -29,14 +27,17 @@ class SnapshotFolder:
     between each snapshot and the next.
     """
 
-    def __init__(self, folder: Path, files: Files, cluster_id: int, newest: SnapshotFile | None) -> None:
+    def __init__(
+        self, folder: Path, files: Files, cluster_id: int, newest: SnapshotFile | None, beside: Beside | None = None
+    ) -> None:
         self.folder = folder
         self.files = files
         self.cluster_id = cluster_id
+        self.beside = beside or Threads()
         self._newest = newest
         self._sent: SnapshotFile | None = None
         self._was_read: set[int] = set()
-        self._removal: Thread | None = None
+        self._removal: Work | None = None
         self._failure: DiskFailed | None = None
 
     def newest(self) -> tuple[int, int] | None:
@@ -53,8 +54,7 @@ class SnapshotFolder:
         self._newest = snapshot
         gone = [each for each in replaced if each is not self._sent]
         sent = None if self._sent is None else self._sent.path
-        self._removal = Thread(target=self._remove, args=(gone, snapshot, sent), name="snapshot-removal", daemon=True)
-        self._removal.start()
+        self._removal = self.beside.start(lambda: self._remove(gone, snapshot, sent), "snapshot-removal")
 
     def settle(self) -> None:
         """Wait until what was replaced is gone. Raises DiskFailed if it could not be removed."""
@@ -92,15 +92,17 @@ class SnapshotFolder:
 
     def receive(self, index: int, size_bytes: int) -> IncomingFile:
         """Make room for another replica's."""
-        return IncomingFile(SnapshotReceiver(self.folder, self.files, self.cluster_id, index, size_bytes))
+        receiver = SnapshotReceiver(self.folder, self.files, self.cluster_id, index, size_bytes)
+        return IncomingFile(receiver, self.beside)
 
 
 class IncomingFile:
     """A snapshot's file on its way; verified and synced by a thread, for that takes long."""
 
-    def __init__(self, receiver: SnapshotReceiver) -> None:
+    def __init__(self, receiver: SnapshotReceiver, beside: Beside) -> None:
         self._receiver = receiver
-        self._thread: Thread | None = None
+        self._beside = beside
+        self._thread: Work | None = None
         self._failure: LogDamaged | DiskFailed | ConfigurationError | None = None
 
     @property
@@ -115,8 +117,7 @@ class IncomingFile:
     def finish(self) -> bool:
         """Whether it is verified and on the disk. Raises LogDamaged, ConfigurationError, DiskFailed."""
         if self._thread is None:
-            self._thread = Thread(target=self._finish, name="snapshot-check", daemon=True)
-            self._thread.start()
+            self._thread = self._beside.start(self._finish, "snapshot-check")
         if self._thread.is_alive():
             return False
         if self._failure is not None:
@@ -140,8 +141,8 @@ class SnapshotThread:
     def __init__(self, kept: SnapshotFolder, fingerprint: int) -> None:
         self._kept = kept
         self._fingerprint = fingerprint
-        self._event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._thread: Thread | None = None
+        self._bell = kept.beside.bell()
+        self._thread: Work | None = None
         self._written: SnapshotFile | None = None
         self._failure = ""
         self._index = 0
@@ -159,7 +160,7 @@ class SnapshotThread:
 
     def sources(self) -> list[int]:
         """Readable when a snapshot is written."""
-        return [self._event_fd]
+        return self._bell.sources()
 
     def begin(
         self,
@@ -179,17 +180,14 @@ class SnapshotThread:
         follows = self._fingerprint if fingerprint is None else fingerprint
         mark = None if self._rolling is None else self._rolling.mark
         about = About(base, follows, events, overrides, mark)
-        arguments = (about, newest, remembered, capture)
-        self._thread = Thread(target=self._run, args=arguments, name="snapshot", daemon=True)
-        self._thread.start()
+        self._thread = self._kept.beside.start(lambda: self._run(about, newest, remembered, capture), "snapshot")
 
     def finished(self) -> Taken | None:
         """What became of it, once; None while it is being written."""
         thread = self._thread
         if thread is None or thread.is_alive():
             return None
-        with suppress(BlockingIOError):
-            os.eventfd_read(self._event_fd)
+        self._bell.silence()
         self._thread = None
         if self._written is None:
             return Taken(self._index, failure=self._failure or "the snapshot's thread ended with an error, on stderr")
@@ -204,7 +202,7 @@ class SnapshotThread:
         if self._thread is not None:
             self._thread.join()
         self._kept.settle()
-        os.close(self._event_fd)
+        self._bell.close()
 
     def _run(self, about: About, newest: int, remembered: list[Remembered], capture: Capture) -> None:
         try:
@@ -216,7 +214,7 @@ class SnapshotThread:
         except CaptureAbandoned:
             self._failure = "given up, as the replica ends"
         finally:
-            os.eventfd_write(self._event_fd, 1)
+            self._bell.ring()
 
     def _put(self, writer: SnapshotWriter, offset: int, content: Buffer) -> None:
         if self._closed:

@@ -125,6 +125,8 @@ class EventLog:
 
     def flush(self) -> None:
         """Write what was appended. Raises DiskFailed."""
+        if not self._pending:
+            return
         pending, self._pending = self._pending, []
         done = 0
         while done < len(pending):
@@ -300,7 +302,7 @@ class EventLog:
             if chosen.first != end:
                 self._cut(which, 0, end)
                 break
-            size_bytes, whole = chosen.size_bytes, self._scan(chosen)
+            size_bytes, whole = chosen.size_bytes, self._scan(chosen, start)
             if chosen.first <= start and any(start == position for position, _ in whole):
                 compared = which, next(offset for position, offset in whole if position == start)
             end = chosen.walked[0] if whole else chosen.first
@@ -316,8 +318,8 @@ class EventLog:
             self._files.clear()
         return compared, end if self._files else start
 
-    def _scan(self, chosen: EventFile) -> list[tuple[int, int]]:
-        """Verify a file's frames, noting them; (position, offset) of each."""
+    def _scan(self, chosen: EventFile, start: int) -> list[tuple[int, int]]:
+        """Verify a file's frames, noting them; (position, offset) of each. None that the log goes on in the middle of is its."""
         fd = self._disk.open_file(chosen.path)
         try:
             data = self._bytes(fd, 0, chosen.size_bytes)
@@ -331,7 +333,7 @@ class EventLog:
                 head = frame_at(data, offset)
             except MalformedFrame:
                 break
-            if head.position != position:
+            if head.position != position or position < start < head.end:
                 break
             chosen.note(position, offset, head.end, offset + head.size_bytes)
             found.append((position, offset))

@@ -6,6 +6,7 @@ Every effect on a file goes through `Files`, so that a test can put a full, torn
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,9 @@ class Files:
 
     def preadv(self, fd: int, buffers: Sequence[bytearray | memoryview], offset: int) -> int:
         return os.preadv(fd, buffers, offset)
+
+    def map_file(self, fd: int, size_bytes: int) -> memoryview:
+        return memoryview(mmap.mmap(fd, size_bytes, access=mmap.ACCESS_READ))
 
     def pwritev(self, fd: int, buffers: Sequence[Buffer], offset: int) -> int:
         return os.pwritev(fd, buffers, offset)

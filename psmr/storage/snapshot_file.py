@@ -6,7 +6,6 @@ moved aside for someone to look at, and the next older one is used, if the log s
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,12 +82,12 @@ class SnapshotFile:
         with disk_errors(self._files, self.path, "mapping a snapshot"):
             fd = self._files.open_file(self.path)
             try:
-                mapped = mmap.mmap(fd, self.size_bytes, access=mmap.ACCESS_READ)
+                mapped = self._files.map_file(fd, self.size_bytes)
             finally:
                 self._files.close(fd)
         # Mapped, since a copy would take as much memory again as the state. It goes when the last view of it does: closing it
         # here would raise over an error whose traceback still holds a view.
-        yield memoryview(mapped)[layout.BODY_OFFSET : layout.BODY_OFFSET + self.head.body_bytes]
+        yield mapped[layout.BODY_OFFSET : layout.BODY_OFFSET + self.head.body_bytes]
 
     def _read(self, fd: int, offset: int, count: int) -> bytes:
         data = bytearray(count)

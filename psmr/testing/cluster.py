@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -41,8 +41,11 @@ _SETTLE_US = 3_000_000
 class _Unwatched:
     """What the engine's own simulation watches over; a test of a service is about the service."""
 
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *arguments: None
+    def __getattr__(self, name: str) -> _Unwatched:
+        return self
+
+    def __call__(self, *arguments: object, **named: object) -> None:
+        """Nothing is asked."""
 
 
 def _refuse_nondeterminism(owner: type[StateMachine]) -> None:
@@ -110,7 +113,6 @@ class VirtualCluster:
             self._reply,
             lambda member: None,
             self._engine,
-            self._calls.service.fingerprint,
         )
         founders = Roster(tuple(map(seat_of, range(replicas))))
         try:
@@ -300,12 +302,12 @@ class VirtualCluster:
         newest = max((member.delivered for member in up), default=0)
         return [member for member in up if member.delivered == newest]
 
-    def _engine(self, member: int) -> SequentialEngine:
+    def _engine(self, member: SimulatedMember) -> SequentialEngine:
         """What a replica executes with, from its start on."""
-        before = self._engines.pop(member, None)
+        before = self._engines.pop(member.me, None)
         if before is not None:
             before.close()
-        where = f"replica {member}"
+        where = f"replica {member.me}"
         if self._compiled or self._calls.service.is_staged:
             made: SimulatedWorkers | RealWorkers = RealWorkers(
                 self._owner, self._workers, self._witness, where, compiled=self._compiled
@@ -313,7 +315,7 @@ class VirtualCluster:
         else:
             random = Random(self._random.random())
             made = SimulatedWorkers(self._owner, self._workers, random, self._witness, where)
-        self._engines[member] = made
+        self._engines[member.me] = made
         return cast(SequentialEngine, made)
 
     def _deliver(self, to: int, sender: int, message: Any, payloads: tuple[Any, ...]) -> None:

@@ -11,6 +11,7 @@ import struct
 from collections import deque
 from collections.abc import Iterator, Sequence
 from random import Random
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from cdep import StateMachine, execution_order, mask
@@ -21,7 +22,6 @@ from psmr.demo.verify import state_of
 from psmr.errors import Violation
 from psmr.execution.engine import Engine
 from psmr.execution.outcome import Executed
-from psmr.simulation.cluster.engine import Done
 from psmr.testing.effects import Effect, Witness, effect_of
 from psmr.testing.executed import Reading
 from psmr.testing.interleaving import interleaved
@@ -47,11 +47,16 @@ class _Taken(NamedTuple):
 
 
 class _Queue:
-    """Batches taken and not executed, and the replies of those that were."""
+    """Batches taken and not executed, and the replies of those that were.
+
+    Events are compared where they are emitted: nobody follows them here, so none are kept in a replica's files.
+    """
 
     def __init__(self) -> None:
+        self.memory = SimpleNamespace(has_events=False)
+        self.unpublished = 0
         self._taken: deque[_Taken] = deque()
-        self._done: deque[Done] = deque()
+        self._done: deque[Executed] = deque()
 
     @property
     def outstanding(self) -> int:
@@ -60,8 +65,8 @@ class _Queue:
 
     @property
     def waiting(self) -> int:
-        """Batches taken and not executed."""
-        return len(self._taken)
+        """Batches published and not executed."""
+        return len(self._taken) - self.unpublished
 
     def prepare(
         self,
@@ -79,19 +84,21 @@ class _Queue:
         if self.outstanding >= SLOTS:
             return False
         self._taken.append(_Taken(session, sequence, stride, count, bytes(records), bytes(blob), now_us, is_read))
+        self.unpublished += 1
         return True
 
     def publish(self) -> None:
-        """Nothing to do: whoever drives the engine sees what it took."""
+        """Whoever drives the engine sees what it took."""
+        self.unpublished = 0
 
-    def collect(self) -> list[Done]:
+    def collect(self) -> list[Executed]:
         """What was executed since the last call."""
         done = list(self._done)
         self._done.clear()
         return done
 
     def _next(self, batches: int) -> list[_Taken]:
-        return [self._taken.popleft() for _ in range(min(batches, len(self._taken)))]
+        return [self._taken.popleft() for _ in range(min(batches, self.waiting))]
 
 
 class SimulatedWorkers(_Queue):
@@ -113,7 +120,7 @@ class SimulatedWorkers(_Queue):
         self._delivered = 0
 
     def execute(self, batches: int) -> None:
-        """Execute as many of the batches taken, oldest first, their commands as workers may interleave them."""
+        """Execute as many of the batches published, oldest first, their commands as workers may interleave them."""
         taken = self._next(batches)
         rows = [row for number, batch in enumerate(taken) for row in self._rows(number, batch)]
         answers: list[list[Effect | None]] = [[None] * batch.rows for batch in taken]
@@ -146,7 +153,7 @@ class SimulatedWorkers(_Queue):
                 self._witness.ordered(place, calls[row])
             yield _Row(number, row, calls[row], mask(self.service, named[row], position), place)
 
-    def _reply(self, batch: _Taken, effects: Sequence[Effect]) -> Done:
+    def _reply(self, batch: _Taken, effects: Sequence[Effect]) -> Executed:
         records, blob = bytearray(), bytearray()
         stride = self.layout.reply_stride
         calls = calls_of(self.layout, batch.records, batch.rows, batch.blob)
@@ -160,7 +167,7 @@ class SimulatedWorkers(_Queue):
         reply = encode_reply(
             batch.session, batch.sequence, status, stride, bytes(records), batch.rows, blob=bytes(blob)
         )
-        return Done(batch.session, batch.sequence, reply, batch.is_read)
+        return Executed(batch.session, batch.sequence, reply, batch.is_read)
 
 
 class _Row(NamedTuple):
@@ -210,7 +217,7 @@ class RealWorkers(_Queue):
             raise
 
     def execute(self, batches: int) -> None:
-        """Have as many of the batches taken executed, oldest first, and wait for them."""
+        """Have as many of the batches published executed, oldest first, and wait for them."""
         taken = self._next(batches)
         for batch in taken:
             session, sequence, stride, count, records, blob, now_us, is_read = batch
@@ -242,7 +249,7 @@ class RealWorkers(_Queue):
                 raise Violation(f"expected the workers to go on, found {engine.dead() or 'them stalled'}")
         engine.silence_bell()
         for done in engine.collect():
-            self._done.append(Done(done.session, done.sequence, done.reply, done.is_read))
+            self._done.append(done)
             batch = self._executing.popleft()
             if not batch.is_read:
                 self._tell(batch, done)

@@ -109,6 +109,7 @@ def _hand_over(
     for sequence, calls in enumerate(batches, before + 1):
         rows = known.encoded(calls)
         engine.prepare(1, sequence, rows.stride, rows.count, rows.records, rows.blob, calls[0].now_us)
+    engine.publish()
     engine.execute(len(batches))
     engine.collect()
 

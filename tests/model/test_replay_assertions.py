@@ -40,6 +40,7 @@ def test_simulated_workers_answer_as_the_engine_does() -> None:
             for sequence, start in enumerate(range(0, len(log), 20), 1):
                 rows = calls.encoded(log[start : start + 20])
                 engine.prepare(1, sequence, rows.stride, rows.count, rows.records, rows.blob, 5)
+                engine.publish()
                 engine.execute(1)
                 replies += [done.reply for done in engine.collect()]
         assert found[0] == found[1]

@@ -35,6 +35,11 @@ QUICK = [
     "removed replica never stands",
     "members forgotten at restart",
     "removed member stays in the roster",
+    "event lost at a snapshot boundary",
+    "event position not restored from the snapshot",
+    "event twice after a restart",
+    "damaged snapshot left in its place",
+    "batch of another version executed",
 ]
 
 
@@ -44,6 +49,8 @@ def test_schedules_keep_every_invariant_and_are_eventful() -> None:
     for count in ("elections", "crashes", "restarts"):
         assert sum(getattr(result, count) for result in results) > 2 * len(results), f"too few {count}"
     assert sum(result.torn_writes for result in results) > 0
+    assert sum(result.events for result in results) > 20 * len(results), "too few events"
+    assert sum(result.followed for result in results) > 10 * len(results), "too few events are followed"
     assert sum(result.changes for result in results) > len(results) / 2, "too few changes of members"
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from apps.book import APPLICATION as BOOK
 from apps.kv import APPLICATION
 from cdep import ALL_GROUPS
 from psmr.errors import ClusterUnavailable, OutcomeUnknown
@@ -33,6 +34,11 @@ def test_histories_are_linearizable_whatever_crashes(seed: int) -> None:
         history = cluster.run(80, clients=5, faults=True)
     assert len(history) > 40
     assert_linearizable(history, APPLICATION)
+
+
+def test_replicas_of_a_service_with_events_start_again_and_emit_the_same() -> None:
+    with VirtualCluster(BOOK, seed=1) as cluster:
+        assert len(cluster.run(40, faults=["crash"])) == 40
 
 
 def test_another_leads_when_one_crashes_and_nothing_answered_is_lost() -> None:

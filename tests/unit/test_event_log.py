@@ -228,3 +228,15 @@ def test_a_file_of_another_cluster_is_not_used(tmp_path: Path) -> None:
     assert again.notice
     assert again.written == 0
     again.close()
+
+
+def test_a_frame_in_the_middle_of_which_the_log_goes_on_is_not_its(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    fill(log, [frame(0, 2), frame(2, 4)])
+    log.close()
+    again = opened(tmp_path, start=3)
+    assert (again.earliest, again.written) == (3, 3)
+    assert "they are removed" in again.notice
+    fill(again, [frame(3, 1)])
+    assert content(again) == frame(3, 1)
+    again.close()

@@ -10,7 +10,7 @@ from psmr.execution.engine import Engine
 from psmr.log.port import Entry
 from psmr.replica.delivery import Delivery
 from psmr.simulation.cluster.engine import SequentialEngine
-from psmr.simulation.cluster.service import FINGERPRINT, RECORD, STRIDE
+from psmr.simulation.cluster.service import FINGERPRINT, RECORD, STRIDE, KeyValueService
 
 
 def opened(engine: SequentialEngine) -> Delivery:
@@ -27,7 +27,7 @@ def deliver(delivery: Delivery, sequence: int) -> None:
 
 
 def test_held_batches_are_published_when_asked_or_when_there_is_no_room_for_more() -> None:
-    engine = SequentialEngine(3, lambda *_: None)
+    engine = SequentialEngine(KeyValueService(), 3, lambda *_: None, lambda: None)
     delivery = opened(engine)
     deliver(delivery, 1)
     assert (engine.waiting, engine.unpublished) == (1, 0)

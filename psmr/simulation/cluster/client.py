@@ -19,7 +19,6 @@ from psmr.simulation.conditions import Delay
 from psmr.simulation.invariants import InvariantViolated
 from psmr.simulation.scheduler import Scheduler
 
-_SERVICE = ServiceIdentity("simulated", FINGERPRINT, STRIDE)
 _COMMANDS = (PUT, ADD, ADD, GET, GET)
 
 
@@ -33,6 +32,7 @@ class Call:
     key: int
     value: int
     invoked_us: int
+    fingerprint: int
     clock_us: Callable[[], int]
     trace: ClusterTrace
     returned_us: int | None = None
@@ -56,7 +56,8 @@ class Call:
     @property
     def is_certainly_not_executed(self) -> bool:
         """Whether the client was told so. A read is no part of the log, so nothing is promised of it."""
-        return self.failure in (FailureKind.REFUSED, FailureKind.UNAVAILABLE, FailureKind.INVALID)
+        kinds = FailureKind.REFUSED, FailureKind.UNAVAILABLE, FailureKind.INVALID, FailureKind.MISMATCH
+        return self.failure in kinds
 
     def text(self) -> str:
         """The call in a few words."""
@@ -74,7 +75,7 @@ class Call:
 
 
 class SimulatedClient(SimulatedConnection):
-    """Calls commands at random moments, several under way."""
+    """Calls commands of the version with that fingerprint at random moments, several under way."""
 
     def __init__(
         self,
@@ -86,13 +87,16 @@ class SimulatedClient(SimulatedConnection):
         trace: ClusterTrace,
         calls: list[Call],
         deliver: Callable[[int, bytes, list[bytes]], None],
+        fingerprint: int = FINGERPRINT,
     ) -> None:
+        self.fingerprint = fingerprint
         self._trace = trace
         self._calls = calls
         self.is_active = True
+        identity = ServiceIdentity("simulated", fingerprint, STRIDE)
         addresses = [f"sim://{member}" for member in range(replicas)]
         random.shuffle(addresses)
-        super().__init__(me, addresses, _SERVICE, scheduler, random, conditions, deliver)
+        super().__init__(me, addresses, identity, scheduler, random, conditions, deliver)
         self._think()
         self._arm()
 
@@ -110,7 +114,9 @@ class SimulatedClient(SimulatedConnection):
         """Call one command now."""
         now_us, number = self._scheduler.now_us, len(self._calls) + 1
         value = number if op == PUT else 1
-        call = Call(number, self.me, op, key, value, now_us, lambda: self._scheduler.now_us, self._trace)
+        call = Call(
+            number, self.me, op, key, value, now_us, self.fingerprint, lambda: self._scheduler.now_us, self._trace
+        )
         self._calls.append(call)
         self._trace.note(now_us, f"{call.text()} called")
         parts = Parts(RECORD.pack(op, key, value, number), 1, b"")

@@ -10,7 +10,17 @@ from psmr.core.raft import Settings
 from psmr.replica.snapshots import NEVER_BYTES
 from psmr.simulation.conditions import Delay
 
-_PLANS = ("",) * 5 + ("add", "add remove", "remove", "remove add", "lose add")
+_PLANS = ("",) * 7 + (
+    "add",
+    "add remove",
+    "remove",
+    "remove add",
+    "lose add",
+    "spoil",
+    "spoil add",
+    "upgrade",
+    "upgrade",
+)
 _PLANS_OF_FEW = ("", "add")
 
 
@@ -18,16 +28,19 @@ _PLANS_OF_FEW = ("", "add")
 class ClusterConditions:
     """One run's settings, network, disks, clients and faults. A schedule is short; small limits make it eventful.
 
-    `slots`: batches that an engine takes. `snapshot_bytes`: of log between two snapshots, each fetched by parts of
-    `part_bytes`; so much log is kept for those that lag behind: `retained_bytes`. `calm`: what network and disks take in the
-    peace at the end. `plan`: what the operator does, from `begin_us` on.
+    `slots`: batches that an engine takes. `turn_us`: how long a turn of a replica's loop takes; what arrives meanwhile waits.
+    `snapshot_bytes`: of log between two snapshots, each fetched by parts of `part_bytes`; so much
+    log is kept for those that lag behind: `retained_bytes`. `calm`: what network and disks take in the peace at the end.
+    `plan`: what the operator does, from `begin_us` on.
     """
 
     settings: Settings
     client: ClientSettings
     clients: int
+    followers: int
     keys: int
     slots: int
+    turn_us: int
     snapshot_bytes: int
     part_bytes: int
     retained_bytes: int
@@ -50,6 +63,7 @@ class ClusterConditions:
     @classmethod
     def drawn(cls, random: Random, replicas: int) -> ClusterConditions:
         """The conditions that a seed's generator draws first."""
+        plan = tuple(random.choice(_PLANS if replicas > 2 else _PLANS_OF_FEW).split())
         per_message = random.choice((1, 2, 8))
         settings = Settings(
             election_timeout_us=random.choice((40_000, 60_000)),
@@ -73,10 +87,12 @@ class ClusterConditions:
             settings=settings,
             client=client,
             clients=random.choice((2, 3)),
+            followers=random.choice((0, 1, 1, 2)),
             keys=random.choice((1, 3)),
             slots=random.choice((1, 4)),
-            snapshot_bytes=random.choice((NEVER_BYTES, 500, 2_000)),
-            part_bytes=random.choice((250, 1_000)),
+            turn_us=random.choice((0, 500, 2_000)),
+            snapshot_bytes=random.choice((NEVER_BYTES, 500, 2_000) if "spoil" not in plan else (300, 500)),
+            part_bytes=random.choice((1_500, 6_000)),
             retained_bytes=random.choice((0, 4_000)),
             drop_rate=random.choice((0.0, 0.02, 0.1)),
             duplicate_rate=random.choice((0.0, 0.02, 0.2)),
@@ -89,7 +105,7 @@ class ClusterConditions:
             downtime=Delay(1_000, random.choice((10_000, 60_000)), 150_000),
             hunt=random.choice((None, None, Delay(0, 3_000, 40_000), Delay(0, 25_000, 60_000))),
             calm=Delay(100, 1_000, 5_000),
-            plan=tuple(random.choice(_PLANS if replicas > 2 else _PLANS_OF_FEW).split()),
+            plan=plan,
             begin_us=int(random.random() * 200_000),
             chaos_us=400_000,
             recovery_us=20_000_000,

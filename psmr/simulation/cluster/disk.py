@@ -1,7 +1,7 @@
 """A simulated disk below the production log: it forgets, tears and garbles what was not synced, stalls and fails.
 
-What a crash leaves is read back by the production scan (`psmr.storage.scan`), which alone decides what is valid. A snapshot
-is on the disk whole or not at all, and replaces a log that does not reach it.
+What a crash leaves is read back by the production scan (`psmr.storage.scan`), which alone decides what is valid. Snapshots and
+events are files of their own (`psmr.simulation.cluster.files`); a snapshot replaces a log that does not reach it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from random import Random
 from msgspec import Struct
 
 from psmr.core.control import is_control
-from psmr.errors import DiskFailed, Violation
-from psmr.simulation.cluster.snapshots import StoredSnapshot
+from psmr.errors import DiskFailed, LogDamaged, Violation
 from psmr.simulation.conditions import Delay
 from psmr.simulation.scheduler import Scheduler
 from psmr.storage.record import Record, decode_unchecked
@@ -34,10 +33,11 @@ class _Forget(Struct, frozen=True):
 class SimulatedStore:
     """One replica's log and hard state: `LogStore` and `HardState` to the code above it.
 
-    `durable` is what a crash leaves at the least. A sync takes a while, covers what was written when it began, and is
-    told of by `notify`. `spend` is called before every write and may raise, when the power goes. Writes behind a sync
-    are lost at a crash, except for a beginning of random length, behind which a record may be torn or have a bit
-    flipped.
+    `durable` is what a crash leaves at the least; `base`, index and term of a snapshot that the disk holds.
+
+    A sync takes a while, covers what was written when it began, and is told of by `notify`. `spend` is called before every
+    write and may raise, when the power goes. Writes behind a sync are lost at a crash, except for a beginning of random
+    length, behind which a record may be torn or have a bit flipped.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class SimulatedStore:
         self.first_index = self.durable_first = 1
         self.records: list[Record] = []
         self.durable: list[Record] = []
-        self.snapshot: StoredSnapshot | None = None
+        self.base = (0, 0)
         self.hard_state: tuple[int, int | None] = (0, None)
         self.control_indexes: list[int] = []
         self.committed = 0
@@ -75,11 +75,6 @@ class SimulatedStore:
         return self.first_index + len(self.records) - 1
 
     @property
-    def base(self) -> tuple[int, int]:
-        """Index and term of the snapshot."""
-        return (0, 0) if self.snapshot is None else (self.snapshot.base.index, self.snapshot.base.term)
-
-    @property
     def size_bytes(self) -> int:
         """Of the log's records."""
         return sum(len(record.raw) for record in self.records)
@@ -94,21 +89,27 @@ class SimulatedStore:
         on_disk = 0 <= place < len(self.durable) and self.durable[place].raw == raw
         return on_disk or index <= self.base[0]
 
-    @property
-    def life(self) -> int:
-        """Another number after every crash."""
-        return self._life
+    def open(self, index: int, term: int) -> None:
+        """Begin with what the disk holds, behind a snapshot at `index`. Raises LogDamaged where what lies between is missing.
 
-    def keep(self, snapshot: StoredSnapshot) -> None:
-        """A snapshot is written whole; an older one goes."""
-        self._spend()
-        self._need_room()
-        if snapshot.base.index > self.base[0]:
-            self.snapshot = snapshot
+        A log that does not agree with the snapshot, or does not reach it, goes: nothing of it was committed, or all is in it.
+        """
+        if self.durable_first > index + 1:
+            raise LogDamaged(f"expected a log from index {index + 1} on, found one from {self.durable_first} on")
+        place = index - self.durable_first
+        agrees = 0 <= place < len(self.durable) and self.durable[place].term == term
+        if index and not (agrees or self.durable_first == index + 1):
+            self.durable, self.durable_first, self.control_indexes = [], index + 1, []
+        self.records = list(self.durable)
+        self.first_index = self.durable_first
+        self.base = index, term
 
     def compact(self, index: int) -> int:
-        """Forget records up to `index`, all or all but a few; the first index left."""
+        """Forget records up to `index`, all or all but a few; the first index left. A snapshot holds what they did."""
         self._spend()
+        last = self.record(index)
+        if last is not None and index > self.base[0]:
+            self.base = index, last.term
         first_index = max(self.first_index, min(index, self.last_index) + 1 - int(self._random.random() * 4))
         del self.records[: first_index - self.first_index]
         self.first_index = first_index
@@ -218,17 +219,8 @@ class SimulatedStore:
         self._life += 1
         self.committed = 0
         self.durable, self.control_indexes = self._recovered(log)
-        self._begin_at_snapshot()
         self.records = list(self.durable)
         self.first_index = self.durable_first
-
-    def _begin_at_snapshot(self) -> None:
-        """What a snapshot does not agree with, or is far ahead of, goes: nothing of it was committed, or all is in it."""
-        index, term = self.base
-        place = index - self.durable_first
-        agrees = 0 <= place < len(self.durable) and self.durable[place].term == term
-        if index and not (agrees or self.durable_first == index + 1):
-            self.durable, self.durable_first, self.control_indexes = [], index + 1, []
 
     def _damaged(self, raw: bytes) -> bytes:
         """What a write that a crash interrupted may leave: a piece of it, one bit of it wrong, or nothing."""

@@ -4,37 +4,61 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
-from psmr.errors import Violation
-from psmr.simulation.cluster.service import RECORD, STRIDE, KeyValueService, check_shape, execute, reply_of
+import msgspec
+from xxhash import xxh3_64_intdigest
 
-
-class Done(NamedTuple):
-    """A batch was executed, with this reply."""
-
-    session: int
-    sequence: int
-    reply: bytes
-    is_read: bool
-
+from psmr.errors import LogDamaged, Violation
+from psmr.execution.outcome import Executed
+from psmr.simulation.cluster.service import RECORD, STRIDE, KeyValueService, check_shape, events_of, execute, reply_of
 
 Executing = Callable[[int, int, int, bool, int], None]
 """Told of each command executed: session, sequence, the operation's number, whether it is a read, its reply."""
 
 
-class SequentialEngine:
-    """The part of `psmr.execution.engine.Engine` that a replica's loop uses, in plain Python."""
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """As `psmr.execution.capture.CaptureResult`."""
 
-    def __init__(self, slots: int, executing: Executing) -> None:
-        self.service = KeyValueService()
+    body_bytes: int
+    digest: int
+    fields: tuple[tuple[str, str, int, int], ...]
+
+
+class SimulatedCapture:
+    """The state at one position, to be written once."""
+
+    def __init__(self, state: dict[int, int]) -> None:
+        self._body = msgspec.msgpack.encode(sorted(state.items()))
+
+    def write(self, put: Callable[[int, bytes], None]) -> _Result:
+        """Put it out."""
+        size_bytes = len(self._body)
+        put(0, self._body)
+        return _Result(size_bytes, xxh3_64_intdigest(self._body), (("numbers", "numbers", size_bytes, size_bytes),))
+
+
+class SequentialEngine:
+    """The part of `psmr.execution.engine.Engine` that a replica's loop uses, in plain Python.
+
+    `capturing` is called when the state is captured.
+    """
+
+    def __init__(
+        self, service: KeyValueService, slots: int, executing: Executing, capturing: Callable[[], None]
+    ) -> None:
+        self.service = service
+        self.memory = SimpleNamespace(has_events=True, containers={})
         self.layout = SimpleNamespace(stride=STRIDE)
         self.state: dict[int, int] = {}
         self._slots = slots
         self._executing = executing
+        self._capturing = capturing
         self._taken: deque[tuple[int, int, bytes, bool]] = deque()
-        self._done: deque[Done] = deque()
+        self._done: deque[Executed] = deque()
         self.unpublished = 0
 
     @property
@@ -76,22 +100,34 @@ class SequentialEngine:
         for _ in range(min(batches, self.waiting)):
             session, sequence, records, is_read = self._taken.popleft()
             results: list[int] = []
-            for op, key, number, operation in RECORD.iter_unpack(records):
-                results.append(execute(self.state, op, key, number))
-                self._executing(session, sequence, operation, is_read, results[-1])
-            self._done.append(Done(session, sequence, reply_of(session, sequence, results, is_read=is_read), is_read))
+            events: list[bytes] = []
+            for row, (op, key, number, operation) in enumerate(RECORD.iter_unpack(records)):
+                before = self.state.get(key, 0)
+                result = execute(self.state, op, key, number)
+                results.append(result)
+                events += events_of(row, op, operation, before, result)
+                self._executing(session, sequence, operation, is_read, result)
+            reply = reply_of(session, sequence, results, is_read=is_read)
+            self._done.append(Executed(session, sequence, reply, is_read, b"".join(events), len(events)))
 
-    def collect(self) -> list[Done]:
+    def collect(self) -> list[Executed]:
         """What was executed since the last call."""
         done = list(self._done)
         self._done.clear()
         return done
 
-    def capture(self) -> dict[int, int]:
+    def capture(self) -> SimulatedCapture:
         """The state as it is now; everything taken must be executed."""
         if self.outstanding:
             raise Violation(f"expected an idle engine to capture, found {self.outstanding} batches under way")
-        return dict(self.state)
+        self._capturing()
+        return SimulatedCapture(self.state)
+
+    def restore(self, content: memoryview, digest: int, fields: object) -> None:
+        """Begin with a captured state. Raises LogDamaged."""
+        if xxh3_64_intdigest(content) != digest:
+            raise LogDamaged("captured state: expected another digest")
+        self.state = dict(msgspec.msgpack.decode(content))
 
     def end_capture(self) -> None:
         """Nothing was kept for it."""

@@ -3,49 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any, cast
 
 from psmr.core.roster import Roster
-from psmr.core.sessions import Sessions
-from psmr.errors import DiskFailed
+from psmr.errors import DiskFailed, LogDamaged
 from psmr.execution.engine import Engine
+from psmr.execution.outcome import Executed
 from psmr.log.port import SnapshotInstalled
-from psmr.log.raft_log import ORIGIN, RaftLog
+from psmr.log.raft_log import RaftLog
 from psmr.replica.delivery import Delivery
+from psmr.replica.disk import Disk
+from psmr.replica.event_stream import EventStream
 from psmr.replica.replica import Replica
-from psmr.replica.snapshots import SnapshotPlan, SnapshotTaker
+from psmr.replica.snapshots import SnapshotPlan, VersionReached
+from psmr.simulation.cluster.beside import SimulatedBeside
 from psmr.simulation.cluster.conditions import ClusterConditions
 from psmr.simulation.cluster.disk import SimulatedStore
 from psmr.simulation.cluster.engine import SequentialEngine
-from psmr.simulation.cluster.invariants import Watch
-from psmr.simulation.cluster.service import FINGERPRINT
-from psmr.simulation.cluster.snapshots import SimulatedSnapshots, SimulatedTaker
+from psmr.simulation.cluster.files import SimulatedFiles
+from psmr.simulation.cluster.invariants import Watch, check_log, check_snapshot
+from psmr.simulation.cluster.power import PowerCut
 from psmr.simulation.cluster.trace import ClusterTrace
 from psmr.simulation.cluster.wires import Always, SimulatedLinks, SimulatedPort
 from psmr.simulation.conditions import Delay
-from psmr.simulation.invariants import InvariantViolated
 from psmr.simulation.network import SimulatedNetwork
 from psmr.simulation.scheduler import Scheduler
 from psmr.storage import HardState, LogStore
+from psmr.storage.snapshot_file import DAMAGED_SUFFIX
 from psmr.transport.client_port import ClientPort
 from psmr.transport.peers import PeerLinks, PeerMessage
 
 _NEVER_US = 1 << 62
 _NOTICED_RATE = 0.1
 _ALL = Always()
-
-
-class PowerCut(Exception):
-    """The power of one replica went in the middle of a turn."""
+CLUSTER_ID = 0x5349_4D
+_EVENTS_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What all members of a run share. `reply(member, connection, frames)` takes what goes to clients.
 
-    `engine(member)` makes what executes, anew at each start; `fingerprint` is that of its service.
+    `engine(member)` makes what executes there, anew at each start: of the version that the member's disk asks for.
     """
 
     scheduler: Scheduler
@@ -56,8 +59,21 @@ class Surroundings:
     trace: ClusterTrace
     reply: Callable[[int, bytes, list[bytes]], None]
     died: Callable[[SimulatedMember], None]
-    engine: Callable[[int], SequentialEngine]
-    fingerprint: int = FINGERPRINT
+    engine: Callable[[SimulatedMember], SequentialEngine]
+
+
+class _Emitting:
+    """Passes a replica's events on, and shows them to the watch."""
+
+    def __init__(self, me: int, fingerprint: int, stream: EventStream, watch: Watch) -> None:
+        self._me = me
+        self._fingerprint = fingerprint
+        self._stream = stream
+        self._watch = watch
+
+    def take(self, index: int, now_us: int, executed: Executed) -> None:
+        self._watch.events.emitted(self._me, self._stream.position, index, executed, self._fingerprint)
+        self._stream.take(index, now_us, executed)
 
 
 class SimulatedMember:
@@ -73,15 +89,19 @@ class SimulatedMember:
         self.snapshots = self.installed = 0
         self.replica: Replica | None = None
         self.store = SimulatedStore(
-            around.scheduler, around.random, around.conditions.sync, self.turn, lambda: self._spend()
+            around.scheduler, around.random, around.conditions.sync, self._poke, lambda: self._spend()
         )
+        self.files = SimulatedFiles(around.random, lambda: self._spend(), lambda: self.store.is_full)
         self._founders = founders
         self._around = around
         self._clock_offset_us = int(around.random.random() * 1_000_000)
         self._wake_us = _NEVER_US
         self._fuse: int | None = None
         self._is_doomed = False
+        self._spoiled: Path | None = None
         self._is_executing = False
+        self._busy_until_us = 0
+        self._stood: tuple[int, int, tuple[int, int | None]] | None = None
         self._told = (0, False)
         self.start()
 
@@ -111,19 +131,64 @@ class SimulatedMember:
         return self.replica is not None and self.replica.delivery.idle
 
     def start(self) -> None:
-        """Build the production parts on what the disk holds."""
+        """Begin with what the disk holds, or die once more, or refuse for good because of what was done to a snapshot.
+
+        Raises LogDamaged where the disk is not what was written and nothing was done to it.
+        """
+        try:
+            self._start()
+        except (PowerCut, DiskFailed) as reason:
+            self._die(reason)
+            return
+        except LogDamaged as damaged:
+            if self._spoiled is None:
+                raise
+            self._note(f"refuses to start: {damaged}")
+            self._refuse()
+        if self._spoiled is not None:
+            aside = self._spoiled.with_name(self._spoiled.name + DAMAGED_SUFFIX)
+            check_snapshot(self.me, str(self._spoiled), is_aside=aside.exists())
+            self._spoiled = None
+
+    def _refuse(self) -> None:
+        """It must refuse each time that somebody starts it."""
+        self.crash()
+        with suppress(LogDamaged, DiskFailed):
+            self._start()
+            check_snapshot(self.me, str(self._spoiled), is_aside=False)
+        self.retire()
+        self.crash()
+
+    def _die(self, reason: Exception) -> None:
+        self._note(f"dies: {reason}")
+        self.crash()
+        self._around.died(self)
+
+    def _note(self, text: str) -> None:
+        self._around.trace.note(self._around.scheduler.now_us, f"replica {self.me} {text}")
+
+    def _start(self) -> None:
+        """Build the production parts."""
         around = self._around
         self.incarnation += 1
         self._wake_us, self._fuse, self._is_doomed, self._is_executing = _NEVER_US, None, False, False
-        self._told = (self.store.hard_state[0], False)
+        self._told, self._stood = (self.store.hard_state[0], False), None
         offset_us = int(around.random.random() * 200_000)  # a clock that was set while the machine was down
         self.links = SimulatedLinks(self._send)
-        self.port = SimulatedPort(self.me, self._reply, around.fingerprint)
-        self.engine = around.engine(self.me)
-        snapshot = self.store.snapshot
-        base, sessions = (ORIGIN, Sessions()) if snapshot is None else (snapshot.base, snapshot.restored_sessions())
-        if snapshot is not None:
-            self.engine.state = dict(snapshot.state)
+        self.engine = engine = around.engine(self)
+        fingerprint, production_engine = engine.service.fingerprint, cast(Engine, engine)
+        self.port = SimulatedPort(self.me, fingerprint, self._reply)
+        self._beside = SimulatedBeside(around.scheduler, around.random, around.conditions.snapshot, self._poke)
+        disk = Disk.opened(
+            self.files.folder,
+            CLUSTER_ID,
+            fingerprint,
+            self.files,
+            self._beside,
+            lambda text: self._note(f"finds: {text}"),
+        )
+        base, sessions, position, overrides = disk.restore(production_engine)
+        self.store.open(base.index, base.term)
         self.log = RaftLog(
             self.me,
             self._founders,
@@ -134,43 +199,37 @@ class SimulatedMember:
             wall_clock_us=lambda: around.scheduler.now_us + offset_us,
             settings=around.conditions.settings,
             base=base,
-            snapshots=SimulatedSnapshots(self.store),
+            snapshots=disk.kept,
             part_bytes=around.conditions.part_bytes,
             retained_bytes=around.conditions.retained_bytes,
         )
-        delivery = Delivery(sessions, cast(Engine, self.engine), base.index, base.time_us)
-        self.replica = Replica({}, self.log, delivery, cast(ClientPort, self.port), self._clock_us, self._plan())
-        around.watch.started(self)
+        self.events = disk.open_events(production_engine, position, bytes_max=_EVENTS_BYTES, sync=True)
+        emitting = _Emitting(self.me, fingerprint, self.events, around.watch)
+        delivery = Delivery(sessions, production_engine, base.index, base.time_us, overrides=overrides, events=emitting)
+        every_bytes = around.conditions.snapshot_bytes
+        plan = SnapshotPlan(disk.taker, every_bytes, int(every_bytes * (1 + around.random.random())), base.index)
+        port = cast(ClientPort, self.port)
+        self.replica = Replica({}, self.log, delivery, port, self._clock_us, plan, self.events)
+        has_fetched = disk.found is not None and str(disk.found.path) in self.files.fetched
+        around.watch.started(self, has_fetched=has_fetched)
         self._turn_in(0)
 
-    def _plan(self) -> SnapshotPlan:
-        around = self._around
-        every_bytes = around.conditions.snapshot_bytes
-        first_bytes = int(every_bytes * (1 + around.random.random()))
-        taker = SimulatedTaker(
-            self.store,
-            around.scheduler,
-            around.random,
-            around.conditions.snapshot,
-            self._captured,
-            self.turn,
-        )
-        return SnapshotPlan(cast(SnapshotTaker, taker), every_bytes, first_bytes)
-
-    def _captured(self, index: int) -> None:
+    def captured(self) -> None:
+        """Its engine captures the state, for a snapshot."""
         self.snapshots += 1
-        self._around.watch.captured(self.me, index)
+        self._around.watch.captured(self.me, self.delivered)
 
     def crash(self) -> None:
         """Stop at once; the disk keeps what it must."""
         self.replica = None
         self.incarnation += 1
+        self.files.crash(self._beside.end())
         self.store.crash()
         self._around.watch.check_disks()
 
     def retire(self) -> None:
         """Switch it off for good."""
-        self._around.trace.note(self._around.scheduler.now_us, f"replica {self.me} is switched off for good")
+        self._note("is switched off for good")
         self.is_retired = True
         if self.is_up:
             self.crash()
@@ -181,11 +240,35 @@ class SimulatedMember:
         What it had acknowledged still counts as kept: a replica that refuses to start denies nothing.
         """
         found = self.store.is_damage_found()
-        if found is False:
-            raise InvariantViolated("damage is found", f"replica {self.me} starts with a wrong bit in its log")
+        check_log(self.me, found)
         if found:
             self.retire()
         return bool(found)
+
+    @property
+    def has_snapshot(self) -> bool:
+        """Whether it runs, and its disk holds a snapshot."""
+        return self.is_up and any(self.files.folder.glob("snapshot-*.snap"))
+
+    def spoil_snapshot(self) -> None:
+        """Stop it, flip a bit of its newest snapshot and start it again: it must not begin with that.
+
+        `is_settled` says whether it has gone on without, or refused, which retires it.
+        """
+        self.crash()
+        snapshots = sorted(self.files.folder.glob("snapshot-*.snap"))
+        if not snapshots:
+            self.start()
+            return
+        self._spoiled = snapshots[-1]
+        self.files.flip(self._spoiled)
+        self._note(f"has a wrong bit in {self._spoiled} from now on")
+        self.start()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to be found of what was done to a snapshot."""
+        return self._spoiled is None
 
     def doom(self) -> None:
         """Let the power go in the middle of the next turn that does something."""
@@ -202,13 +285,21 @@ class SimulatedMember:
         if self.replica is not None:
             self.links.inbox.append(PeerMessage(sender, message, list(payloads)))
             self._around.trace.message(self._around.scheduler.now_us, self.me, sender, message)
-            self.turn()
+            self._poke()
 
     def request(self, connection: bytes, frames: list[bytes]) -> None:
         """A message of a client arrives."""
         if self.replica is not None:
             self.port.inbox.append((connection, frames))
+            self._poke()
+
+    def _poke(self) -> None:
+        """Something is there for the loop: it takes a turn, as soon as the one before has ended."""
+        now_us = self._around.scheduler.now_us
+        if now_us >= self._busy_until_us:
             self.turn()
+        else:
+            self._turn_in(self._busy_until_us - now_us)
 
     def turn(self) -> None:
         """Take a turn of the loop now, and see to the next one."""
@@ -219,20 +310,23 @@ class SimulatedMember:
             self._is_doomed, self._fuse = False, int(self._around.random.random() * 7)
         try:
             deadline_us = replica.turn(_ALL)
-        except SnapshotInstalled as installed:
-            self._around.trace.note(self._around.scheduler.now_us, f"replica {self.me} starts again: {installed}")
+        except (SnapshotInstalled, VersionReached) as reached:
+            self._note(f"starts again: {reached}")
             self.crash()
-            self.installed += 1
+            self.installed += isinstance(reached, SnapshotInstalled)
             self.start()
             return
         except (PowerCut, DiskFailed) as reason:
-            self._around.trace.note(self._around.scheduler.now_us, f"replica {self.me} dies: {reason}")
-            self.crash()
-            self._around.died(self)
+            self._die(reason)
             return
         self._fuse = None
-        self._take_roles()
-        self._around.watch.after_turn(self)
+        self._busy_until_us = self._around.scheduler.now_us + self._around.conditions.turn_us
+        if self.log.role_changes:
+            self._take_roles()
+        stands = replica.delivery.delivered, self.log.committed, self.store.hard_state
+        if stands != self._stood:
+            self._stood = stands
+            self._around.watch.after_turn(self)
         if self.engine.waiting and not self._is_executing:
             self._begin_execution()
         self._turn_in(max(0, deadline_us - self._clock_us()))
@@ -268,7 +362,7 @@ class SimulatedMember:
         if incarnation == self.incarnation:
             self._is_executing = False
             self.engine.execute(1 + int(self._around.random.random() * self.engine.waiting))
-            self.turn()
+            self._poke()
 
     def _spend(self) -> None:
         if self._fuse is not None:

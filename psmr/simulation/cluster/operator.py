@@ -9,15 +9,17 @@ from psmr.core.changes import Action
 from psmr.core.roster import Seat
 from psmr.log.port import LogStatus
 from psmr.simulation.cluster.member import SimulatedMember
+from psmr.simulation.cluster.service import NEXT_FINGERPRINT
 from psmr.simulation.cluster.trace import ClusterTrace
 from psmr.simulation.scheduler import Scheduler
-from psmr.transport.client_protocol import AskChange, encode_control
+from psmr.transport.client_protocol import AskChange, AskUpgrade, encode_control
 
 OPERATOR = b"operator"
 _LOOK_US = 12_000
 _ASK_US = 60_000
 """Longer than a message is under way: an answer that was lost does not have a change asked for twice."""
 _LOST_RATE = 0.1
+_SPOIL_UNTIL_US = 550_000
 
 Join = Callable[[], SimulatedMember]
 
@@ -28,10 +30,11 @@ def seat_of(replica: int, *, votes: bool = True) -> Seat:
 
 
 class Operator:
-    """Carries out `plan`, words of "add", "remove" and "lose", after `begin_us`.
+    """Carries out `plan`, words of "add", "remove", "lose", "spoil" and "upgrade", after `begin_us`.
 
     "add": a replica with an empty disk joins and is promoted. "remove": a voter goes, often the leader; then it is switched
-    off, or left running. "lose": a voter's disk is damaged for good; it is removed. `join` starts a replica.
+    off, or left running. "lose": a voter's disk is damaged for good; it is removed. "spoil": a bit of a voter's
+    snapshot is wrong; if it refuses to start it is removed. "upgrade": the next version takes over. `join` starts a replica.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Operator:
         self._trace = trace
         self._join = join
         self._wish: tuple[Action, int] | None = None
+        self._spoiled: SimulatedMember | None = None
         self._ask_us = 0
         self._settled = 0
         self.settled = 0
@@ -60,7 +64,7 @@ class Operator:
     @property
     def is_done(self) -> bool:
         """Whether every change is settled."""
-        return not self._plan and self._wish is None
+        return not self._plan and self._wish is None and self._spoiled is None
 
     def _look(self) -> None:
         """Look at the leader of the highest term: who says less than was settled before was deposed, and does not know."""
@@ -74,7 +78,9 @@ class Operator:
             self._scheduler.after(_LOOK_US, self._look)
 
     def _go_on(self, leader: SimulatedMember, status: LogStatus) -> None:
-        if self._wish is None:
+        if self._spoiled is not None:
+            self._see_what_became_of(self._spoiled)
+        elif self._wish is None:
             self._wish = self._next_wish(leader, status)
         elif self._is_settled(*self._wish, status):
             self._settled = status.members_since
@@ -84,8 +90,41 @@ class Operator:
         elif self._scheduler.now_us >= self._ask_us:
             self._ask(leader, *self._wish)
 
-    def _next_wish(self, leader: SimulatedMember, status: LogStatus) -> tuple[Action, int]:
+    def _see_what_became_of(self, spoiled: SimulatedMember) -> None:
+        if spoiled.is_settled:
+            self._spoiled = None
+            self._wish = (Action.REMOVE, spoiled.me) if spoiled.is_retired else None
+
+    def _spoil(self, voters: Sequence[int]) -> None:
+        """Of some voter, if one comes to have a snapshot in time."""
+        able = [self._members[voter] for voter in voters if self._members[voter].has_snapshot]
+        if able:
+            self._spoiled = self._random.choice(able)
+            self._spoiled.spoil_snapshot()
+        elif self._scheduler.now_us < _SPOIL_UNTIL_US:
+            return
+        del self._plan[0]
+
+    def _upgrade(self, leader: SimulatedMember) -> None:
+        """Ask for the next version until a leader runs it."""
+        if leader.engine.service.fingerprint == NEXT_FINGERPRINT:
+            self.settled += 1
+            del self._plan[0]
+        elif self._scheduler.now_us >= self._ask_us:
+            self._ask_us = self._scheduler.now_us + _ASK_US
+            self._trace.note(self._scheduler.now_us, f"operator asks replica {leader.me} for the next version")
+            wish = AskUpgrade(NEXT_FINGERPRINT, "simulated", 2, [])
+            delay_us = 200 + int(self._random.random() * 20_000)
+            self._scheduler.after(delay_us, leader.request, OPERATOR, encode_control(wish))
+
+    def _next_wish(self, leader: SimulatedMember, status: LogStatus) -> tuple[Action, int] | None:
         word, voters = self._plan[0], [member.id for member in status.members if member.votes]
+        if word == "spoil":
+            self._spoil(voters)
+            return None
+        if word == "upgrade":
+            self._upgrade(leader)
+            return None
         if word == "add":
             del self._plan[0]
             return Action.ADD, self._join().me

@@ -1,4 +1,7 @@
-"""The service that simulated replicas run: numbers by key, executed one command after another in plain Python."""
+"""The service that simulated replicas run: numbers by key, executed one command after another in plain Python.
+
+`put` emits one event, `add` two of a key that was there before and else one, `get` none.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from psmr.core.batch import MalformedBatch
 from psmr.core.reply import BatchStatus, encode_reply
 
 FINGERPRINT = 0x5349_4D55_4C41_5445
+NEXT_FINGERPRINT = FINGERPRINT + 1
 STRIDE = 32
 REPLY_STRIDE = 16
 PUT, ADD, GET = 0, 1, 2
@@ -18,6 +22,8 @@ NAMES = ("put", "add", "get")
 RECORD = Struct("<H6xQqq")
 """Operation code, key, number, and the operation's own number, by which the simulation knows it again."""
 REPLY = Struct("<HHIq")
+EVENT = Struct("<HHIQq")
+"""Kind, length, row, the operation's number, and the key's number behind it; as `psmr.core.event_format` lays it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,16 @@ class _Command:
 class KeyValueService:
     """What ingress and delivery ask of a service."""
 
+    name: str = "simulated"
     fingerprint: int = FINGERPRINT
+    version: int = 1
+    state: tuple[tuple[str, str], ...] = (("changed", "Event(operation=u64, value=i64)"),)
     commands: tuple[_Command, ...] = (_Command(PUT, "write"), _Command(ADD, "write"), _Command(GET, "read"))
+
+
+def version_of(fingerprint: int) -> KeyValueService:
+    """The version with that fingerprint: both do the same, and neither takes the other's batches."""
+    return KeyValueService(fingerprint=fingerprint, version=1 + fingerprint - FINGERPRINT)
 
 
 class KeyValueModel:
@@ -60,6 +74,14 @@ def execute(state: dict[int, int], op: int, key: int, number: int) -> int:
     elif op == ADD:
         state[key] = state.get(key, 0) + number
     return state.get(key, 0)
+
+
+def events_of(row: int, op: int, operation: int, before: int, result: int) -> list[bytes]:
+    """What a command has emitted: of an addition the sum comes last, the number that it was added to first."""
+    if op == GET:
+        return []
+    values = (before, result) if op == ADD and before else (result,)
+    return [EVENT.pack(0, EVENT.size, row, operation, value) for value in values]
 
 
 def reply_of(session: int, sequence: int, results: list[int], *, is_read: bool) -> bytes:

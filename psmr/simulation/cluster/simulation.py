@@ -15,17 +15,23 @@ from psmr.simulation.cluster.client import Call, SimulatedClient, check_tellings
 from psmr.simulation.cluster.conditions import ClusterConditions
 from psmr.simulation.cluster.disk import SimulatedStore
 from psmr.simulation.cluster.engine import SequentialEngine
+from psmr.simulation.cluster.follower import Follower
 from psmr.simulation.cluster.invariants import Watch
-from psmr.simulation.cluster.member import SimulatedMember, Surroundings
+from psmr.simulation.cluster.member import CLUSTER_ID, SimulatedMember, Surroundings
 from psmr.simulation.cluster.operator import OPERATOR, Operator, seat_of
-from psmr.simulation.cluster.service import ADD, GET, KeyValueModel
+from psmr.simulation.cluster.service import ADD, FINGERPRINT, GET, NEXT_FINGERPRINT, KeyValueModel, version_of
 from psmr.simulation.cluster.trace import ClusterTrace
 from psmr.simulation.invariants import InvariantViolated
 from psmr.simulation.network import SimulatedNetwork
 from psmr.simulation.scheduler import Scheduler
+from psmr.storage import newest_snapshot
 
 _CHECK_TICKS = 4_000
 """Of a thousand steps of the search each; the slowest of 1,500 schedules took 13. Not time: a seed decides everything."""
+
+
+_LOOK_STEPS = 4
+"""After so many steps of peace it is looked whether all has finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,8 @@ class ClusterResult:
     crashes: int
     restarts: int
     torn_writes: int
+    events: int
+    followed: int
     snapshots: int
     installed: int
     changes: int
@@ -137,9 +145,23 @@ class ClusterSimulation:
             conditions.plan, conditions.begin_us, scheduler, random, self._members, trace, self._join
         )
         self._clients = [
-            SimulatedClient(me, replicas, scheduler, random, conditions, trace, self._calls, self._request)
-            for me in range(conditions.clients)
+            SimulatedClient(me, replicas, scheduler, random, conditions, trace, self._calls, self._request, version)
+            for me, version in enumerate(self._versions())
         ]
+        self._followers = [
+            Follower(
+                len(self._clients) + each,
+                replicas,
+                scheduler,
+                random,
+                conditions,
+                trace,
+                self._watch.followed,
+                self._request,
+            )
+            for each in range(self._followers_wanted())
+        ]
+        self._connected: list[SimulatedClient | Follower] = [*self._clients, *self._followers]
 
     def run(self) -> ClusterResult:
         """Run to the end; raises `InvariantViolated`, or what the code under test raised."""
@@ -147,15 +169,33 @@ class ClusterSimulation:
         scheduler.run_until(conditions.chaos_us)
         self._adversary.stop()
         self._adversary.severed.clear()
-        for client in self._clients:
-            client.calm_down(conditions.calm)
-        self._last = [(client, client.call(op, key=0)) for client in self._clients for op in (ADD, GET)]
+        for each in self._connected:
+            each.calm_down(conditions.calm)
+        self._last = self._last_calls()
         if not scheduler.run_until(conditions.chaos_us + conditions.recovery_us, self._has_finished):
             self._fail_liveness()
         self._watch.check_all()
         check_tellings(self._calls, self._watch.executed)
+        self._watch.versions.check_own((call.number, call.fingerprint) for call in self._calls)
         self._check_history()
         return self._result()
+
+    def _versions(self) -> list[int]:
+        """Of each client, the version that it calls; of the next one there is one, which is turned away until that runs."""
+        return [FINGERPRINT] * self._conditions.clients + [NEXT_FINGERPRINT] * self._is_upgraded
+
+    @property
+    def _is_upgraded(self) -> bool:
+        return "upgrade" in self._conditions.plan
+
+    def _followers_wanted(self) -> int:
+        """None across versions: who follows needs the source of each, and is served by replicas that run it only."""
+        return 0 if self._is_upgraded else self._conditions.followers
+
+    def _last_calls(self) -> list[tuple[SimulatedClient, Call]]:
+        """Each client whose version runs calls once more."""
+        runs = self._watch.remaining[0].engine.service.fingerprint
+        return [(one, one.call(op, key=0)) for one in self._clients if one.fingerprint == runs for op in (ADD, GET)]
 
     def _result(self) -> ClusterResult:
         return ClusterResult(
@@ -170,15 +210,21 @@ class ClusterSimulation:
             elections=self._watch.elections,
             crashes=self._adversary.crashes,
             restarts=self._adversary.restarts,
-            torn_writes=sum(member.store.torn for member in self._members),
+            torn_writes=sum(member.store.torn + member.files.torn for member in self._members),
+            events=len(self._watch.events.stream),
+            followed=sum(each.position for each in self._followers),
             snapshots=sum(member.snapshots for member in self._members),
             installed=sum(member.installed for member in self._members),
             changes=self._operator.settled,
             digest=self._trace.digest,
         )
 
-    def _engine(self, member: int) -> SequentialEngine:
-        return SequentialEngine(self._conditions.slots, self._watch.executing(member))
+    def _engine(self, member: SimulatedMember) -> SequentialEngine:
+        """Of the version that executes what follows the member's newest snapshot."""
+        newest = newest_snapshot(member.files.folder, member.files, CLUSTER_ID) if self._is_upgraded else None
+        service = version_of(FINGERPRINT if newest is None else newest.head.fingerprint)
+        executing = self._watch.executing(member.me, service.fingerprint)
+        return SequentialEngine(service, self._conditions.slots, executing, member.captured)
 
     def _deliver(self, to: int, sender: int, message: Any, payloads: tuple[Any, ...]) -> None:
         if to < len(self._members):
@@ -193,7 +239,7 @@ class ClusterSimulation:
             return  # it looks at what became of it
         client = int(connection.partition(b".")[0])
         if (client, sender, _FROM) not in self._adversary.severed:
-            self._clients[client].reply(connection, frames)
+            self._connected[client].reply(connection, frames)
 
     def _join(self) -> SimulatedMember:
         """A replica with an empty disk that founds nothing."""
@@ -210,16 +256,19 @@ class ClusterSimulation:
 
         A last call that was given up on, because it came before there was a leader again, is called once more.
         """
+        if self._scheduler.steps % _LOOK_STEPS:
+            return False
         if not self._operator.is_done or any(not call.tellings for _, call in self._last):
             return False
         if any(call.failure for _, call in self._last):
-            self._last = [(one, one.call(call.op, call.key) if call.failure else call) for one, call in self._last]
+            self._last = self._last_calls()
             return False
         remaining = self._watch.remaining
         length = remaining[0].store.last_index
         if not all(one.is_idle and one.delivered == one.store.last_index == length for one in remaining):
             return False
-        return all(call.tellings for call in self._calls)
+        emitted = len(self._watch.events.stream)
+        return all(each.position == emitted for each in self._followers) and all(call.tellings for call in self._calls)
 
     def _fail_liveness(self) -> None:
         states = [

@@ -6,9 +6,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from psmr.simulation.cluster.service import FINGERPRINT
 from psmr.transport import client_protocol as protocol
-from psmr.transport.client_port import ChangeAsked, Greeted, StatusAsked, Submitted
+from psmr.transport.client_port import ChangeAsked, EventsAsked, Greeted, StatusAsked, Submitted
 from psmr.transport.peers import PeerMessage
 
 
@@ -43,9 +42,9 @@ class SimulatedLinks:
 
 
 class SimulatedPort:
-    """`ClientPort` over `send(connection, frames)`."""
+    """`ClientPort` of a replica of the service with that fingerprint, over `send(connection, frames)`."""
 
-    def __init__(self, me: int, send: Callable[[bytes, list[bytes]], None], fingerprint: int = FINGERPRINT) -> None:
+    def __init__(self, me: int, fingerprint: int, send: Callable[[bytes, list[bytes]], None]) -> None:
         self._fingerprint = fingerprint
         self.socket = object()
         self.malformed = 0
@@ -54,7 +53,7 @@ class SimulatedPort:
         self._members: tuple[tuple[int, str], ...] = ()
         self._send = send
 
-    def receive(self) -> Greeted | Submitted | StatusAsked | ChangeAsked | None:
+    def receive(self) -> Greeted | Submitted | StatusAsked | ChangeAsked | EventsAsked | None:
         """The next request that arrived."""
         while self.inbox:
             connection, frames = self.inbox.popleft()
@@ -63,9 +62,13 @@ class SimulatedPort:
                 return Submitted(connection, request.batch)
             if isinstance(request, protocol.AskStatus):
                 return StatusAsked(connection, request.digest)
-            if isinstance(request, protocol.AskChange):
+            if isinstance(request, protocol.AskChange | protocol.AskUpgrade):
                 return ChangeAsked(connection, request)
-            if isinstance(request, protocol.Hello) and request.fingerprint == self._fingerprint:
+            if request.fingerprint != self._fingerprint:
+                self._send(connection, protocol.encode_mismatch(f"version {self._fingerprint:#x} runs here"))
+            elif isinstance(request, protocol.AskEvents):
+                return EventsAsked(connection, request)
+            else:
                 return Greeted(connection)
         return None
 
@@ -76,6 +79,10 @@ class SimulatedPort:
     def answer_change(self, asked: ChangeAsked, accepted: bool, text: str) -> None:
         """Say what became of a wish."""
         self._send(asked.connection, protocol.encode_control(protocol.ChangeIs(accepted, text)))
+
+    def send_events(self, connection: bytes, events: protocol.EventsAre) -> None:
+        """Answer a question for events."""
+        self._send(connection, protocol.encode_control(events))
 
     def meet(self, members: Mapping[int, str]) -> None:
         """Clients are told of these members from now on."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from psmr.simulation.faults.planted_events import EVENT_FAULTS
 from psmr.simulation.faults.planted_members import MEMBER_FAULTS
 from psmr.simulation.faults.planted_snapshots import SNAPSHOT_FAULTS
+from psmr.simulation.faults.planted_versions import VERSION_FAULTS
 from psmr.simulation.faults.planting import PlantedFault as Fault
 
 _NODE = "psmr.core.raft.node"
@@ -350,4 +352,13 @@ PATH_FAULTS = (
     ),
 )
 
-FAULTS = (*CONSENSUS_FAULTS, *COMPACTION_FAULTS, *MEMBERSHIP_FAULTS, *PATH_FAULTS, *SNAPSHOT_FAULTS, *MEMBER_FAULTS)
+FAULTS = (
+    *CONSENSUS_FAULTS,
+    *COMPACTION_FAULTS,
+    *MEMBERSHIP_FAULTS,
+    *PATH_FAULTS,
+    *SNAPSHOT_FAULTS,
+    *MEMBER_FAULTS,
+    *EVENT_FAULTS,
+    *VERSION_FAULTS,
+)

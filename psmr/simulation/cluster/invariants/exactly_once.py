@@ -23,6 +23,10 @@ class ExactlyOnce:
 
     def started(self, replica: int, index: int) -> None:
         """Its state is that of a snapshot at `index`, or empty at 0: it executes the log from there on."""
+        if index not in self._captured:
+            raise InvariantViolated(
+                "exactly once", f"replica {replica} begins with a snapshot at index {index}, where nobody has taken one"
+            )
         last, seen = self._captured[index]
         self._last[replica] = dict(last)
         self._seen[replica] = set(seen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from psmr.core.control import Kind, kind_of
 from psmr.core.roster import Roster, decode_roster
 from psmr.simulation.cluster.invariants.observed import Observed
 
@@ -20,9 +21,8 @@ class InForce:
         for index in reversed(replica.store.control_indexes):
             if index <= self._since:
                 return
-            if index <= committed:
-                record = replica.store.record(index)
-                assert record is not None
+            record = replica.store.record(index) if index <= committed else None
+            if record is not None and kind_of(record.payload) is Kind.ROSTER:
                 self._since, self.roster = index, decode_roster(record.payload)
                 self.voters = self.roster.voters
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from psmr.log.raft_log import RaftLog
+from psmr.replica.event_stream import EventStream
 from psmr.replica.replica import Replica
 from psmr.simulation.cluster.disk import SimulatedStore
 from psmr.simulation.cluster.engine import SequentialEngine
@@ -18,6 +19,7 @@ class Observed(Protocol):
     store: SimulatedStore
     engine: SequentialEngine
     log: RaftLog
+    events: EventStream
     replica: Replica | None
 
     @property

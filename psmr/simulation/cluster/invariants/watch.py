@@ -12,17 +12,20 @@ from psmr.simulation.cluster.invariants.election_safety import ElectionSafety
 from psmr.simulation.cluster.invariants.equal_digests import EqualDigests
 from psmr.simulation.cluster.invariants.equal_members import EqualMembers
 from psmr.simulation.cluster.invariants.exactly_once import ExactlyOnce
+from psmr.simulation.cluster.invariants.followed_once import FollowedOnce
 from psmr.simulation.cluster.invariants.in_force import InForce
 from psmr.simulation.cluster.invariants.leader_completeness import LeaderCompleteness
 from psmr.simulation.cluster.invariants.log_matching import LogMatching
 from psmr.simulation.cluster.invariants.observed import Observed
+from psmr.simulation.cluster.invariants.one_position import OnePosition
 from psmr.simulation.cluster.invariants.state_machine_safety import StateMachineSafety
+from psmr.simulation.cluster.invariants.takes_over import TakesOver
 from psmr.simulation.cluster.invariants.term_never_goes_back import TermNeverGoesBack
 from psmr.simulation.scheduler import Scheduler
 
 
 class Watch:
-    """Asks each invariant when something happened that could break it."""
+    """Asks each invariant when something happened that could break it. `events` and `followed` are asked by who sees them."""
 
     def __init__(self, replicas: Sequence[Observed], founders: Roster, scheduler: Scheduler) -> None:
         self._replicas = replicas
@@ -38,6 +41,9 @@ class Watch:
         self._members = EqualMembers(self._in_force)
         self._terms = TermNeverGoesBack()
         self._delivered_in: list[int] = []
+        self.versions = TakesOver()
+        self.events = OnePosition()
+        self.followed = FollowedOnce(self.events.stream)
 
     @property
     def elections(self) -> int:
@@ -59,20 +65,22 @@ class Watch:
         """By operation, when it was first executed anywhere, and its reply; reads beside the log are left out."""
         return self._once.executed
 
-    def started(self, replica: Observed) -> None:
-        """A replica begins, with what its snapshot holds or with nothing."""
+    def started(self, replica: Observed, *, has_fetched: bool) -> None:
+        """A replica begins, with what its snapshot, its own or another's, holds or with nothing."""
         self._delivery.started(replica)
+        self.events.started(replica, has_fetched=has_fetched)
         self._once.started(replica.me, replica.delivered)
 
     def captured(self, me: int, index: int) -> None:
         """Replica `me` has delivered and executed the log up to `index`, and takes a snapshot."""
         self._once.captured(me, index)
 
-    def executing(self, me: int) -> Executing:
-        """What the engine of replica `me` tells."""
+    def executing(self, me: int, fingerprint: int) -> Executing:
+        """What the engine of replica `me`, of that version, tells."""
 
         def executing(session: int, sequence: int, operation: int, is_read: bool, reply: int) -> None:
             if not is_read:
+                self.versions.executing(me, fingerprint, operation)
                 self._once.check(self._scheduler.now_us, me, session, sequence, operation, reply)
 
         return executing
@@ -102,3 +110,5 @@ class Watch:
         self.check_disks()
         self._digests.check_all(self.remaining)
         self._members.check_all(self.remaining)
+        self.events.check_all(self.remaining)
+        self.versions.check_all(self.remaining)
