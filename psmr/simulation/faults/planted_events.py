@@ -22,8 +22,8 @@ EVENT_FAULTS = (
     Fault(
         "event position not restored from the snapshot",
         _CONTENT,
-        "meta.about), sessions, meta.events\n",
-        "meta.about), sessions, 0\n",
+        "return Restored(base, sessions, meta.events, ",
+        "return Restored(base, sessions, 0, ",
     ),
     Fault(
         "event twice after a restart",
