@@ -61,8 +61,8 @@ EVENT_FAULTS = (
     Fault(
         "events under the entry of an earlier batch",
         "psmr.replica.delivery",
-        "                entry = self._emitting.popleft()\n",
-        "                entry = self._emitting[0]\n",
+        "            entry = self._executing.popleft()\n",
+        "            entry = self._executing[0]\n",
     ),
     Fault(
         "event given again with its frame",
