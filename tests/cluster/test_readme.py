@@ -56,6 +56,8 @@ def test_its_commands_do_what_it_says(folder: Path) -> None:
     finally:
         up.send_signal(signal.SIGINT)
         assert up.wait(timeout=PATIENCE_S) == 0
+    (replay,) = commands["replay"]
+    assert "transfer" in _run(replay, folder).stdout
 
 
 def test_a_deleted_key_is_refuted_as_it_says(folder: Path) -> None:
