@@ -167,7 +167,8 @@ class TwinStages(TwinWorkers):
                 self._stages.wait_for_all_before(frame, number)
             else:
                 self._add(_RESERVED + 8 * row.client, row.amount)
-                self._stages.carry(frame, number, self._chain(_CLIENT_CHAIN + 8 * row.client, row.amount))
+                carried = self._chain(_CLIENT_CHAIN + 8 * row.client, row.amount)
+                self._stages.carry(frame, number, carried, number + 1)
         return True
 
     def _main(self, frame: int, number: int, row: Row) -> None:
@@ -182,6 +183,8 @@ class TwinStages(TwinWorkers):
             self._answer(frame, number, REFUSED)
             return
         load, store = self.machine.load, self.machine.store
+        if row.kind == "order":
+            assert load(frame + at.FRAME_EARLY_FOLD) == number + 1, "expected what the early stage has folded"
         self._add(_released(row.stock, load(_HOLDER + 8 * row.stock)), load(_HELD + 8 * row.stock))
         store(_HELD + 8 * row.stock, 0)
         if row.kind == "order":

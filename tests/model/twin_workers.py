@@ -112,6 +112,7 @@ class TwinWorkers:
         words = {
             "load_i64": machine.load,
             "store_i64": machine.store,
+            "store_u64": machine.store,
             "store_u8": machine.store,
             "load_u16": machine.load,
             "load_u8": machine.load,
