@@ -22,8 +22,8 @@ from msgspec import Struct
 from psmr.core.divergence_messages import DigestsAsked, DigestsGiven, DigestTold
 from psmr.core.rolling import FORM, Rolling
 
-CHECKPOINT_ENTRIES = 1024
-CHECKPOINT_US = 100_000
+CHECKPOINT_ENTRIES = 64
+CHECKPOINT_US = 50_000
 """A replica tells its digest after so many entries, or so long after the last time if there are any new ones."""
 ASKED_AT_ONCE = 32
 PATIENCE_US = 200_000

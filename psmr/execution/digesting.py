@@ -5,6 +5,7 @@ What workers keep stays in rings of theirs. Here is where in them a batch's are,
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -38,7 +39,9 @@ class RowDigests:
         self.count = 0
         self._memory = memory
         self._batches = 0
+        self._words = struct.Struct(f"<{_WORKERS + 2 * memory.workers}q")
         self._known: NDArray[np.int64] = np.zeros((KEPT_BATCHES, _WORKERS + 2 * memory.workers), np.int64)
+        self._bytes = self._known.data.cast("B")
         self._places: dict[int, Any] = {}
 
     def start(self) -> None:
@@ -54,7 +57,7 @@ class RowDigests:
             words[_WORKERS + 2 * part.worker : _WORKERS + 2 * part.worker + 2] = part.first, part.commands
             total += part.digest
         slot = self._batches % KEPT_BATCHES
-        self._known[slot] = words
+        self._words.pack_into(self._bytes, slot * self._words.size, *words)
         if places is not None:
             self._places[slot] = places
         elif self._places:

@@ -14,7 +14,7 @@ from cdep.compiled import compiled, inlined, int64, merged, overloaded, types
 from cdep.hashing import group_of_bytes, group_of_u64
 from proxies.layout import NONE, REPLY_IN_BLOB, REPLY_WIDE
 from psmr.execution.events import begin_events
-from psmr.execution.folding import keep_digest, keep_fold
+from psmr.execution.folding import keep_fold
 from psmr.execution.layout import (
     FRAME_BLOB,
     FRAME_COUNT,
@@ -201,7 +201,7 @@ def open_reply_slowly(frame: int, row: int) -> int:
 @inlined
 def close_reply(frame: int) -> None:
     """End a command that has succeeded: keep its reply record."""
-    keep_digest(frame)
+    keep_fold(frame)
     end_command(frame)
     store_i64(frame + FRAME_REPLY_COUNT, load_i64(frame + FRAME_REPLY_COUNT) + 1)
 

@@ -29,7 +29,7 @@ from psmr.execution import layout as at
 from psmr.execution.capture import Capture, Captures
 from psmr.execution.digesting import RowDigests
 from psmr.execution.dispatch import end_command_slowly
-from psmr.execution.folding import add_reply_slowly, keep_fold_slowly
+from psmr.execution.folding import keep_fold_slowly
 from psmr.execution.generated import compiling, server_module
 from psmr.execution.interpreted import InterpretedMachine
 from psmr.execution.memory import NOTES_BYTES, Memory
@@ -160,7 +160,6 @@ class Engine:
                 emitted.warm_up(memory)
             end_command_slowly(frame)
             keep_fold_slowly(frame)
-            add_reply_slowly(frame)
             store(memory.control + at.STOPPING, 1)
             if self._compiled:
                 with refusing_what_does_not_compile(self._owner):

@@ -14,7 +14,7 @@ from proxies.layout import NONE, RAISED, RAISED_TEXT_LIMIT, CommandLayout, Servi
 from psmr.execution import layout as at
 from psmr.execution.dispatch import end_command_slowly, open_reply_slowly
 from psmr.execution.events import begin_events_slowly
-from psmr.execution.folding import add_reply_slowly, keep_fold_slowly
+from psmr.execution.folding import keep_fold_slowly
 from psmr.execution.memory import Memory
 from psmr.execution.schedule import begin, seek
 from psmr.state.access import FORMATS, encoder
@@ -117,7 +117,6 @@ class InterpretedMachine:
             self._memory.set(self._frame + at.FRAME_REPLY_BLOB_USED, used + len(content))
             value += _SLICE.pack(used, len(content))
         self._view[place : place + len(value)] = value
-        add_reply_slowly(self._frame)
         self._memory.set(self._frame + at.FRAME_REPLY_COUNT, self._memory.get(self._frame + at.FRAME_REPLY_COUNT) + 1)
 
 

@@ -76,7 +76,7 @@ EVENT_ROWS_MAX = 65_536
 """How many commands a batch of a service with events may have: what they may emit has room in a worker's area."""
 EVENT_AREA_BYTES = EVENT_START_BYTES + EVENT_ROWS_MAX * COMMAND_BYTES + (1 << 20)
 """Only reserved: what is not used takes no memory."""
-DIGESTS = 1 << 20
+DIGESTS = 1 << 18
 """Of so many of the newest commands of a worker something is kept of their digests; memory comes with its use."""
 DIGEST_BITS = 40
 
@@ -175,7 +175,6 @@ FRAME_ROUND_ROWS = FRAME_BYTES + 408
 FRAME_SLOT_ROUNDS = FRAME_BYTES + 416
 FRAME_FINISHES = FRAME_BYTES + 424
 FRAME_DIGESTS = FRAME_BYTES + 432
-FRAME_FOLD = FRAME_BYTES + 440
 FRAME_EARLY_FOLD = FRAME_BYTES + 448
 FRAME_STATE = FRAME_BYTES + 456
 FRAME_STATE_BYTES = FRAME_BYTES + 464

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from cdep.compiled import compiled, inlined
 from psmr.execution.events import close_events, open_events, pass_events
+from psmr.execution.folding import add_replies
 from psmr.execution.layout import (
     BELL,
     BELL_WANTED,
@@ -30,6 +31,7 @@ from psmr.execution.layout import (
     FRAME_CONTROL,
     FRAME_COUNT,
     FRAME_DIGEST_SUM,
+    FRAME_DIGESTS,
     FRAME_DIGESTS_FIRST,
     FRAME_DIGESTS_NEXT,
     FRAME_EVENT_AREA,
@@ -259,6 +261,8 @@ def finish(frame: int) -> None:
     store_i64(header + REPLIES_RECORDS, load_i64(frame + FRAME_REPLY_RECORDS))
     store_i64(header + REPLIES_ROWS, load_i64(frame + FRAME_REPLY_ROWS))
     store_i64(header + REPLIES_BLOB, blob)
+    if load_i64(frame + FRAME_DIGESTS) != 0:
+        add_replies(frame)
     store_i64(header + REPLIES_DIGESTS, load_i64(frame + FRAME_DIGESTS_FIRST))
     store_i64(header + REPLIES_DIGEST_SUM, load_i64(frame + FRAME_DIGEST_SUM))
     store_i64(header + REPLIES_BUSY_NS, monotonic_ns(frame + FRAME_CLOCK) - load_i64(frame + FRAME_STARTED_NS))
