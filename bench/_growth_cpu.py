@@ -17,14 +17,15 @@ class WorkersClock:
         others = {child.pid for child in multiprocessing.active_children()}
         engine.start()
         workers = {child.pid for child in multiprocessing.active_children()} - others
-        self._clocks = [_clock_of(worker) for worker in workers if worker is not None]
+        self._clocks = [clock_of(worker) for worker in workers if worker is not None]
 
     def now_ns(self) -> int:
         """Nanoseconds since the workers began."""
         return sum(time.clock_gettime_ns(clock) for clock in self._clocks)
 
 
-def _clock_of(process: int) -> int:
+def clock_of(process: int) -> int:
+    """The clock of a process's processor time, for `time.clock_gettime_ns`: to the moment, also of one that runs just now."""
     clock = ctypes.c_int()
     error = ctypes.CDLL(None).clock_getcpuclockid(process, ctypes.byref(clock))
     if error:

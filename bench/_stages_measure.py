@@ -5,12 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 
+from bench._growth_cpu import clock_of
 from bench._stages_service import STOCKS, Trades
 from cdep import service_of
 from proxies.layout import layout_of
@@ -32,11 +32,14 @@ class Mix:
 
 
 def measured(mix: Mix, runs: int, batches: int) -> dict[str, Any]:
-    """Medians of `runs`, each of `batches` that are all there before the workers begin; forms take turns, run by run."""
+    """Medians of `runs`, each of `batches` that are all there before the workers begin; forms take turns, run by run.
+
+    Workers that wait sleep soon: spinning would count as work.
+    """
     forms = {
         "one": _Form(Engine(Trades, 1)),
-        "two": _Form(Engine(Trades, 2, choose=lambda synchronous, count: 2)),
-        "chosen": _Form(Engine(Trades, 2)),
+        "two": _Form(Engine(Trades, 2, patience=0, choose=lambda synchronous, count: 2)),
+        "chosen": _Form(Engine(Trades, 2, patience=0)),
     }
     try:
         for form in forms.values():
@@ -79,14 +82,15 @@ class _Form:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._workers: list[int] = []
+        self._clocks: list[int] = []
         self._given = 0
 
     def start(self) -> None:
         """Start the workers."""
         others = set(multiprocessing.active_children())
         self.engine.start()
-        self._workers = [child.pid for child in set(multiprocessing.active_children()) - others if child.pid]
+        workers = set(multiprocessing.active_children()) - others
+        self._clocks = [clock_of(worker.pid) for worker in workers if worker.pid]
 
     def run(self, content: list[bytes]) -> tuple[float, float]:
         """(time, processor time of the busiest worker) a command, in ns."""
@@ -94,17 +98,13 @@ class _Form:
             self._given += 1
             if not self.engine.prepare(1, self._given, len(records) // ROWS, ROWS, records, b"", 0):
                 raise AssertionError("stages: expected room for a run's batches in an idle engine, found none")
-        before = [_processor_ns(worker) for worker in self._workers]
+        before = [time.clock_gettime_ns(clock) for clock in self._clocks]
         began = time.perf_counter_ns()
         self.engine.publish()
         while self.engine.completed() < self._given:
             time.sleep(_NAP_S)
         wall = time.perf_counter_ns() - began
-        spent = [_processor_ns(worker) - earlier for worker, earlier in zip(self._workers, before, strict=True)]
+        spent = [time.clock_gettime_ns(clock) - earlier for clock, earlier in zip(self._clocks, before, strict=True)]
         self.engine.collect()
         commands = len(content) * ROWS
         return wall / commands, max(spent) / commands
-
-
-def _processor_ns(process: int) -> int:
-    return int(Path(f"/proc/{process}/schedstat").read_text().split()[0])

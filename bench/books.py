@@ -23,6 +23,7 @@ import xxhash
 from apps.book import APPLICATION, Book
 from bench._books_passes import passes_of
 from bench._books_replicated import measure
+from bench._growth_cpu import clock_of
 from bench._machine import machine
 from bench._measurement import Spread
 from cdep import service_of
@@ -158,7 +159,7 @@ def _prepare(engine: Engine, records: bytes, count: int, blob: bytes) -> None:
 def _processor_ns() -> list[int]:
     """What each worker has used of a processor; one engine runs at a time, and has no other children."""
     workers = sorted(process.pid or 0 for process in multiprocessing.active_children())
-    return [int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in workers]
+    return [time.clock_gettime_ns(clock_of(pid)) for pid in workers]
 
 
 def _row(flow: Flow, workers: int, found: list[Run], alone: list[Run]) -> dict[str, Any]:
