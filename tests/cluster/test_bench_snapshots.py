@@ -33,6 +33,7 @@ def quick() -> dict[str, Any]:
 
 @pytest.mark.cluster
 @pytest.mark.slow
+@pytest.mark.long
 def test_every_question_has_an_answer(quick: dict[str, Any]) -> None:
     assert snapshots.passed(quick)
     (pause,) = quick["pause"]
@@ -53,6 +54,7 @@ def test_every_question_has_an_answer(quick: dict[str, Any]) -> None:
 
 @pytest.mark.cluster
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_disk_stays_within_its_bound(quick: dict[str, Any]) -> None:
     disk = quick["disk"]
     assert disk["log_mib_written"] >= 64
@@ -63,6 +65,7 @@ def test_the_disk_stays_within_its_bound(quick: dict[str, Any]) -> None:
 
 @pytest.mark.cluster
 @pytest.mark.slow
+@pytest.mark.long
 def test_tables_and_curves_show_everything(quick: dict[str, Any]) -> None:
     tables = [snapshots.table(quick), *snapshots.more_tables(quick).values()]
     for heading, *lines in tables:
@@ -78,6 +81,7 @@ def test_tables_and_curves_show_everything(quick: dict[str, Any]) -> None:
 
 @pytest.mark.cluster
 @pytest.mark.slow
+@pytest.mark.long
 def test_what_came_out_different_is_noticed_and_targets_are_judged(quick: dict[str, Any]) -> None:
     for place, key in (("pause", "digests_equal"), ("catch_up", "right"), ("restart", "right")):
         wrong = copy.deepcopy(quick)
