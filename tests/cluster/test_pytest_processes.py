@@ -35,7 +35,7 @@ def test_processes_serve_a_test_and_are_gone_when_it_fails(bare: pytest.Pytester
     )
     result = bare.runpytest_subprocess("-p", "psmr.testing.plugin", "-p", "no:cacheprovider")
     result.assert_outcomes(failed=2)
-    ((process, folder),) = re.findall(r"AssertionError: process (\d+) in (\S+)$", result.stdout.str(), re.MULTILINE)
+    ((process, folder),) = re.findall(r"^E +AssertionError: process (\d+) in (\S+)$", result.stdout.str(), re.MULTILINE)
     assert not Path(f"/proc/{process}").exists()
     assert not Path(folder).exists()
     assert "expected a service, a class based on psmr.StateMachine, found 'kv'" in result.stdout.str()

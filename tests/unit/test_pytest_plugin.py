@@ -62,7 +62,7 @@ def test_a_wrong_reply_is_told_in_words_with_a_picture_and_the_seed(suite: Suite
     assert re.search(r"key 1: \d of 3 operations have an order, which none can follow", said)
     assert re.search(r"cannot follow: process 1 .*withdraw\(1, 2\) → 3, where the model replies 1", said)
     assert "seed 7 (the same again: --psmr-seed=7)" in said
-    (page,) = re.findall(r"as a picture: (\S+)", said)
+    (page,) = re.findall(r"^E +as a picture: (\S+)", said, re.MULTILINE)
     assert "withdraw" in Path(page).read_text()
     assert_no_inside(said)
 
@@ -82,7 +82,7 @@ def test_a_missing_key_is_found_by_searching(suite: Suite) -> None:
     said = result.stdout.str()
     assert "cure: name 'target' as a key of transfer" in said
     assert re.search(r"services_to_test.py:\d+", said)
-    (script,) = re.findall(r"as a script: (\S+)", said)
+    (script,) = re.findall(r"^E +as a script: (\S+)", said, re.MULTILINE)
     assert "may run in either order" in Path(script).read_text()
     assert "--psmr-seed=3" in said
     assert_no_inside(said)
