@@ -130,7 +130,9 @@ class StateMachine:
 
 
 def service_of(cls: type[StateMachine]) -> Service:
-    """The service that a class declares; raises DeclarationError for an abstract base without commands."""
+    """The service that a class declares; raises DeclarationError for a base without commands, and for what is no such class."""
+    if not (isinstance(cls, type) and issubclass(cls, StateMachine)):
+        raise DeclarationError(f"expected a class that inherits StateMachine, found {cls!r}; give the class itself")
     service = vars(cls).get(_SERVICE)
     if not isinstance(service, Service) or not service.commands:
         raise DeclarationError(f"{cls.__name__}: declares no command; add an annotated method")

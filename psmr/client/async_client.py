@@ -14,6 +14,7 @@ from psmr.client.coalescing import CallResult, Rebase
 from psmr.client.commands import Command, ServiceProxy
 from psmr.client.event_streams import follow
 from psmr.client.following import Following, ServiceEvent
+from psmr.client.mistaken import NotBlocking, NotYet
 from psmr.client.options import addresses_of, identity_of, settings_of
 from psmr.client.replies import ColumnT, Replies, ValueT
 from psmr.client.settings import ClientSettings
@@ -88,7 +89,7 @@ class BaseAsyncBatch(BatchBuilder):
         return self._replies(None if answer is None else parse_reply(await answer))
 
 
-class BaseAsyncClient:
+class BaseAsyncClient(NotBlocking):
     """A service for the tasks of one event loop; its generated subclass has the commands."""
 
     service: ClassVar[ServiceProxy]
@@ -102,20 +103,20 @@ class BaseAsyncClient:
     def connect(
         cls,
         addresses: str | Sequence[str],
-        *,
+        *more: str,
         timeout_s: float = 10.0,
         connect_timeout_s: float = 5.0,
         window: int = 16,
         prefer_leader: bool = True,
         reads_in_log: bool = False,
     ) -> Connecting[Self]:
-        """A session with the cluster that any of `addresses` ("host:port") belongs to: `async with`, or `await`, it.
+        """A session with the cluster that any of the addresses ("host:port") belongs to: `async with`, or `await`, it.
 
         A call has `timeout_s` to be answered; `window` batches may be unanswered at a time. Raises `ServiceMismatch`
         when the cluster runs another service, `ClusterUnavailable` when no replica said welcome in time.
         """
         settings = settings_of(timeout_s, connect_timeout_s, window, prefer_leader, reads_in_log)
-        chosen = addresses_of(addresses)
+        chosen = addresses_of(addresses, more)
 
         async def open_client() -> Self:
             client = cls(await connect(chosen, identity_of(cls.service.service), settings))
@@ -150,7 +151,7 @@ class Closing(Protocol):
 ClientT = TypeVar("ClientT", bound=Closing)
 
 
-class Connecting(Generic[ClientT]):
+class Connecting(NotYet, NotBlocking, Generic[ClientT]):
     """A client that is about to connect: `async with` it, which closes it in the end, or `await` it."""
 
     def __init__(self, open_client: Callable[[], Coroutine[Any, Any, ClientT]]) -> None:

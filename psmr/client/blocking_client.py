@@ -18,6 +18,7 @@ from psmr.client.commands import Command, CommandProxy, ServiceProxy
 from psmr.client.event_streams import follow_blocking
 from psmr.client.following import Following, ServiceEvent
 from psmr.client.gathering import CallsTicket, Gathering
+from psmr.client.mistaken import NotAsynchronous
 from psmr.client.options import addresses_of, identity_of, settings_of
 from psmr.client.replies import ColumnT, Replies, ValueT
 from psmr.client.settings import ClientSettings
@@ -186,7 +187,7 @@ class BaseBlockingBatch(BatchBuilder):
         return self.submit().result()
 
 
-class BaseBlockingClient:
+class BaseBlockingClient(NotAsynchronous):
     """A service for one thread; its generated subclass has the commands."""
 
     service: ClassVar[ServiceProxy]
@@ -200,7 +201,7 @@ class BaseBlockingClient:
     def connect(
         cls,
         addresses: str | Sequence[str],
-        *,
+        *more: str,
         timeout_s: float = 10.0,
         connect_timeout_s: float = 5.0,
         window: int = 16,
@@ -209,7 +210,7 @@ class BaseBlockingClient:
     ) -> Self:
         """As `BaseAsyncClient.connect`, but connected when it returns; `with` closes it in the end."""
         settings = settings_of(timeout_s, connect_timeout_s, window, prefer_leader, reads_in_log)
-        chosen = addresses_of(addresses)
+        chosen = addresses_of(addresses, more)
         client = cls(connect_blocking(chosen, identity_of(cls.service.service), settings))
         client._addresses, client._timeout_us = chosen, settings.timeout_us
         return client

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from cdep import StateMachine
+from cdep import StateMachine, service_of
 from psmr.client.async_client import BaseAsyncClient, Connecting
 from psmr.client.blocking_client import BaseBlockingClient
 from psmr.client.untyped import AnyAsyncClient, AnyBlockingClient
@@ -20,7 +20,7 @@ from psmr.proxy_files import client_module
 def connect(
     owner: type[StateMachine],
     addresses: str | Sequence[str],
-    *,
+    *more: str,
     timeout_s: float = 10.0,
     connect_timeout_s: float = 5.0,
     window: int = 16,
@@ -29,6 +29,7 @@ def connect(
 ) -> Connecting[AnyAsyncClient]:
     """An asynchronous client of a service: `async with connect(KV, "127.0.0.1:7201") as kv: await kv.get(b"key")`.
 
+    Addresses may be one, several arguments, or a list: those of some replicas of one cluster, of which any that answers will do.
     A call has `timeout_s` to be answered; `window` batches may be unanswered at a time. Raises `ServiceMismatch` when
     the cluster runs another service, `ClusterUnavailable` when no replica said welcome within `connect_timeout_s`.
 
@@ -36,9 +37,10 @@ def connect(
     and are linearizable all the same; `prefer_leader=False` spreads them over the replicas. `reads_in_log` orders them
     like the others: then a batch of them stands in the log, and later calls cannot overtake it.
     """
-    client: type[BaseAsyncClient] = getattr(client_module(owner), f"Async{owner.__name__}")
+    client: type[BaseAsyncClient] = getattr(client_module(owner), f"Async{service_of(owner).name}")
     connecting = client.connect(
         addresses,
+        *more,
         timeout_s=timeout_s,
         connect_timeout_s=connect_timeout_s,
         window=window,
@@ -51,7 +53,7 @@ def connect(
 def connect_blocking(
     owner: type[StateMachine],
     addresses: str | Sequence[str],
-    *,
+    *more: str,
     timeout_s: float = 10.0,
     connect_timeout_s: float = 5.0,
     window: int = 16,
@@ -62,9 +64,10 @@ def connect_blocking(
 
     Options and errors as for `connect`.
     """
-    client: type[BaseBlockingClient] = getattr(client_module(owner), f"Blocking{owner.__name__}")
+    client: type[BaseBlockingClient] = getattr(client_module(owner), f"Blocking{service_of(owner).name}")
     connected = client.connect(
         addresses,
+        *more,
         timeout_s=timeout_s,
         connect_timeout_s=connect_timeout_s,
         window=window,

@@ -60,9 +60,10 @@ class ClientSettings:
 
 def endpoint(address: str) -> str:
     """The ZeroMQ endpoint of `address`: itself, or `host:port` over TCP. Raises `ConfigurationError`."""
-    if "://" in address:
+    scheme, _, place = address.rpartition("://")
+    if scheme not in ("", "tcp"):
         return address
-    host, colon, port = address.rpartition(":")
-    if not (host and colon and port.isdigit()):
+    host, _, port = place.rpartition(":")
+    if not (host and port.isdigit() and 0 < int(port) < 1 << 16):
         raise ConfigurationError(f"expected an address as host:port or scheme://…, found {address!r}")
-    return f"tcp://{address}"
+    return f"tcp://{place}"
