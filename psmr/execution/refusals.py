@@ -23,6 +23,7 @@ from psmr.errors import ConfigurationError
 
 CAUSE_LIMIT = 200
 _CORRECT = "correct that line"
+_WITHOUT_NAMES = "correct that line: what the engine provides, as `emit`, takes values in their order, without names"
 _REWRITE = (
     "write it with numbers, bytes and the declared state only, "
     'or set execution = "interpreted", which takes any Python and is slower'
@@ -36,6 +37,7 @@ _NO_IMPLEMENTATION = re.compile(
 _PLACE = re.compile(r"(?:at|from) (/[^\n]+?) \((\d+)\)|^File \"([^\n]+)\", line (\d+):", re.MULTILINE)
 _IN_ANY_PYTHON = re.compile(r"NameError|Unknown attribute|.+: expected .+, found |missing a required|too many")
 """Mistakes that interpreted execution would find, too: only later."""
+_NAMED = re.compile(r"got an unexpected keyword argument")
 _CALLEE = re.compile(r"<function (?:[\w.]+\.)?(\w+) at ")
 
 
@@ -67,7 +69,7 @@ def _text(owner: type[StateMachine], report: str) -> str:
     found = _place(methods, report) or _callee(methods, report) or _unreadable(methods)
     where = f"{found[0].qualname} ({found[0].file}:{found[1]})" if found else owner.__name__
     cause = _cause(report)
-    cure = _CORRECT if _IN_ANY_PYTHON.match(cause) else _REWRITE
+    cure = _CORRECT if _IN_ANY_PYTHON.match(cause) else _WITHOUT_NAMES if _NAMED.match(cause) else _REWRITE
     return f"{where}: expected a handler that Numba can compile, found: {cause}: {cure}"
 
 

@@ -148,26 +148,41 @@ def key_bits(key: Any) -> np.uint64:
 
 
 def as_integer(data: Any, wanted: str) -> int:
-    """`data` as a Python integer; floats are refused, as compiled code refuses them."""
+    """`data` as a Python integer; what is none is refused, floats and text too, as compiled code refuses them."""
+    if isinstance(data, int | np.integer | np.bool):
+        return int(data)
     if isinstance(data, float | np.floating):
         raise TypeError(
             f"expected {wanted}, found a float ({data}); u64 with a signed value gives a float: write u64(1)"
         )
-    return int(data)
+    raise _misfit(wanted, data)
+
+
+def _misfit(wanted: str, data: Any) -> TypeError:
+    return TypeError(f"expected {wanted}, found {type(data).__name__} ({data!r})")
 
 
 def _packed_float(data: Any) -> bytes:
+    if isinstance(data, str | bytes):
+        raise _misfit("f64", data)
     number = float(data)
     return struct.pack("<d", number) if number == number else _NAN
 
 
 def _limited(data: Any, value: ValueType) -> bytes:
+    _check_bytes(data, value)
     if len(data) > value.limit:
         raise ValueError(f"a byte value is longer than the {value.limit} bytes declared for it")
     return cast(bytes, data)
 
 
 def _exact(data: Any, value: ValueType) -> bytes:
+    _check_bytes(data, value)
     if len(data) != value.limit:
         raise ValueError(f"a byte value has not the {value.limit} bytes declared for it")
     return cast(bytes, data)
+
+
+def _check_bytes(data: Any, value: ValueType) -> None:
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise _misfit(value.name, data)

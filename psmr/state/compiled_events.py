@@ -39,7 +39,9 @@ def _emit(self: Any, *values: Any) -> Any:
     values = values[0] if len(values) == 1 and isinstance(values[0], tuple | types.BaseTuple) else values
     if len(values) != len(layout.fields):
         names = ", ".join(field.name for field in layout.fields)
-        raise TypingError(f"emit: expected {len(layout.fields)} values ({names}), found {len(values)}")
+        raise TypingError(
+            f"emit: expected {len(layout.fields)} values in the order declared ({names}), found {len(values)}"
+        )
     for field, value in zip(layout.fields, values, strict=True):
         require(value, field.type, f"emit: {field.name}")
     size, check, store = layout.size_bytes, _size_check(layout), _storer(layout)

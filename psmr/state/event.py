@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from cdep.types import ValueType
@@ -23,6 +23,7 @@ class Event(Container):
 
     _access: Access
     _kind: int
+    _encoders: Mapping[str, Callable[[Any], bytes]]
     _pack: Callable[[tuple[Any, ...]], bytes]
 
     def __init__(self, **fields: Any) -> None:
@@ -50,7 +51,8 @@ class Event(Container):
         bound = object.__new__(type(self))
         bound.fields, bound.layout = self.fields, self.layout
         bound._access, bound._kind = access, address
-        bound._pack = packer(self.layout, {name: encoder(kind) for name, kind in self.fields.items()})
+        bound._encoders = {name: encoder(kind) for name, kind in self.fields.items()}
+        bound._pack = packer(self.layout, bound._encoders)
         return bound
 
     def compiled_type(self) -> Any:
@@ -58,17 +60,38 @@ class Event(Container):
 
         return EventType(self.layout)
 
-    def emit(self, *values: Any) -> None:
+    def emit(self, *values: Any, **named: Any) -> None:
         """Emit one event.
 
-        Raises ValueError for a `Size(n)` of another length and in a read beside the log, CommandTooLarge when the command has
-        emitted 64 KiB.
+        Raises TypeError for values that are too few, too many, named or of another type, where a compiled handler is refused
+        before it runs; ValueError for a `Size(n)` of another length and in a read beside the log; CommandTooLarge when the command
+        has emitted 64 KiB.
         """
-        if len(values) != len(self.fields):
-            raise TypeError(f"expected {len(self.fields)} values, {', '.join(self.fields)}; found {len(values)}")
-        content = self._pack(values)
+        if named or len(values) != len(self.fields):
+            raise misfit(self._encoders, values, named)
+        try:
+            content = self._pack(values)
+        except TypeError:
+            raise misfit(self._encoders, values, named) from None
         region, frame = self._access.region, self._access.frame
         place = frames.take_event_slowly(frame, HEAD.size + len(content))
         row, mark = divmod(region.word(frame + frames.EVENT_ROW) >> 16, 1 << 16)
         head = HEAD.pack(self._kind, HEAD.size + len(content) | mark, row)
         region.at(place, HEAD.size + len(content))[:] = head + content
+
+
+def misfit(
+    encoders: Mapping[str, Callable[[Any], bytes]], values: tuple[Any, ...], named: Mapping[str, Any]
+) -> TypeError:
+    """Why an event is not to be emitted with these values; `encoders` of its fields, in the order declared."""
+    if named or len(values) != len(encoders):
+        found = ", ".join([str(len(values)), *(f"{name}=" for name in named)])
+        return TypeError(
+            f"emit: expected {len(encoders)} values in the order declared, without names ({', '.join(encoders)}), found {found}"
+        )
+    for (name, encode), value in zip(encoders.items(), values, strict=True):
+        try:
+            encode(value)
+        except TypeError as error:
+            return TypeError(f"emit: {name}: {error}")
+    raise AssertionError(f"expected a value that does not fit, found {values!r} for {', '.join(encoders)}")

@@ -14,6 +14,7 @@ from cdep.staging import WAIT
 from psmr.errors import ConfigurationError
 from psmr.state.access import Access, encoder, seen_as
 from psmr.state.array import Array, Table
+from psmr.state.event import misfit
 from psmr.state.map import Map
 from psmr.state.scratch import Scratch
 from psmr.verification.cells import VALUE, WRITE, Cell, Recorder, Touched
@@ -69,13 +70,16 @@ class _Emitting(Protocol):
 class _TracedEvent:
     def __init__(self, name: str, fields: Mapping[str, ValueType], recorder: Recorder) -> None:
         self._name = name
-        self._encoders = [encoder(kind) for kind in fields.values()]
+        self._encoders = {name: encoder(kind) for name, kind in fields.items()}
         self._recorder = recorder
 
-    def emit(self, *values: Any) -> None:
-        if len(values) != len(self._encoders):
-            raise TypeError(f"expected {len(self._encoders)} values; found {len(values)}")
-        fields = tuple(encode(value) for encode, value in zip(self._encoders, values, strict=True))
+    def emit(self, *values: Any, **named: Any) -> None:
+        if named or len(values) != len(self._encoders):
+            raise misfit(self._encoders, values, named)
+        try:
+            fields = tuple(encode(value) for encode, value in zip(self._encoders.values(), values, strict=True))
+        except TypeError:
+            raise misfit(self._encoders, values, named) from None
         self._recorder.events.append((self._name, fields))
 
 

@@ -41,6 +41,12 @@ def complaint(owner: type[StateMachine]) -> str:
         (services.Divides, "half", "half: reply: expected u64, found float64", "correct that line"),
         (services.StoresText, "put", "Map.put: value: expected u64, found", "correct that line"),
         (services.Misspells, "put", "Unknown attribute 'tabel'", "correct that line"),
+        (
+            services.NamesWhatItEmits,
+            "tell",
+            "unexpected keyword argument 'key'",
+            "values in their order, without names",
+        ),
         (services.OpensAFile, "_size", "construct is not supported", INTERPRETED),
     ],
 )

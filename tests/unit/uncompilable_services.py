@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from psmr import Map, StateMachine, dependent, partially_dependent, u64
+from psmr import Event, Map, StateMachine, dependent, partially_dependent, u64
 
 
 class KeepsADict(StateMachine):
@@ -49,6 +49,17 @@ class Misspells(StateMachine):
     @partially_dependent("key")
     def put(self, key: u64) -> u64:
         self.tabel.put(key, key)  # here
+        return key
+
+
+class NamesWhatItEmits(StateMachine):
+    """An event's fields by name."""
+
+    told = Event(key=u64)
+
+    @partially_dependent("key")
+    def tell(self, key: u64) -> u64:
+        self.told.emit(key=key)  # here
         return key
 
 
