@@ -6,7 +6,6 @@ import faulthandler
 import json
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
 _NEWS_S = 10
 _STUCK_S = 900
+_MEMORY = Path("/dev/shm")
 
 
 def fuzz(
@@ -49,6 +49,7 @@ def fuzz(
 
     [b]psmr fuzz[/]  ·  [b]psmr fuzz batch record --cases 1000000 --seed 7[/]  ·  [b]psmr fuzz batch --seed 7 --case 123[/]
     """
+    from psmr.cluster.folders import TemporaryFolder
     from psmr.errors import InvalidCall
     from psmr.fuzzing import SUMMARIES
 
@@ -58,11 +59,11 @@ def fuzz(
     to_file = json_file is not None and str(json_file) != STANDARD_OUTPUT
     if json_file is not None and to_file:
         check_place(json_file, what="results", starts_with="{")
-    with tempfile.TemporaryDirectory(prefix="psmr-fuzz-", dir=_memory_folder()) as folder:
+    with TemporaryFolder(_memory_folder()) as folder:
         if case is not None:
-            rows = [_replayed(names[0], Path(folder), seed, case)]
+            rows = [_replayed(names[0], folder, seed, case)]
         else:
-            rows = [_fuzzed(name, Path(folder), seed, cases) for name in names]
+            rows = [_fuzzed(name, folder, seed, cases) for name in names]
     document = {"seed": seed, "cases": sum(row["cases"] for row in rows), "decoders": rows}
     if json_file is not None and to_file:
         write_whole(json_file, json.dumps(document, indent=2) + "\n", what="results", starts_with="{")
@@ -73,9 +74,9 @@ def fuzz(
     return ExitCode.FAILED if any(row["failure"] for row in rows) else ExitCode.OK
 
 
-def _memory_folder() -> str | None:
+def _memory_folder() -> Path | None:
     """Where files cost no disk, if there is such a place: many decoders read one file a case."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    return _MEMORY if os.access(_MEMORY, os.W_OK) else None
 
 
 def _fuzzed(name: str, folder: Path, seed: int, cases: int) -> dict[str, Any]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +24,7 @@ from psmr.fuzzing.target import pack_frames, unpack_frames
 from psmr.storage import record
 
 SMOKE_CASES = 3_000
+PATIENCE_S = 60
 FEWER_CASES = {
     "log": 800,
     "snapshot": 1_000,
@@ -159,3 +164,27 @@ def test_the_command_fails_with_the_bytes_and_how_to_replay_them(
 def test_a_case_belongs_to_one_decoder(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fuzz", "--case", "1"]) == ExitCode.CALLER
     assert "expected one decoder" in capsys.readouterr().err
+
+
+PAUSED = """
+import signal, sys
+from pathlib import Path
+from psmr.cli import fuzz, main
+fuzz._MEMORY = Path(sys.argv[1])
+fuzz._fuzzed = lambda name, folder, seed, cases: (print(folder, flush=True), signal.pause())
+main(["fuzz", "reply"])
+"""
+
+
+def test_a_killed_run_leaves_no_folder(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", PAUSED, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        folder = Path(process.stdout.readline().strip())
+        janitors = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+        ends = [os.pidfd_open(pid) for pid in janitors]
+        assert folder in tmp_path.iterdir()
+        process.kill()
+    for end in ends:
+        assert select.select([end], [], [], PATIENCE_S)[0]
+        os.close(end)
+    assert list(tmp_path.iterdir()) == []
