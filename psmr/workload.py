@@ -110,3 +110,5 @@ class Application:
     """Who judges a run with such a workload, beside model and checker; None: nobody."""
     rate: int = 25_000
     """Generated commands a second that a demonstration sends if it is not told: its history must be checked within a minute."""
+    input: str = ""
+    """What its input file is, in a few words; empty: it takes none, or does not say."""

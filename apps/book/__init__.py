@@ -5,6 +5,6 @@ from apps.book.service import Book
 from apps.book.workload import judge, workload
 from psmr.workload import Application
 
-APPLICATION = Application(Book, BookModel, workload, BookMeaning(), judge)
+APPLICATION = Application(Book, BookModel, workload, BookMeaning(), judge, input="a LOBSTER message file")
 
 __all__ = ["APPLICATION", "Book"]

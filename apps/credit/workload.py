@@ -52,7 +52,7 @@ def workload(options: WorkloadOptions) -> Workload:
     takes, so how near the limits the clients deal; `wrong` in a million calls (default 5,000) name what there is not.
     """
     if options.input_file is not None:
-        raise ValueError("the credit matrix reads no file: leave --input out; `exchange` reads message files")
+        raise ValueError("expected generated calls, found a file: the credit matrix reads none")
     return CreditWorkload(options, Parameters(options.parameters, ("clients", "distribution", "room", "wrong")))
 
 

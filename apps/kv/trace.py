@@ -12,6 +12,8 @@ import numpy as np
 from apps.kv.calls import GET, PUT, CallWriter, Encoding, Numbers
 from psmr.workload import Segment, WorkloadOptions
 
+KEY_STREAM = "32-bit keys (.trace or .trace.xz)"
+SUFFIXES = (".trace", ".trace.xz")
 KEY_BYTES = 4
 ACCESSES_AT_ONCE = 16_384
 
@@ -21,9 +23,14 @@ class MalformedTraceError(ValueError):
 
 
 def read_keys(path: Path) -> np.ndarray[Any, np.dtype[np.uint32]]:
-    """All keys of a stream. Raises FileNotFoundError and MalformedTraceError."""
+    """All keys of a stream. Raises FileNotFoundError and MalformedTraceError.
+
+    The name must say that it is one: nearly any file could be read as numbers.
+    """
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: expected a stream of 32-bit keys (.trace or .trace.xz), found no file")
+        raise FileNotFoundError(f"{path}: expected a stream of {KEY_STREAM}, found no file")
+    if not path.name.endswith(SUFFIXES):
+        raise MalformedTraceError(f"{path}: expected a stream of {KEY_STREAM}, found another kind of file by its name")
     try:
         content = lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
     except lzma.LZMAError as error:

@@ -6,6 +6,8 @@ from apps.nameserver.service import Nameserver
 from apps.nameserver.workload import workload
 from psmr.workload import Application
 
-APPLICATION = Application(Nameserver, NameserverModel, workload, NameserverMeaning())
+APPLICATION = Application(
+    Nameserver, NameserverModel, workload, NameserverMeaning(), input="a zone file, or a folder with root.zone"
+)
 
 __all__ = ["APPLICATION", "Nameserver"]

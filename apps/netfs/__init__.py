@@ -6,6 +6,6 @@ from apps.netfs.service import NetFS
 from apps.netfs.workload import workload
 from psmr.workload import Application
 
-APPLICATION = Application(NetFS, NetFSModel, workload, NetFSMeaning())
+APPLICATION = Application(NetFS, NetFSModel, workload, NetFSMeaning(), input="recorded operations, one a line")
 
 __all__ = ["APPLICATION", "NetFS"]

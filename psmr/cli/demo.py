@@ -47,7 +47,11 @@ def demo(
     clients: Annotated[int, typer.Option(min=1, max=64, help="Clients that send them.")] = 4,
     input_file: Annotated[
         Path | None,
-        typer.Option("--input", metavar="FILE", help="Real commands to send instead of generated ones."),
+        typer.Option(
+            "--input",
+            metavar="FILE",
+            help="Real commands to send instead of generated ones, where the application reads such a file.",
+        ),
     ] = None,
     rate: Rate = None,
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Commands in a batch.")] = 64,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from psmr.demo.options import DemoOptions
 from psmr.errors import ConfigurationError
+from psmr.services import app_names, find_application
 from psmr.workload import Application, InvalidParameterError, Segment, Workload, WorkloadOptions
 
 
@@ -55,4 +56,15 @@ def _malformed_input(path: Path) -> Iterator[None]:
         raise ConfigurationError(f"--set: {error}") from error
     except (OSError, ValueError, EOFError) as error:
         found = str(error).removeprefix(f"{path}: ")
-        raise ConfigurationError(f"--input {path}: {found}: give a file of the application's kind") from error
+        raise ConfigurationError(
+            f"--input {path}: {found}: give a file of the application's kind; {inputs_text()}"
+        ) from error
+
+
+def inputs_text() -> str:
+    """Which applications take an input, and what it is."""
+    takers: dict[str, list[str]] = {}
+    for name in app_names():
+        if wanted := find_application(name).input:
+            takers.setdefault(wanted, []).append(name)
+    return "; ".join(f"{' and '.join(names)}: {wanted}" for wanted, names in takers.items())

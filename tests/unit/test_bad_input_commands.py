@@ -33,6 +33,13 @@ def complaint(capsys: pytest.CaptureFixture[str], *words: object) -> str:
         ("kv", "keys.trace", b"", "expected keys of 4 bytes each, found 0 bytes"),
         ("kv", "keys.trace.xz", b"abcd", "expected a file compressed by xz, found one that is not"),
         ("kv", "keys.trace.xz", lzma.compress(bytes(400))[:-20], "expected a file compressed by xz"),
+        (
+            "kv",
+            "notes.txt",
+            b"four",
+            "expected a stream of 32-bit keys (.trace or .trace.xz), found another kind of file",
+        ),
+        ("credit", "notes.txt", b"four", "expected generated calls, found a file: the credit matrix reads none"),
         ("netfs", "operations", b"create /a\nopen /a\n", "line 2: expected one of create"),
         ("nameserver", "root.zone", b"\xff\xfe\0", "line 1: expected 'name ttl IN type data'"),
         ("book", "messages.csv", b"1,1,7,5,100,1\n1,1,7,0,100,1\n", "line 2: size: expected 1 to 1000000000, found 0"),
@@ -47,7 +54,7 @@ def test_malformed_input(
     line = complaint(capsys, "demo", app, "--input", path)
     assert line.startswith(f"psmr: --input {path}: ")
     assert text in line
-    assert "give a file of the application's kind" in line
+    assert "give a file of the application's kind; book and exchange: a LOBSTER message file; kv: 32-bit keys" in line
 
 
 @pytest.mark.parametrize(
