@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from psmr.cli.arguments import Json, Service
@@ -11,6 +12,7 @@ from psmr.cli.workload_arguments import Settings
 if TYPE_CHECKING:
     from psmr.verification.comparing import Comparison
     from psmr.verification.inferring import Inferred
+    from psmr.verification.raising import Raised
 
 AGREES, TOO_WEAK, UNDECIDED = 0, 1, 2
 
@@ -26,7 +28,8 @@ def infer(
     """Propose annotations from traces, and compare them with those declared.
 
     A proposal is as good as what was seen: [b]psmr cdep verify[/] is there to refute it. Ends with 0 when what is declared covers
-    what was seen, 1 when some command is declared too weakly, 2 when a command never succeeded, so that nothing can be proposed.
+    what was seen, 1 when some command is declared too weakly, 2 when a command never succeeded, or did not end, so that nothing
+    can be proposed.
 
     [b]psmr cdep infer kv[/]
     """
@@ -43,7 +46,7 @@ def infer(
     else:
         output = console()
         for one in result.comparisons:
-            output.print(_text(one), markup=False, soft_wrap=True)
+            output.print(_text(one, result.raised.get(one.command, [])), markup=False, soft_wrap=True)
         calls = sum(one.executions for one in result.comparisons)
         output.print(
             f"seen in {clock.elapsed_s:.1f} s with seed {seed}: {result.states} states, {calls} calls from them",
@@ -56,10 +59,14 @@ def infer(
     return UNDECIDED if "undecided" in verdicts else AGREES
 
 
-def _text(one: Comparison) -> str:
+def _text(one: Comparison, raised: list[Raised]) -> str:
+    from psmr.verification.raising import raised_text
+
     lines = [f"{one.command}: {one.verdict}", f"    {one.proposed}", f"    {one.reason}"]
     if one.verdict not in ("as declared", "undecided"):
         lines.insert(2, f"    declared: {one.declared}")
+    if one.verdict == "undecided" and raised:
+        lines.append(f"    {raised_text(raised)}")
     return "\n".join(lines)
 
 
@@ -75,6 +82,7 @@ def _document(result: Inferred, seed: int, elapsed_s: float) -> dict[str, Any]:
                 "proposed": one.proposed,
                 "why": one.reason,
                 "executions": one.executions,
+                "raised": [asdict(raised) for raised in result.raised.get(one.command, [])],
             }
             for one in result.comparisons
         ],

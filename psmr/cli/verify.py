@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,7 +38,8 @@ def verify(
 
     States are reached by the service's own commands, seeded; handlers run interpreted, and every cell of the state that they read
     or change is noted. Ends with 0 when nothing was refuted, 1 when something was, with the smallest example of each pair of
-    commands, 2 when a command never succeeded, so that nothing can be said of it. What is declared too strictly is listed, too.
+    commands, 2 when a command never succeeded, or did not end, so that nothing can be said of it. What is declared too strictly
+    is listed, too.
 
     [b]psmr cdep verify kv --seconds 10[/]
     """
@@ -75,6 +77,7 @@ def verify(
 def _lines(result: Result, elapsed_s: float, seed: int) -> list[str]:
     from psmr.verification.comparing import lines_text
     from psmr.verification.explaining import explained
+    from psmr.verification.raising import raised_text
 
     lines = [f"{result.service.name}: {result.verdict}"]
     for found in result.refutations[:_SHOWN]:
@@ -86,7 +89,8 @@ def _lines(result: Result, elapsed_s: float, seed: int) -> list[str]:
     if result.refutations:
         lines.append("")
     lines += [
-        f"undecided: {name} has raised in each of {result.searched.executed[name]} executions: nothing is known of what it does"
+        f"undecided: {name} has raised in each of {result.searched.executed[name]} executions, {raised_text(result.raised[name])}: "
+        "nothing is known of what it does"
         for name in result.never_succeeded
     ]
     unreached = {line for name, missing in result.never_reached.items() for line in missing}
@@ -145,6 +149,7 @@ def _document(result: Result) -> dict[str, Any]:
             for found in result.refutations
         ],
         "never_succeeded": result.never_succeeded,
+        "raised": {name: [asdict(one) for one in raised] for name, raised in result.raised.items()},
         "never_reached": {name: [list(line) for line in lines] for name, lines in result.never_reached.items()},
         "never_conflicting": [list(names) for names in result.never_conflicting],
         "too_strict": [

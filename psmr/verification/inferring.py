@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from cdep import Service, StateMachine, service_of
 from psmr.verification.comparing import Comparison, compared
+from psmr.verification.endless import stopping_what_is_endless
 from psmr.verification.inference import Inference
+from psmr.verification.raising import Raised
 from psmr.verification.stage_inference import StageInference
 from psmr.verification.verifying import GoesOn, started
 from psmr.workload import Application
@@ -21,10 +23,14 @@ class Inferred:
     service: Service
     comparisons: list[Comparison]
     states: int
+    raised: dict[str, list[Raised]]
+    """What each command raised that did, the most frequent first."""
 
 
+@stopping_what_is_endless()
 def infer(owner: type[StateMachine], application: Application | None, seed: int, goes_on: GoesOn) -> Inferred:
-    """Observe until told to stop, or until more would not say more. Raises ConfigurationError for state that cannot be traced."""
+    """Observe until told to stop, or until more would not say more. Raises ConfigurationError for state that cannot be traced,
+    EndlessHandler."""
     service = service_of(owner)
     inference = StageInference(service) if service.is_staged else Inference(service)
     search = started(owner, application, seed, inference.observe)
@@ -35,4 +41,4 @@ def infer(owner: type[StateMachine], application: Application | None, seed: int,
         comparisons = inference.compare(search.novel, missing, suspected)
     else:
         comparisons = compared(service, *inference.propose(search.novel), missing, suspected)
-    return Inferred(service, comparisons, search.searched.states)
+    return Inferred(service, comparisons, search.searched.states, search.searched.raised.by_command())

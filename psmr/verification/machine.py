@@ -17,7 +17,8 @@ from psmr.state.array import Array, Table
 from psmr.state.event import misfit
 from psmr.state.map import Map
 from psmr.state.scratch import Scratch
-from psmr.verification.cells import VALUE, WRITE, Cell, Recorder, Touched
+from psmr.verification.cells import VALUE, WRITE, Cell, Place, Recorder, Touched
+from psmr.verification.raising import place_of
 from psmr.verification.traced_map import TracedMap
 from psmr.verification.traced_rows import TracedColumn, TracedTable
 
@@ -99,6 +100,8 @@ class TracedMachine:
     def __init__(self, owner: type[StateMachine]) -> None:
         self.service = service_of(owner)
         self.recorder = Recorder()
+        self.raised_at: Place | None = None
+        """Where the handler was that raised last; None where what it answered was no reply of the command."""
         self._machine: Any = object.__new__(owner)
         for name, field in fields_of(owner).items():
             setattr(self._machine, name, _traced(owner.__name__, name, field, self.recorder))
@@ -183,6 +186,7 @@ class TracedMachine:
                 answer = b"\0" + encode(call.command, reply)
             except Exception as error:  # noqa: BLE001 - whatever a handler raises is its answer, as it is on a replica
                 self.rollback(mark)
+                self.raised_at = place_of(error)
                 reply = f"{type(error).__name__}: {error}"
                 answer = b"\1" + reply.encode()
                 recorder.events = []

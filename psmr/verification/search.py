@@ -21,6 +21,7 @@ from psmr.verification.machine import Call, Outcome, TracedMachine, named_call
 from psmr.verification.orders import differ
 from psmr.verification.passing import stage_differences
 from psmr.verification.pools import Palette, Pools
+from psmr.verification.raising import Raises
 from psmr.verification.stages import Kind, StagePair, stage_pairs, stage_prints
 
 _LENGTHS = (0, 1, 2, 4, 8, 8, 16, 16, 32, 64, 160)
@@ -69,6 +70,7 @@ class Searched:
     suspected: Counter[Names] = field(default_factory=Counter)
     executed: Counter[str] = field(default_factory=Counter)
     succeeded: Counter[str] = field(default_factory=Counter)
+    raised: Raises = field(default_factory=Raises)
 
 
 class Search:
@@ -259,6 +261,8 @@ class Search:
         self.searched.calls += 1
         self.searched.executed[call.command] += 1
         self.searched.succeeded[call.command] += not outcome.raised
+        if outcome.raised:
+            self.searched.raised.add(call.command, str(outcome.reply), self.machine.raised_at)
         self._cells[call.command] += len(outcome.touched)
         return outcome, is_further
 

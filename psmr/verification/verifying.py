@@ -9,10 +9,12 @@ from cdep import Service, StateMachine, service_of
 from psmr.verification.comparing import Comparison, compared
 from psmr.verification.cost import Cost, cost_of
 from psmr.verification.coverage import Line
+from psmr.verification.endless import stopping_what_is_endless
 from psmr.verification.examining import Trial
 from psmr.verification.examples import beginnings_of, example_calls, workload_calls
 from psmr.verification.inference import Inference
 from psmr.verification.machine import TracedMachine
+from psmr.verification.raising import Raised
 from psmr.verification.search import Names, Search, Searched
 from psmr.verification.shrinking import Refutation, shrunk
 from psmr.verification.stage_inference import StageInference
@@ -41,6 +43,8 @@ class Result:
     """Commands that could be declared with fewer keys, or none."""
     cost: Cost
     never_succeeded: list[str]
+    raised: dict[str, list[Raised]]
+    """What each command raised that did, the most frequent first."""
     never_reached: dict[str, list[Line]]
     """Lines of each command, and of what it calls, that were never executed."""
 
@@ -52,8 +56,9 @@ class Result:
         return "undecided" if self.never_succeeded or not self.searched.states else "not refuted"
 
 
+@stopping_what_is_endless()
 def verify(owner: type[StateMachine], application: Application | None, seed: int, goes_on: GoesOn) -> Result:
-    """Search until told to stop. Raises ConfigurationError for state that cannot be traced."""
+    """Search until told to stop. Raises ConfigurationError for state that cannot be traced, EndlessHandler."""
     service = service_of(owner)
     inference = StageInference(service) if service.is_staged else Inference(service)
 
@@ -121,5 +126,6 @@ def _result(
         [comparison for comparison in comparisons if comparison.verdict == "declared too strictly"],
         cost_of(service, needed, calls[:_WORKLOAD_CALLS], never, is_workload=is_workload),
         [name for name, count in searched.executed.items() if count and not searched.succeeded[name]],
+        searched.raised.by_command(),
         {name: sorted(lines) for name, lines in missing.items() if lines},
     )

@@ -30,6 +30,21 @@ class Transfers(StateMachine):
         return True
 
 
+class NeverEnds(StateMachine):
+    """What waits for another command, which nobody executes meanwhile; it even catches what would end it."""
+
+    ready = Array(u64, capacity=1)
+
+    @dependent
+    def wait(self) -> None:
+        """Wait for ever."""
+        while self.ready[0] == 0:
+            try:
+                self.ready[0] = 0
+            except Exception:  # noqa: BLE001 - as careless handlers do
+                self.ready[0] = 0
+
+
 class NeverSucceeds(StateMachine):
     """One command raises, whatever it is given."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 from pathlib import Path
 
@@ -67,11 +68,26 @@ def test_a_service_that_is_not_refuted(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_a_command_that_never_succeeds_is_undecided(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cdep", "verify", f"{SERVICES}:NeverSucceeds", "--states", "30"]) == UNDECIDED
-    assert "undecided: fail has raised in each of " in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert re.search(
+        r"undecided: fail has raised in each of \d+ executions, \w+Error: .* \(\S*services_to_verify\.py:\d+\): ", text
+    )
     assert main(["cdep", "infer", f"{SERVICES}:NeverSucceeds", "--states", "30"]) == UNDECIDED
     text = capsys.readouterr().out
-    assert "fail: undecided" in text
+    assert re.search(r"fail: undecided\n.*\n.*\n    \w+Error: .* \(\S*services_to_verify\.py:\d+\)\n", text)
     assert "write: as declared" in text
+
+
+@pytest.mark.parametrize("command", ["verify", "infer"])
+def test_a_handler_that_does_not_end_is_stopped_and_named(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("psmr.verification.endless.LIMIT_S", 0.2)
+    assert main(["cdep", command, f"{SERVICES}:NeverEnds", "--states", "5"]) == ExitCode.CALLER
+    found = (
+        r"NeverEnds\.wait \(\S*services_to_verify\.py:\d+\): expected a handler that ends, found wait\(\) still running"
+    )
+    assert re.search(found, capsys.readouterr().err)
 
 
 def test_no_time_is_undecided(capsys: pytest.CaptureFixture[str]) -> None:
