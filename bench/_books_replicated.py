@@ -11,10 +11,9 @@ from apps.book import Book
 from bench._books_passes import Passes
 from bench._measurement import Spread
 from cdep import service_of
-from proxies.layout import layout_of
 from psmr.advice.batches import Commands
 from psmr.client.blocking import BlockingConnection, connect_blocking
-from psmr.client.settings import ServiceIdentity
+from psmr.client.options import identity_of
 from psmr.cluster.local import LocalCluster
 
 WINDOW = 16
@@ -24,7 +23,7 @@ PATIENCE_S = 60.0
 def measure(flow: Passes, runs: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Commands/s acknowledged by three replicas, each on a majority's disks: the flow's passes in `runs` runs of equal length."""
     service = service_of(Book)
-    identity = ServiceIdentity(service.name, service.fingerprint, layout_of(service).stride)
+    identity = identity_of(service)
     rates: list[float] = []
     with LocalCluster("book", name="books", replicas=3, workers=1) as cluster:
         cluster.wait_ready()

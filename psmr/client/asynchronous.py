@@ -54,8 +54,8 @@ class AsyncConnection:
         self._dealer = Dealer()
         self._watched: int | None = None
         self._conversation = Conversation(self, service, addresses, settings, lambda: secrets.randbits(64))
-        self._coalescer = Coalescer(settings.queue_calls)
-        self._reads = Coalescer(settings.queue_calls)
+        self._coalescer = Coalescer(settings.queue_calls, service.rows_max)
+        self._reads = Coalescer(settings.queue_calls, service.rows_max)
         self._flush_scheduled = False
         self._drain_scheduled = False
         self._timer: asyncio.TimerHandle | None = None

@@ -83,8 +83,8 @@ class BlockingConnection:
         self._settings = settings
         self._dealer = Dealer()
         self._conversation = Conversation(self._dealer, service, addresses, settings, lambda: secrets.randbits(64))
-        self._calls = Gathering(self._look, self._wait)
-        self._reads = Gathering(self._look, self._wait)
+        self._calls = Gathering(self._look, self._wait, service.rows_max)
+        self._reads = Gathering(self._look, self._wait, service.rows_max)
 
     @property
     def fingerprint(self) -> int:

@@ -40,7 +40,7 @@ class BatchBuilder:
         rows = self._rows + encoded.count
         stride = max(self._stride, encoded.stride)
         blob_bytes = self._blob_bytes + len(encoded.blob)
-        check_size(f"batch with {proxy.name}", rows, rows * stride + blob_bytes)
+        check_size(f"batch with {proxy.name}", proxy.rows_max, rows, rows * stride + blob_bytes)
         self._calls.append((proxy, encoded.count))
         self._encoded.append(encoded)
         self._rows, self._stride, self._blob_bytes = rows, stride, blob_bytes

@@ -55,10 +55,11 @@ class CallBatch:
 
 
 class Coalescer:
-    """Calls waiting to be packed, oldest first."""
+    """Calls waiting to be packed, oldest first; at most `rows_max` go into one batch."""
 
-    def __init__(self, calls_max: int) -> None:
+    def __init__(self, calls_max: int, rows_max: int = RECORDS_MAX) -> None:
         self._calls_max = calls_max
+        self._rows_max = rows_max
         self._calls: list[_Call] = []
         self._size_bytes = 0
 
@@ -112,11 +113,11 @@ class Coalescer:
         self._fail_first(len(self._calls), text)
 
     def _take_calls(self, size_bytes_max: int) -> list[_Call]:
-        if self._size_bytes <= size_bytes_max and len(self._calls) <= RECORDS_MAX:
+        if self._size_bytes <= size_bytes_max and len(self._calls) <= self._rows_max:
             calls, self._calls, self._size_bytes = self._calls, [], 0
             return calls
         taken = size_bytes = 0
-        for record, blob, *_ in self._calls[:RECORDS_MAX]:
+        for record, blob, *_ in self._calls[: self._rows_max]:
             size_bytes += len(record) + len(blob)
             if taken and size_bytes > size_bytes_max:
                 break

@@ -13,7 +13,8 @@ from proxies.decoding import Buffer, ReplyDecoder
 from proxies.encoding import CommandEncoder, Encoded
 from proxies.layout import RAISED, CommandLayout, layout_of
 from psmr.client.replies import Replies
-from psmr.core.batch import ALIGNMENT, BATCH_BYTES_MAX, HEADER_BYTES, RECORDS_MAX
+from psmr.core.batch import ALIGNMENT, BATCH_BYTES_MAX, HEADER_BYTES
+from psmr.core.event_format import rows_max
 from psmr.core.reply import MalformedReply, Reply
 from psmr.errors import CommandRaised, ConfigurationError, InvalidCall
 
@@ -25,7 +26,7 @@ _COLUMN_ROWS: Final = 16
 class CommandProxy:
     """One command: everything about it that needs no connection. Raises InvalidCall for what does not fit it."""
 
-    __slots__ = ("_decoder", "_encoder", "_op", "_reply_stride", "name", "pack", "reads", "rebase")
+    __slots__ = ("_decoder", "_encoder", "_op", "_reply_stride", "name", "pack", "reads", "rebase", "rows_max")
 
     pack: Callable[..., bytes] | None
     """The record of one call in a single step, if it has no blob and numbers only; raises struct.error where `one` raises."""
@@ -39,6 +40,7 @@ class CommandProxy:
         self.rebase = self._encoder.rebase
         self.pack = self._encoder.pack
         self._op = layout.command.op
+        self.rows_max = rows_max(service)
 
     def one(self, arguments: tuple[object, ...]) -> Encoded:
         """One call."""
@@ -55,7 +57,7 @@ class CommandProxy:
             )
         except CallError as error:
             raise InvalidCall(str(error)) from None
-        check_size(self.name, encoded.count, len(encoded.records) + len(encoded.blob))
+        check_size(self.name, self.rows_max, encoded.count, len(encoded.records) + len(encoded.blob))
         return encoded
 
     def one_or_many(self, arguments: tuple[object, ...], base: int) -> Encoded:
@@ -119,8 +121,8 @@ class CommandProxy:
         (count,) = columns
         if not isinstance(count, int):
             raise CallError(f"{self.name}: expected how many calls, an int, found {count!r}")
-        if count > RECORDS_MAX:
-            raise _too_much(self.name, count, 0)
+        if count > self.rows_max:
+            raise _too_much(self.name, self.rows_max, count, 0)
         return self._encoder.repeat(count)
 
 
@@ -152,14 +154,14 @@ class Command:
         return self.proxy.groups(arguments)
 
 
-def check_size(name: str, count: int, payload_bytes: int) -> None:
-    """Raise InvalidCall for more than a batch may hold."""
-    if count > RECORDS_MAX or payload_bytes > PAYLOAD_BYTES_MAX:
-        raise _too_much(name, count, payload_bytes)
+def check_size(name: str, rows_max: int, count: int, payload_bytes: int) -> None:
+    """Raise InvalidCall for more than a batch may hold, of which `rows_max` says how many rows."""
+    if count > rows_max or payload_bytes > PAYLOAD_BYTES_MAX:
+        raise _too_much(name, rows_max, count, payload_bytes)
 
 
-def _too_much(name: str, count: int, payload_bytes: int) -> InvalidCall:
+def _too_much(name: str, rows_max: int, count: int, payload_bytes: int) -> InvalidCall:
     return InvalidCall(
-        f"{name}: expected at most {RECORDS_MAX} rows and {PAYLOAD_BYTES_MAX} bytes in a batch, "
+        f"{name}: expected at most {rows_max} rows and {PAYLOAD_BYTES_MAX} bytes in a batch, "
         f"found {count} rows and {payload_bytes} bytes; make several calls of fewer rows"
     )

@@ -84,10 +84,23 @@ class Gathering:
     and it looks when `look_at` calls are there. There is room for so many.
     """
 
-    __slots__ = ("_advance", "_blob_bytes", "_blobs", "_look", "deadline_us", "look_at", "records", "ticket")
+    __slots__ = (
+        "_advance",
+        "_blob_bytes",
+        "_blobs",
+        "_look",
+        "_rows_max",
+        "deadline_us",
+        "look_at",
+        "records",
+        "ticket",
+    )
 
-    def __init__(self, look: Callable[[Gathering], None], advance: Callable[[], None]) -> None:
+    def __init__(
+        self, look: Callable[[Gathering], None], advance: Callable[[], None], rows_max: int = RECORDS_MAX
+    ) -> None:
         self._look = look
+        self._rows_max = rows_max
         self._advance = advance
         self._begin()
 
@@ -109,7 +122,7 @@ class Gathering:
     def room(self, stride: int, batch_bytes_max: int) -> int:
         """How many more calls without a blob fit the batch."""
         free_bytes = batch_bytes_max - OVERHEAD_BYTES - self._blob_bytes
-        return min(RECORDS_MAX, free_bytes // stride) - len(self.records)
+        return min(self._rows_max, free_bytes // stride) - len(self.records)
 
     def fits(self, stride: int, blob_bytes: int, batch_bytes_max: int) -> bool:
         """Whether a call with such a blob fits, and leaves room for those that may come before somebody looks."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from cdep import Service
 from proxies.layout import layout_of
 from psmr.client.settings import ClientSettings, ServiceIdentity, endpoint
+from psmr.core.event_format import rows_max
 from psmr.errors import ConfigurationError
 
 
@@ -53,4 +54,4 @@ def _strings(given: object) -> list[str]:
 
 def identity_of(service: Service) -> ServiceIdentity:
     """What a connection says of the service that it calls."""
-    return ServiceIdentity(service.name, service.fingerprint, layout_of(service).stride)
+    return ServiceIdentity(service.name, service.fingerprint, layout_of(service).stride, rows_max(service))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from psmr.core.batch import RECORDS_MAX
 from psmr.core.submission import Limits
 from psmr.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceIdentity:
-    """The service a client calls: `stride` is the size of its widest command record in bytes."""
+    """The service a client calls: `stride` is the size of its widest command record in bytes, `rows_max` of a batch's commands."""
 
     name: str
     fingerprint: int
     stride: int
+    rows_max: int = RECORDS_MAX
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 import cdep
 from cdep import Service, Size, ValueType, value_type
+from psmr.core.batch import RECORDS_MAX
 
 HEAD = struct.Struct("<HHI")
 HEAD_BYTES = HEAD.size
@@ -25,6 +26,8 @@ COMMAND_BYTES = 1 << 16
 """How many bytes of events a command may emit."""
 EVENT_BYTES_MAX = COMMAND_BYTES // 2
 KINDS_MAX = 1 << 16
+EVENT_ROWS_MAX = 65_536
+"""How many commands a batch of a service with events may have: what they may emit has room in a worker's area."""
 
 _FORMATS = {
     "bool": "?",
@@ -106,6 +109,13 @@ def _alignment(kind: ValueType) -> int:
 
 def _format(kind: ValueType) -> str:
     return f"{kind.limit}s" if kind.kind == "fixed" else _FORMATS[kind.name]
+
+
+def rows_max(service: Service) -> int:
+    """How many commands a batch of the service may have: fewer where they may emit, half of that where each stage may."""
+    if not any(text.startswith("Event(") for _, text in service.state):
+        return RECORDS_MAX
+    return EVENT_ROWS_MAX // 2 if service.is_staged else EVENT_ROWS_MAX
 
 
 def declared_events(service: Service) -> dict[str, EventLayout]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from cdep import service_of
-from proxies.layout import layout_of
-from psmr.client import ClientSettings, ServiceIdentity
+from psmr.client import ClientSettings
+from psmr.client.options import identity_of
 from psmr.cluster.local import LocalCluster
 from psmr.cluster.status import ReplicaStatus
 from psmr.demo.client import RestartableClient
@@ -110,7 +110,7 @@ class Scenario:
 
     async def _open_clients(self, stack: ExitStack) -> None:
         service = service_of(self._application.service)
-        identity = ServiceIdentity(service.name, service.fingerprint, layout_of(service).stride)
+        identity = identity_of(service)
         patient = ClientSettings(timeout_us=int(PATIENCE_S * 1e6), connect_timeout_us=int(PATIENCE_S * 1e6))
         for _ in range(self.options.clients):
             client = RestartableClient(lambda: self._cluster.addresses, identity, patient)

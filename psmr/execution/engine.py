@@ -22,6 +22,7 @@ from cdep import StateMachine, service_of
 from cdep.service import COMMUTATIVE
 from proxies.layout import layout_of
 from psmr.core.batch import MalformedBatch
+from psmr.core.event_format import rows_max
 from psmr.core.width import Width
 from psmr.execution import capture as captures
 from psmr.execution import emitted, replies, staged
@@ -86,6 +87,7 @@ class Engine:
         self.workers = workers
         self._commutative = self.service.order == COMMUTATIVE
         self._is_staged = self.service.is_staged
+        self._rows_max = rows_max(self.service)
         self._index_bytes = stage_index_bytes if self._is_staged else index_bytes
         self._index_rows = index_stages if self._is_staged else index_rows
         self._owner = owner
@@ -242,9 +244,8 @@ class Engine:
             self._rouse_all()
             return False
         self._lacks_slots = False
-        most = at.EVENT_ROWS_MAX // 2 if self._is_staged else at.EVENT_ROWS_MAX  # each stage may emit
-        if self.memory.has_events and count > most:
-            raise MalformedBatch(f"at most {most} commands of a service with events", f"{count}")
+        if count > self._rows_max:
+            raise MalformedBatch(f"at most {self._rows_max} commands of a service with events", f"{count}")
         records_bytes, blob_bytes = count * stride, len(blob)
         blob_place = records_bytes
         owners_place = (blob_place + blob_bytes + 7) & ~7

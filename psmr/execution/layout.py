@@ -59,7 +59,7 @@ entries of `WAIT_…`. Whoever has put the memory there reads it while nothing e
 
 from __future__ import annotations
 
-from psmr.core.event_format import COMMAND_BYTES
+from psmr.core.event_format import COMMAND_BYTES, EVENT_ROWS_MAX
 from psmr.state.atomics import LINE_BYTES
 from psmr.state.frame import FRAME_BYTES
 
@@ -72,8 +72,6 @@ EVENT_SOFT_BYTES = 2 << 20
 """As REPLY_RING_SOFT_BYTES, for a worker's events."""
 EVENT_START_BYTES = 64 << 20
 """A slot's events begin before here, and end behind it only where they are many: that memory is given back."""
-EVENT_ROWS_MAX = 65_536
-"""How many commands a batch of a service with events may have: what they may emit has room in a worker's area."""
 EVENT_AREA_BYTES = EVENT_START_BYTES + EVENT_ROWS_MAX * COMMAND_BYTES + (1 << 20)
 """Only reserved: what is not used takes no memory."""
 DIGESTS = 1 << 18

@@ -15,7 +15,7 @@ from execution_support import NOW_US, RING_BYTES, Batch, Call, Raised, decode, e
 from cdep import StateMachine, service_of
 from proxies.server_text import server_text
 from psmr.core.batch import MalformedBatch
-from psmr.core.event_format import COMMAND_BYTES, EventLayout, records
+from psmr.core.event_format import COMMAND_BYTES, EVENT_ROWS_MAX, EventLayout, records
 from psmr.execution import layout as at
 from psmr.execution.engine import Engine
 from psmr.execution.outcome import Executed
@@ -196,7 +196,7 @@ def test_memory_of_very_many_events_is_given_back(alone: Engine) -> None:
 
 
 def test_a_batch_of_too_many_commands_is_refused(alone: Engine) -> None:
-    count = at.EVENT_ROWS_MAX + 1
+    count = EVENT_ROWS_MAX + 1
     with pytest.raises(MalformedBatch, match="expected at most 65536 commands of a service with events, found 65537"):
         alone.offer(7, 1, 8, count, bytes(8 * count), b"", NOW_US)
 

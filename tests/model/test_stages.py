@@ -16,6 +16,7 @@ from staged_calls import SETTLE_S, WEIGHTS, Plain, draw_log, events_of, execute_
 from staged_service import Holdings, Orders
 
 from psmr.core.batch import MalformedBatch
+from psmr.core.event_format import EVENT_ROWS_MAX
 from psmr.core.reply import BatchStatus, parse_reply
 from psmr.execution import layout as at
 from psmr.execution.engine import Engine
@@ -125,7 +126,7 @@ def test_a_read_beside_the_log_sees_everything_before_it() -> None:
 
 def test_a_batch_may_have_as_many_commands_as_both_stages_events_have_room_for() -> None:
     with started(Orders, 2) as engine:
-        stride, count = engine.layout.stride, at.EVENT_ROWS_MAX // 2 + 1
+        stride, count = engine.layout.stride, EVENT_ROWS_MAX // 2 + 1
         with pytest.raises(
             MalformedBatch, match="expected at most 32768 commands of a service with events, found 32769"
         ):

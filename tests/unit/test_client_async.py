@@ -340,3 +340,15 @@ def test_closing_fails_what_is_under_way_and_what_comes_later() -> None:
             assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown] * 4 + [ClusterUnavailable] * 4
 
     asyncio.run(scenario())
+
+
+def test_no_batch_has_more_calls_than_the_service_takes() -> None:
+    async def scenario() -> None:
+        with scripted_cluster(1) as (_, replicas):
+            few = dataclasses.replace(SERVICE, rows_max=8)
+            async with await connect([replicas[0].address], few, PATIENT) as connection:
+                answers = await asyncio.gather(*(connection.call(record(number)) for number in range(30)))
+            assert [bytes(answer) for answer, _ in answers] == [record(number) for number in range(30)]
+            assert [count for _, count in replicas[0].batches] == [8, 8, 8, 6]
+
+    asyncio.run(scenario())

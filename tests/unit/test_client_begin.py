@@ -7,9 +7,17 @@ import dataclasses
 import pytest
 from scripted_replica import scripted_cluster
 
+from apps.book import Book
+from apps.exchange import Exchange
+from apps.kv import KV
+from cdep import service_of
+from proxies.layout import layout_of
 from psmr.client.blocking import BlockingConnection, PendingCall, connect_blocking
 from psmr.client.coalescing import OVERHEAD_BYTES
+from psmr.client.commands import CommandProxy
 from psmr.client.settings import ClientSettings, ServiceIdentity
+from psmr.core.batch import RECORDS_MAX
+from psmr.core.event_format import rows_max
 from psmr.errors import ClusterUnavailable, InvalidCall, OutcomeUnknown
 
 SERVICE = ServiceIdentity("Echo", 0xEC40, 8)
@@ -139,3 +147,25 @@ def test_a_call_that_fits_no_batch_is_the_callers_fault() -> None:
         with pytest.raises(InvalidCall, match="a call that fits a batch, found a blob of 16777216 bytes"):
             connection.call(record(0), bytes(16 << 20), as_it_is)
         assert answers([begin(connection, 1)]) == [record(1)]
+
+
+def test_no_batch_has_more_calls_than_the_service_takes() -> None:
+    few = dataclasses.replace(SERVICE, rows_max=8)
+    with scripted_cluster(1) as (_, replicas), connect_blocking([replicas[0].address], few, PATIENT) as connection:
+        replicas[0].held = True
+        calls = [begin(connection, number) for number in range(30)]
+        replicas[0].release()
+        assert answers(calls) == [record(number) for number in range(30)]
+    counts = [count for _, count in replicas[0].batches]
+    assert sum(counts) == 30
+    assert max(counts) <= 8
+
+
+def test_a_batch_of_a_service_with_events_has_fewer_rows() -> None:
+    assert [rows_max(service_of(owner)) for owner in (KV, Book, Exchange)] == [RECORDS_MAX, 65_536, 32_768]
+    service = service_of(Book)
+    layout = next(each for each in layout_of(service).commands if len(each.command.parameters) == 1)
+    with pytest.raises(
+        InvalidCall, match=r"^Book\.\w+: expected at most 65536 rows .*found 65537 rows .*make several calls"
+    ):
+        CommandProxy(service, layout).many(([1] * 65_537,))
