@@ -40,6 +40,8 @@ def annotation_of(function: object) -> Annotation | None:
 
 def independent(function: F) -> F:
     """The command commutes with every command, itself included; replicas may execute it in any order."""
+    if isinstance(function, str):
+        raise DeclarationError(f"@independent({function!r}) takes no key; write @partially_dependent({function!r})")
     return _attach(function, Annotation("independent", "none"))
 
 
@@ -75,6 +77,13 @@ def partially_dependent(
     for all parameters or, as a mapping, for some. `access` likewise says what the command does to them. `stage` is for
     services in which commands have early stages (`cdep.staging`): "early" runs with those, "exact" once all before it is complete.
     """
+
+    first: object = parameters[0] if parameters else None
+    if inspect.isfunction(first):
+        where = where_of(first)
+        raise DeclarationError(
+            f'{where}: @partially_dependent names no parameter; write @partially_dependent("...") with those that are its keys'
+        )
 
     def decorate(handler: F) -> F:
         where = where_of(handler)

@@ -16,6 +16,9 @@ from cdep.types import ValueType, value_type
 
 _HOW_TO_ANNOTATE = "annotate it with @independent, @partially_dependent(...) or @dependent"
 _HOW_TO_HIDE = "or start its name with '_'"
+_HOW_TO_BEGIN = (
+    "declare state in the class as a Map, Array or Table, which begins empty, and give it first values by a command"
+)
 
 
 def commands_of(
@@ -32,6 +35,8 @@ def commands_of(
             continue
         where = f"{class_name}.{name}"
         annotation = annotation_of(member)
+        if name in ("__init__", "__new__"):
+            raise DeclarationError(f"{where}: is never called; {_HOW_TO_BEGIN}")
         if name.startswith("_"):
             if annotation is not None:
                 raise DeclarationError(f"{where}: is private, yet annotated; remove the annotation or the '_'")

@@ -28,6 +28,7 @@ _REWRITE = (
     "write it with numbers, bytes and the declared state only, "
     'or set execution = "interpreted", which takes any Python and is slower'
 )
+_MAP_METHODS = "correct that line: a Map is read with `get(key)` or `get(key, default)`, written with `put(key, value)`"
 _NOISE = re.compile(r"Failed in nopython mode|- Resolution failure|Raised from|$")
 _OWN = re.compile(r"(?:\w+Error: )?(.+: expected .+, found .+)")
 _SPECIFIC = re.compile(r"TypingError: (?!Failed in)(.+)")
@@ -37,7 +38,11 @@ _NO_IMPLEMENTATION = re.compile(
 _PLACE = re.compile(r"(?:at|from) (/[^\n]+?) \((\d+)\)|^File \"([^\n]+)\", line (\d+):", re.MULTILINE)
 _IN_ANY_PYTHON = re.compile(r"NameError|Unknown attribute|.+: expected .+, found |missing a required|too many")
 """Mistakes that interpreted execution would find, too: only later."""
-_NAMED = re.compile(r"got an unexpected keyword argument")
+_CURES = (
+    (_IN_ANY_PYTHON, _CORRECT),
+    (re.compile("got an unexpected keyword argument"), _WITHOUT_NAMES),
+    (re.compile(r"no implementation of \w+item\(psmr\.Map"), _MAP_METHODS),
+)
 _CALLEE = re.compile(r"<function (?:[\w.]+\.)?(\w+) at ")
 
 
@@ -69,7 +74,7 @@ def _text(owner: type[StateMachine], report: str) -> str:
     found = _place(methods, report) or _callee(methods, report) or _unreadable(methods)
     where = f"{found[0].qualname} ({found[0].file}:{found[1]})" if found else owner.__name__
     cause = _cause(report)
-    cure = _CORRECT if _IN_ANY_PYTHON.match(cause) else _WITHOUT_NAMES if _NAMED.match(cause) else _REWRITE
+    cure = next((cure for pattern, cure in _CURES if pattern.match(cause)), _REWRITE)
     return f"{where}: expected a handler that Numba can compile, found: {cause}: {cure}"
 
 

@@ -47,6 +47,12 @@ def complaint(owner: type[StateMachine]) -> str:
             "unexpected keyword argument 'key'",
             "values in their order, without names",
         ),
+        (
+            services.WritesAsADict,
+            "put",
+            "no implementation of setitem(psmr.Map(u64, u64)",
+            "written with `put(key, value)`",
+        ),
         (services.OpensAFile, "_size", "construct is not supported", INTERPRETED),
     ],
 )

@@ -40,6 +40,18 @@ def key_without_type() -> None:
         def pay(self, account) -> None: ...  # type: ignore[no-untyped-def]
 
 
+def keys_forgotten() -> None:
+    class Bank(StateMachine):
+        @partially_dependent  # type: ignore[arg-type]
+        def pay(self, account: u64) -> None: ...
+
+
+def initialised() -> None:
+    class Bank(StateMachine):
+        def __init__(self) -> None:
+            self.accounts = 0
+
+
 def unannotated() -> None:
     class Bank(StateMachine):
         def pay(self, account: u64) -> None: ...
@@ -256,6 +268,8 @@ def state_with_two_names() -> None:
     [
         (key_unknown, "names 'acount', which is no parameter", "use one of: account"),
         (key_without_type, "parameter 'account' has no type", "add one, such as 'account: u64'"),
+        (keys_forgotten, "@partially_dependent names no parameter", 'write @partially_dependent("...")'),
+        (initialised, "is never called", "declare state in the class as a Map, Array or Table"),
         (unannotated, "is public but not annotated", "annotate it with @independent, @partially_dependent(...)"),
         (annotated_twice, "has two annotations", "keep the one that is true"),
         (private_but_annotated, "is private, yet annotated", "remove the annotation or the '_'"),
@@ -295,7 +309,7 @@ def test_message_names_class_method_and_cure(declare: Callable[[], None], found:
     with pytest.raises(DeclarationError) as caught:
         declare()
     message = str(caught.value)
-    assert message.startswith(("Bank.pay: ", "Bank._pay: "))
+    assert message.startswith(("Bank.pay: ", "Bank._pay: ", "Bank.__init__: "))
     assert found in message
     assert cure in message
     assert "\n" not in message

@@ -52,6 +52,17 @@ class Misspells(StateMachine):
         return key
 
 
+class WritesAsADict(StateMachine):
+    """An item of a map."""
+
+    table = Map(u64, u64, capacity=100)
+
+    @partially_dependent("key")
+    def put(self, key: u64) -> u64:
+        self.table[key] = key  # type: ignore[index]  # here
+        return key
+
+
 class NamesWhatItEmits(StateMachine):
     """An event's fields by name."""
 
