@@ -22,6 +22,7 @@ from psmr.demo.verify import state_of
 from psmr.errors import Violation
 from psmr.execution.engine import Engine
 from psmr.execution.outcome import Executed
+from psmr.simulation.cluster.batches import BatchQueue, TakenBatch
 from psmr.testing.effects import Effect, Witness, effect_of
 from psmr.testing.executed import Reading
 from psmr.testing.interleaving import interleaved
@@ -35,73 +36,15 @@ SLOTS = 8
 """Batches that an engine takes: as many may be executed as if they were one."""
 
 
-class _Taken(NamedTuple):
-    session: int
-    sequence: int
-    stride: int
-    rows: int
-    records: bytes
-    blob: bytes
-    now_us: int
-    is_read: bool
-
-
-class _Queue:
-    """Batches taken and not executed, and the replies of those that were.
-
-    Events are compared where they are emitted: nobody follows them here, so none are kept in a replica's files.
-    """
+class _Workers(BatchQueue):
+    """Events are compared where they are emitted: nobody follows them here, so none are kept in a replica's files."""
 
     def __init__(self) -> None:
+        super().__init__(SLOTS)
         self.memory = SimpleNamespace(has_events=False)
-        self.unpublished = 0
-        self._taken: deque[_Taken] = deque()
-        self._done: deque[Executed] = deque()
-
-    @property
-    def outstanding(self) -> int:
-        """Batches taken and not collected."""
-        return len(self._taken) + len(self._done)
-
-    @property
-    def waiting(self) -> int:
-        """Batches published and not executed."""
-        return len(self._taken) - self.unpublished
-
-    def prepare(
-        self,
-        session: int,
-        sequence: int,
-        stride: int,
-        count: int,
-        records: Any,
-        blob: Any,
-        now_us: int,
-        *,
-        is_read: bool = False,
-    ) -> bool:
-        """Take a batch; False while there is no room."""
-        if self.outstanding >= SLOTS:
-            return False
-        self._taken.append(_Taken(session, sequence, stride, count, bytes(records), bytes(blob), now_us, is_read))
-        self.unpublished += 1
-        return True
-
-    def publish(self) -> None:
-        """Whoever drives the engine sees what it took."""
-        self.unpublished = 0
-
-    def collect(self) -> list[Executed]:
-        """What was executed since the last call."""
-        done = list(self._done)
-        self._done.clear()
-        return done
-
-    def _next(self, batches: int) -> list[_Taken]:
-        return [self._taken.popleft() for _ in range(min(batches, self.waiting))]
 
 
-class SimulatedWorkers(_Queue):
+class SimulatedWorkers(_Workers):
     """Handlers interpreted on traced state, in an order that so many workers may take; `random` draws it.
 
     What each command of the log did is told to `witness`, as done at `where`. Raises ConfigurationError for state that cannot be
@@ -141,7 +84,7 @@ class SimulatedWorkers(_Queue):
     def close(self) -> None:
         """Nothing runs."""
 
-    def _rows(self, number: int, batch: _Taken) -> Iterator[_Row]:
+    def _rows(self, number: int, batch: TakenBatch) -> Iterator[_Row]:
         """The commands of a batch in the order of execution; those of the log have their place in it."""
         decoded = calls_of(self.layout, batch.records, batch.rows, batch.blob)
         calls = [Call(name, arguments, batch.now_us) for name, arguments in decoded]
@@ -153,7 +96,7 @@ class SimulatedWorkers(_Queue):
                 self._witness.ordered(place, calls[row])
             yield _Row(number, row, calls[row], mask(self.service, named[row], position), place)
 
-    def _reply(self, batch: _Taken, effects: Sequence[Effect]) -> Executed:
+    def _reply(self, batch: TakenBatch, effects: Sequence[Effect]) -> Executed:
         records, blob = bytearray(), bytearray()
         stride = self.layout.reply_stride
         calls = calls_of(self.layout, batch.records, batch.rows, batch.blob)
@@ -191,7 +134,7 @@ def _encoded(command: CommandLayout, effect: Effect) -> tuple[bytes, bytes | Non
     return _HEAD.pack(0, 0) + bytes(command.reply_offset - 4) + content, None
 
 
-class RealWorkers(_Queue):
+class RealWorkers(_Workers):
     """The engine itself, its workers forked from this process: compiled or interpreted, with stages and limits.
 
     Which worker was where when is the machine's business; what comes of it must not depend on that.
@@ -204,7 +147,7 @@ class RealWorkers(_Queue):
         self._witness = witness
         self._where = where
         self._delivered = 0
-        self._executing: deque[_Taken] = deque()
+        self._executing: deque[TakenBatch] = deque()
         self.engine = Engine(owner, workers, compiled=compiled, ring_bytes=_RING_BYTES, spin=20)
         self.service = self.engine.service
         self.layout = self.engine.layout
@@ -254,7 +197,7 @@ class RealWorkers(_Queue):
             if not batch.is_read:
                 self._tell(batch, done)
 
-    def _tell(self, batch: _Taken, done: Executed) -> None:
+    def _tell(self, batch: TakenBatch, done: Executed) -> None:
         calls = calls_of(self.layout, batch.records, batch.rows, batch.blob)
         for call, effect in self._reading.effects(calls, done):
             self._witness.ordered(self._delivered, call._replace(now_us=batch.now_us))

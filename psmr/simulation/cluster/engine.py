@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
 
 import msgspec
 from xxhash import xxh3_64_intdigest
 
 from psmr.errors import LogDamaged, Violation
 from psmr.execution.outcome import Executed
+from psmr.simulation.cluster.batches import BatchQueue
 from psmr.simulation.cluster.service import RECORD, STRIDE, KeyValueService, check_shape, events_of, execute, reply_of
 
 Executing = Callable[[int, int, int, bool, int], None]
@@ -41,7 +40,7 @@ class SimulatedCapture:
         return _Result(size_bytes, xxh3_64_intdigest(self._body), (("numbers", "numbers", size_bytes, size_bytes),))
 
 
-class SequentialEngine:
+class SequentialEngine(BatchQueue):
     """The part of `psmr.execution.engine.Engine` that a replica's loop uses, in plain Python.
 
     `capturing` is called when the state is captured.
@@ -50,55 +49,20 @@ class SequentialEngine:
     def __init__(
         self, service: KeyValueService, slots: int, executing: Executing, capturing: Callable[[], None]
     ) -> None:
+        super().__init__(slots)
         self.service = service
         self.memory = SimpleNamespace(has_events=True, containers={})
         self.layout = SimpleNamespace(stride=STRIDE)
         self.state: dict[int, int] = {}
-        self._slots = slots
         self._executing = executing
         self._capturing = capturing
-        self._taken: deque[tuple[int, int, bytes, bool]] = deque()
-        self._done: deque[Executed] = deque()
-        self.unpublished = 0
 
-    @property
-    def outstanding(self) -> int:
-        """Batches taken and not collected."""
-        return len(self._taken) + len(self._done)
-
-    @property
-    def waiting(self) -> int:
-        """Batches published and not executed."""
-        return len(self._taken) - self.unpublished
-
-    def prepare(
-        self,
-        session: int,
-        sequence: int,
-        stride: int,
-        count: int,
-        records: Any,
-        blob: Any,
-        now_us: int,
-        *,
-        is_read: bool = False,
-    ) -> bool:
-        """Take a batch; False while there is no room. Raises MalformedBatch."""
+    def _check(self, stride: int) -> None:
         check_shape(stride)
-        if self.outstanding >= self._slots:
-            return False
-        self._taken.append((session, sequence, bytes(records), is_read))
-        self.unpublished += 1
-        return True
-
-    def publish(self) -> None:
-        """Whoever drives the engine sees what it took."""
-        self.unpublished = 0
 
     def execute(self, batches: int) -> None:
         """Execute as many of the batches published, oldest first."""
-        for _ in range(min(batches, self.waiting)):
-            session, sequence, records, is_read = self._taken.popleft()
+        for session, sequence, _, _, records, _, _, is_read in self._next(batches):
             results: list[int] = []
             events: list[bytes] = []
             for row, (op, key, number, operation) in enumerate(RECORD.iter_unpack(records)):
@@ -109,12 +73,6 @@ class SequentialEngine:
                 self._executing(session, sequence, operation, is_read, result)
             reply = reply_of(session, sequence, results, is_read=is_read)
             self._done.append(Executed(session, sequence, reply, is_read, b"".join(events), len(events)))
-
-    def collect(self) -> list[Executed]:
-        """What was executed since the last call."""
-        done = list(self._done)
-        self._done.clear()
-        return done
 
     def capture(self) -> SimulatedCapture:
         """The state as it is now; everything taken must be executed."""
