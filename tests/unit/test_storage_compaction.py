@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -127,8 +128,9 @@ def test_a_folder_that_cannot_be_changed_ends_the_log(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(Files, "unlink", staticmethod(refuse))
     store.compact(20)
-    with pytest.raises(DiskFailed, match="removing the segments before it failed: Read-only"):
-        append_synced(store, [make(21, term=4)])
+    with pytest.raises(DiskFailed, match=r"log-0+1\.seg: removing a segment that nobody needs failed: Read-only"):
+        for index in count(21):
+            append_synced(store, [make(index, term=4)])
     with pytest.raises(DiskFailed, match="EROFS"):
         store.close()
 
