@@ -14,7 +14,7 @@ from cdep.types import Max, Size, ValueType, value_type
 from psmr.state.access import Access
 from psmr.state.region import Region
 
-SECTION_BYTES = 4 << 20
+SECTION_BYTES = 1 << 20
 """How long a section is at most."""
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from psmr.storage.files import Files, disk_errors, write_fully
+from psmr.storage.files import Files, disk_errors
+from psmr.storage.gathered import Gathered
 from psmr.storage.record import Buffer
 
 SYNC_EVERY_BYTES = 2 << 20
@@ -26,21 +27,28 @@ class AsideFile:
         self._unsynced_bytes = 0
         with disk_errors(files, self.aside, "creating a snapshot"):
             self.fd = files.create_file(self.aside)
+            self._gathered = Gathered(files, self.aside, self.fd)
 
     def write(self, offset: int, buffers: Sequence[Buffer]) -> None:
-        """Write `buffers`, bytes and none of them empty, at `offset`."""
+        """Write `buffers`, bytes and none of them empty, at `offset`; `settle` before the file is read or cut."""
         for part in _divided(buffers):
             with disk_errors(self._files, self.aside, f"writing a snapshot at offset {offset}"):
-                write_fully(self._files, self.fd, part, offset)
-                offset += sum(map(len, part))
-                self._unsynced_bytes += sum(map(len, part))
+                self._gathered.write(offset, part)
+                offset += len(part)
+                self._unsynced_bytes += len(part)
                 if self._unsynced_bytes >= SYNC_EVERY_BYTES:
                     self._files.fdatasync(self.fd)
                     self._unsynced_bytes = 0
 
+    def settle(self) -> None:
+        """Have everything that was written in the file, synced or not."""
+        with disk_errors(self._files, self.aside, "writing a snapshot"):
+            self._gathered.settle()
+
     def finish(self) -> Path:
         """Put it in place, durably; where it is."""
         with disk_errors(self._files, self.aside, "putting a snapshot in place"):
+            self._gathered.settle()
             self._files.fsync(self.fd)
             self._close()
             self._files.rename(self.aside, self.path)
@@ -56,15 +64,13 @@ class AsideFile:
 
     def _close(self) -> None:
         if self.fd != -1:
+            self._gathered.close()
             self._files.close(self.fd)
             self.fd = -1
 
 
-def _divided(buffers: Sequence[Buffer]) -> Iterator[Sequence[Buffer]]:
-    """All in one if that is little; else pieces that are each no more than is synced at a time."""
-    if sum(map(len, buffers)) <= SYNC_EVERY_BYTES:
-        yield buffers
-        return
+def _divided(buffers: Sequence[Buffer]) -> Iterator[Buffer]:
+    """Pieces that are each no more than is synced at a time."""
     for buffer in buffers:
         for at in range(0, len(buffer), SYNC_EVERY_BYTES):
-            yield [memoryview(buffer)[at : at + SYNC_EVERY_BYTES]]
+            yield memoryview(buffer)[at : at + SYNC_EVERY_BYTES]

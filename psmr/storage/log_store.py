@@ -65,7 +65,7 @@ class LogStore:
                     mark.save(base[0])
             aside = folder / ARCHIVE_NAME if archive else None
             with disk_errors(files, folder / "log", "opening the newest segment"):
-                segments = Segments(folder, files, found.segments, cluster_id, segment_bytes, sync=sync, archive=aside)
+                segments = Segments(folder, files, found.segments, cluster_id, segment_bytes, sync=sync)
             undo.pop_all()
         self.recovered = found.cut
         self.control_indexes = found.controls
@@ -77,7 +77,7 @@ class LogStore:
         self._segments = segments
         self._epoch = 0
         self._closed = False
-        self._writer = LogWriter(segments, mark, files, folder, at_once=not sync)
+        self._writer = LogWriter(segments, mark, files, folder, aside, at_once=not sync)
 
     @property
     def base(self) -> tuple[int, int]:
@@ -174,7 +174,7 @@ class LogStore:
         """Drop the segments that nobody needs when everything up to `index` is in a durable snapshot; the new `first_index`.
 
         Whole segments go, those that hold no record above `index`, but the newest of them stays. They are gone for `read`
-        at once; their files go after what is queued. A crash in between leaves a log that opens with any base from
+        at once; their files go in their own time. A crash in between leaves a log that opens with any base from
         `first_index - 1` to a record that it holds.
 
         Raises Violation when `index` lies behind the log's end, DiskFailed like `append`.

@@ -24,6 +24,7 @@ from psmr.errors import DiskFailed, Violation
 from psmr.storage.commit_mark import CommitMark
 from psmr.storage.files import Files, disk_errors
 from psmr.storage.record import Record
+from psmr.storage.removing import Remover
 from psmr.storage.segments import Segments
 
 MARK_PERIOD_S = 1.0
@@ -45,7 +46,7 @@ class Cut(Struct, frozen=True, gc=False):
 
 
 class Compact(Struct, frozen=True, gc=False):
-    """Drop the segments before the one that starts at `first_index`; nothing is reported."""
+    """Drop the segments before the one that starts at `first_index`; nothing is reported, and their files go later."""
 
     first_index: int
 
@@ -58,10 +59,20 @@ _Task = list[Record] | Cut | Compact | _Stop
 
 
 class LogWriter:
-    """Owns the segments for writing; all its methods are the owner's, `_run` is the thread. `at_once`: no thread."""
+    """Owns the segments for writing; all its methods are the owner's, `_run` is the thread. `at_once`: no thread.
+
+    What is dropped goes beside both, to `archive` if there is one: appends would wait for it.
+    """
 
     def __init__(
-        self, segments: Segments, commit_mark: CommitMark, files: Files, folder: Path, *, at_once: bool = False
+        self,
+        segments: Segments,
+        commit_mark: CommitMark,
+        files: Files,
+        folder: Path,
+        archive: Path | None = None,
+        *,
+        at_once: bool = False,
     ) -> None:
         self._segments = segments
         self._commit_mark = commit_mark
@@ -76,6 +87,7 @@ class LogWriter:
         self._failure: DiskFailed | None = None
         self.mark_wanted = commit_mark.index
         self._mark_saved_at_s = time.monotonic()
+        self._remover = Remover(files, archive, self._ring, sync=not at_once)
         self._thread: Thread | None = None
         if not at_once:
             self._thread = Thread(target=self._run, name="log-writer", daemon=True)
@@ -126,8 +138,9 @@ class LogWriter:
 
     def check(self) -> None:
         """Raise DiskFailed once the disk has failed; Violation when the thread ended for any other reason."""
-        if self._failure is not None:
-            raise DiskFailed(str(self._failure)) from self._failure
+        failure = self._failure or self._remover.failure
+        if failure is not None:
+            raise DiskFailed(str(failure)) from failure
         if self._ended and not self._stopping:
             raise Violation(
                 f"the log writer of {self._folder} ended with an error, written to stderr: restart the replica"
@@ -141,6 +154,7 @@ class LogWriter:
             self._thread.join()
         elif self._failure is None:
             self._save_mark_finally()
+        self._remover.close()
         self._segments.close()
         self._commit_mark.close()
         os.close(self._event_fd)
@@ -154,7 +168,10 @@ class LogWriter:
             self._failure = failure
         finally:
             self._ended = True
-            os.eventfd_write(self._event_fd, 1)
+            self._ring()
+
+    def _ring(self) -> None:
+        os.eventfd_write(self._event_fd, 1)
 
     def _take(self) -> list[_Task]:
         """All that is queued, consecutive appends made one; empty after a period without any."""
@@ -180,7 +197,7 @@ class LogWriter:
                 self._epoch = task.synced.epoch
                 self._report(task.synced)
             elif isinstance(task, Compact):
-                self._segments.drop_before(task.first_index)
+                self._remover.remove(self._segments.drop_before(task.first_index))
             else:
                 self._append(task)
         return True
@@ -194,7 +211,7 @@ class LogWriter:
     def _report(self, synced: Synced) -> None:
         self._reports.append(synced)
         if self._thread is not None:
-            os.eventfd_write(self._event_fd, 1)
+            self._ring()
 
     def _save_mark_finally(self) -> None:
         try:

@@ -28,7 +28,7 @@ from threading import Lock
 
 from psmr.errors import LogDamaged
 from psmr.storage import record
-from psmr.storage.files import Files, disk_errors, make_folder, read_fully, replace_file, write_fully
+from psmr.storage.files import Files, disk_errors, read_fully, replace_file, write_fully
 from psmr.storage.record import Buffer, Record
 from psmr.storage.recovery import advice
 from psmr.storage.segment import FLUSH_BYTES, HEADER_BYTES, Segment, flush_mark, segment_header, segment_name
@@ -52,14 +52,12 @@ class Segments:
         segment_bytes: int,
         *,
         sync: bool,
-        archive: Path | None = None,
     ) -> None:
         self._folder = folder
         self._files = files
         self._cluster_id = cluster_id
         self._sync = sync
         self._segment_bytes = segment_bytes
-        self._archive = archive
         self._lock = Lock()
         self._segments = found
         self._fd = files.open_file(found[-1].path) if found else -1
@@ -108,16 +106,16 @@ class Segments:
             unneeded = [each.first_index for each in self._segments[:-1] if each.last_index <= index]
             return unneeded[-1] if unneeded else self._segments[0].first_index
 
-    def drop_before(self, first_index: int) -> None:
-        """Remove the segments that lie before the one that starts at `first_index`, or move them to the archive.
+    def drop_before(self, first_index: int) -> list[Path]:
+        """Forget the segments that lie before the one that starts at `first_index`: their files, which may go, oldest first.
 
-        Oldest first, each durably before the next, so that what a crash leaves has no gap. Raises DiskFailed.
+        In that order, each durably before the next, so that what a crash leaves has no gap.
         """
-        with disk_errors(self._files, self._folder / segment_name(first_index), "removing the segments before it"):
-            if self._archive is not None:
-                make_folder(self._files, self._archive)
+        dropped: list[Path] = []
+        with self._lock:
             while self._segments[0].first_index < first_index:
-                self._drop_first()
+                dropped.append(self._segments.pop(0).path)
+        return dropped
 
     def read(self, index: int, last_index: int, max_bytes: int) -> list[Record]:
         """Records from `index` to at most `last_index`, verified, of one segment and about `max_bytes`, at least one.
@@ -201,18 +199,6 @@ class Segments:
             self._files.sync_folder(self._folder)
         self._fd = self._files.open_file(self._segments[-1].path)
         self._written_to = self._files.size_bytes(self._fd)
-
-    def _drop_first(self) -> None:
-        with self._lock:
-            dropped = self._segments.pop(0)
-        if self._archive is None:
-            self._files.unlink(dropped.path)
-        else:
-            self._files.rename(dropped.path, self._archive / dropped.path.name)
-            if self._sync:
-                self._files.sync_folder(self._archive)
-        if self._sync:
-            self._files.sync_folder(self._folder)
 
     def _shorten(self, segment: Segment, from_index: int) -> None:
         position = from_index - segment.first_index

@@ -16,12 +16,12 @@ from psmr.errors import ConfigurationError, LogDamaged
 from psmr.storage import snapshot_format as layout
 from psmr.storage.files import Files, disk_errors, read_fully
 from psmr.storage.recovery import advice
+from psmr.storage.removing import remove_slowly
 from psmr.storage.snapshot_format import Header, SnapshotHead
 
 NEW_SUFFIX = ".new"
 PART_SUFFIX = ".part"
 DAMAGED_SUFFIX = ".damaged"
-_FREED_BYTES = 8 << 20
 
 
 def snapshot_name(index: int) -> str:
@@ -176,25 +176,14 @@ def remove_older(folder: Path, files: Files, keep_index: int, sent: Path | None 
     Of the one at `sent`, which is open and read on, only the name goes.
     """
     with disk_errors(files, folder / snapshot_name(keep_index), "removing older snapshots"):
-        older = [path for path in folder.glob("snapshot-*.snap") if path.name < snapshot_name(keep_index)]
-        for path in sorted(older):
+        for path in sorted(folder.glob("snapshot-*.snap")):
+            if path.name >= snapshot_name(keep_index):
+                continue
             if path == sent:
                 files.unlink(path)
+                files.sync_folder(folder)
             else:
-                _remove(path, files)
-        if older:
-            files.sync_folder(folder)
-
-
-def _remove(path: Path, files: Files) -> None:
-    """Remove a file a little at a time: while the space of a large one is freed at once, every sync on that disk waits."""
-    fd = files.open_file(path)
-    try:
-        files.unlink(path)
-        for size_bytes in range(files.size_bytes(fd), 0, -_FREED_BYTES):
-            files.truncate(fd, max(0, size_bytes - _FREED_BYTES))
-    finally:
-        files.close(fd)
+                remove_slowly(files, path, sync=True)
 
 
 def _verified(path: Path, files: Files, cluster_id: int, cure: str) -> SnapshotFile:

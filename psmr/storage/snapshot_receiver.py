@@ -63,6 +63,7 @@ class SnapshotReceiver:
                 f"expected all {self.size_bytes} bytes of a snapshot, found {self._next}: write them first"
             )
         received = False
+        self._aside.settle()
         try:
             self._verify()
             received = True

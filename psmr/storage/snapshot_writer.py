@@ -54,6 +54,7 @@ class SnapshotWriter:
                 f"finish: expected a head with index {self._index}, at least {self._sums.end} bytes of body and at most "
                 f"{layout.META_BYTES_MAX} of meta, found {head.index}, {head.body_bytes} and {len(head.meta)}"
             )
+        self._aside.settle()
         self._sums.skip_to(head.body_bytes)
         sums = self._sums.sums()
         for place in self._sums.stale:

@@ -38,6 +38,11 @@ class JournalingFiles(Files):
         self.inodes[fd] = path.stat().st_ino
         return fd
 
+    def open_direct(self, path: Path) -> int:
+        fd = super().open_direct(path)
+        self.inodes[fd] = path.stat().st_ino
+        return fd
+
     def create_file(self, path: Path) -> int:
         fd = super().create_file(path)
         self.inodes[fd] = path.stat().st_ino

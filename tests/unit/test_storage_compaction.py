@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,11 @@ def test_with_an_archive_nothing_is_lost(tmp_path: Path) -> None:
         assert content(store) == raws(RECORDS)
 
 
+def append_until_it_fails(store: LogStore) -> None:
+    for index in count(store.last_index + 1):
+        append_synced(store, [make(index, term=4)])
+
+
 def test_a_folder_that_cannot_be_changed_ends_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path)
     store = open_small(tmp_path, True)
@@ -127,8 +133,8 @@ def test_a_folder_that_cannot_be_changed_ends_the_log(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(Files, "unlink", staticmethod(refuse))
     store.compact(20)
-    with pytest.raises(DiskFailed, match="removing the segments before it failed: Read-only"):
-        append_synced(store, [make(21, term=4)])
+    with pytest.raises(DiskFailed, match=r"log-0+1\.seg: removing a segment that nobody needs failed: Read-only"):
+        append_until_it_fails(store)
     with pytest.raises(DiskFailed, match="EROFS"):
         store.close()
 

@@ -121,6 +121,9 @@ class SimulatedFiles(Files):
         created = self.names[str(path)] = _File()
         return self._descriptor(created)
 
+    def open_direct(self, path: Path) -> int:
+        return -1
+
     def close(self, fd: int) -> None:
         self._open.pop(fd, None)
 
