@@ -218,14 +218,18 @@ class Divergence:
     # Where it began.
 
     def _take_given(self, known: _Peer, given: DigestsGiven) -> None:
+        before = known.differs, known.agreed, known.floor
         answers = zip(given.indexes, given.totals, strict=False)
         for index, total in sorted(answers, key=lambda answer: -answer[0]):
             if total is not None:
                 self._compare(known, index, total)
         known.floor = max(self._rolling.oldest, given.oldest) - 1
-        known.asked_us = -_NEVER_US
         if known.differs is not None and known.differs in given.indexes:
             known.is_found = known.differs - 1 <= max(known.agreed, known.floor)
+        if (known.differs, known.agreed, known.floor) != before:
+            known.asked_us = (
+                -_NEVER_US
+            )  # else the answer said nothing new, and would not if it were asked again at once
 
     def _wants(self, known: _Peer) -> bool:
         return known.differs is not None and not known.is_found

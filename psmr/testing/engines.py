@@ -55,6 +55,7 @@ class _Queue:
     def __init__(self) -> None:
         self.memory = SimpleNamespace(has_events=False)
         self.unpublished = 0
+        self.flavour = 0
         self._taken: deque[_Taken] = deque()
         self._done: deque[Executed] = deque()
 

@@ -269,6 +269,22 @@ def test_what_parted_longer_ago_than_is_kept_is_still_noticed(monkeypatch: pytes
     assert 936 <= parted.index <= 940
 
 
+def test_one_that_has_not_come_there_again_is_not_asked_all_the_time() -> None:
+    rolling = Rolling()
+    one = Divergence(1, rolling)
+    one.handle(core.Voters(frozenset({1, 2}), frozenset({1, 2})))
+    for index in range(1, 34):
+        rolling.take(index, index, 1)
+    rolling.complete(33)
+    one.handle(Progress(0))
+    (asked,) = one.handle(Received(2, DigestTold(FORM, 0, 33, 99)))
+    assert isinstance(asked, core.Send)
+    nothing = DigestsGiven(FORM, 0, 29, asked.message.indexes, (None,) * len(asked.message.indexes))
+    one.handle(Received(2, nothing))
+    assert one.handle(Received(2, nothing)) == [], "it has begun anew, and has nothing to say yet"
+    assert [type(effect) for effect in one.handle(Progress(PATIENCE_US))] == [core.Send]
+
+
 def test_digests_of_another_form_say_nothing() -> None:
     cluster = Cluster(2, {})
     cluster.all_execute(10)
