@@ -81,7 +81,7 @@ class ClusterAdversary(Adversary):
 
     def crash_soon(self, member: SimulatedMember) -> None:
         """What this one has just done wrong may pass."""
-        self._scheduler.after(self._conditions.downtime.draw_us(self._random), self._crash, member)
+        self._scheduler.after(self._conditions.fault.draw_us(self._random), self._crash, member)
 
     def _strikes(self) -> Sequence[Callable[[], None]]:
         return (
@@ -183,6 +183,8 @@ class ClusterSimulation:
         self._last = self._last_calls()
         if not scheduler.run_until(conditions.chaos_us + conditions.recovery_us, self._has_finished):
             self._fail_liveness()
+        if self._watch.parting.has_spread:
+            return self._result()  # from then on nobody can say who is right
         if self._watch.parting.is_nobody_right:
             self._watch.check_disks()
         else:
@@ -287,6 +289,8 @@ class ClusterSimulation:
         if self._scheduler.steps % _LOOK_STEPS:
             return False
         parting = self._watch.parting
+        if parting.has_spread:
+            return True
         if parting.is_nobody_right and parting.is_without_majority:
             return all(call.tellings for call in self._calls)
         if not self._operator.is_done or any(not call.tellings for _, call in self._last):

@@ -19,13 +19,6 @@ DIGEST_FAULTS = (
         seeds=300,
     ),
     Fault(
-        "digest compared where it is not complete",
-        _ROLLING,
-        "if self.oldest <= index <= self.through else None",
-        "if self.oldest <= index <= self._filled else None",
-        seeds=300,
-    ),
-    Fault(
         "what commands did not in the snapshot",
         _THREAD,
         "        mark = None if self._rolling is None else self._rolling.mark\n",
@@ -37,12 +30,6 @@ DIGEST_FAULTS = (
         _PARTING,
         "            raise ReplicaParted(self._core.parted)\n",
         "            pass\n",
-    ),
-    Fault(
-        "the majority stops",
-        _DIVERGENCE,
-        "        if not groups or self._has_majority(mine):\n",
-        "        if not groups:\n",
     ),
     Fault(
         "two that did the same taken for a majority",
@@ -82,13 +69,6 @@ DIGEST_FAULTS = (
         _DIVERGENCE,
         "        if known is None or known.origin != message.origin:\n",
         "        if known is None:\n",
-        seeds=300,
-    ),
-    Fault(
-        "nothing asked again",
-        _DIVERGENCE,
-        "self._now_us < known.asked_us + PATIENCE_US:",
-        "known.asked_us > 0:",
         seeds=300,
     ),
     Fault(

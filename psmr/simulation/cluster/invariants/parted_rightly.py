@@ -16,11 +16,14 @@ _NAME = "who parts stops"
 class PartedRightly:
     """`wrong`: what replicas will do wrong. Everybody else does the same, whatever is lost, late, or from before a restart.
 
+    Nothing is asked any more once it `has_spread`: another replica has caught up with the state of one that does wrong.
+
     `erred`: those that have done so; `stopped`: those that stopped, with what they were told; `rows`: the command that it was.
     """
 
     def __init__(self, wrong: Mapping[int, Wrong], voters: int) -> None:
         self.erred: set[int] = set()
+        self.has_spread = False
         self.stopped: dict[int, Parted] = {}
         self.rows: dict[int, int] = {}
         self._wrong = wrong
@@ -40,10 +43,12 @@ class PartedRightly:
     def started(self, replica: Observed) -> None:
         """It begins behind the entries that its snapshot holds: of what was done there only the sum is known."""
         self._began[replica.me] = max(self._began.get(replica.me, 0), replica.delivered)
+        own = self._wrong.get(replica.me)
+        self.has_spread |= replica.engine.flavour not in (0, own.flavour if own is not None else 0)
 
     def heard(self, replica: Observed) -> None:
         """A replica was told digests: it suspects nobody who has done nothing wrong, unless it has itself."""
-        for each in replica.suspects:
+        for each in () if self.has_spread else replica.suspects:
             if replica.me not in self.erred and each.peer not in self.erred:
                 raise InvariantViolated(
                     _NAME, f"expected replica {replica.me} to agree with replica {each.peer}, found that it says {each}"
@@ -52,6 +57,8 @@ class PartedRightly:
     def parted(self, replica: Observed, parted: Parted) -> None:
         """A replica is about to stop."""
         self.stopped[replica.me] = parted
+        if self.has_spread:
+            return
         if not replica.engine.flavour:
             raise InvariantViolated(_NAME, f"replica {replica.me} has done what it should, and stops: {parted}")
         if len(self._wrong) == self._voters:
@@ -86,7 +93,7 @@ class PartedRightly:
         self.rows[replica.me] = row
         rolling, index, erred_at = _rolling_of(replica), self.stopped[replica.me].index, replica.engine.erred_at
         place = None if rolling is None else rolling.rows_of(index)
-        if place is None or erred_at is None or self._first_wrong(replica) != index:
+        if self.has_spread or place is None or erred_at is None or self._first_wrong(replica) != index:
             return
         if place[0] + row != erred_at:
             raise InvariantViolated(
