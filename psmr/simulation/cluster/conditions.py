@@ -13,9 +13,9 @@ from psmr.simulation.conditions import Delay
 
 _PLANS = ("",) * 7 + (
     "add",
-    "add remove",
-    "remove",
-    "remove add",
+    "add remove away",
+    "remove away",
+    "remove add away",
     "lose add",
     "spoil",
     "spoil add",
@@ -95,7 +95,7 @@ class ClusterConditions:
             keys=random.choice((1, 3)),
             slots=random.choice((1, 4)),
             turn_us=random.choice((0, 500, 2_000)),
-            snapshot_bytes=random.choice((NEVER_BYTES, 500, 2_000) if "spoil" not in plan else (300, 500)),
+            snapshot_bytes=random.choice((300, 500) if {"spoil", "away"} & {*plan} else (NEVER_BYTES, 500, 2_000)),
             part_bytes=random.choice((1_500, 6_000)),
             retained_bytes=random.choice((0, 4_000)),
             drop_rate=random.choice((0.0, 0.02, 0.1)),
