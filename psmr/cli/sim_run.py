@@ -34,6 +34,8 @@ _COUNTS = (
     "snapshots",
     "installed",
     "changes",
+    "erred",
+    "parted",
 )
 
 

@@ -210,7 +210,10 @@ class Divergence:
             if known.differs is not None and index >= known.differs:
                 known.differs, known.is_found = None, False  # it has begun anew, with a state that is right
         elif known.differs is None or index <= known.differs:
-            known.differs, known.value = index, (total - known.shift) & _MASK
+            found = index, (total - known.shift) & _MASK
+            if found == (known.differs, known.value):
+                return
+            known.differs, known.value = found
             known.is_found = False
             if index <= known.agreed:  # it has begun anew, and did another thing
                 known.agreed = -1
@@ -218,14 +221,18 @@ class Divergence:
     # Where it began.
 
     def _take_given(self, known: _Peer, given: DigestsGiven) -> None:
+        before = known.differs, known.agreed, known.floor
         answers = zip(given.indexes, given.totals, strict=False)
         for index, total in sorted(answers, key=lambda answer: -answer[0]):
             if total is not None:
                 self._compare(known, index, total)
         known.floor = max(self._rolling.oldest, given.oldest) - 1
-        known.asked_us = -_NEVER_US
         if known.differs is not None and known.differs in given.indexes:
             known.is_found = known.differs - 1 <= max(known.agreed, known.floor)
+        if (known.differs, known.agreed, known.floor) != before:
+            known.asked_us = (
+                -_NEVER_US
+            )  # else the answer said nothing new, and would not if it were asked again at once
 
     def _wants(self, known: _Peer) -> bool:
         return known.differs is not None and not known.is_found
@@ -240,6 +247,9 @@ class Divergence:
             known.asked_us = self._now_us
             # Where it differs is asked again as well: what it did may have been told before it began anew.
             effects.append(Send(peer, DigestsAsked(tuple(between) or (known.differs,))))
+            mine = self._rolling.at(known.differs)
+            if mine is not None:  # it may not know: what it was told may be lost, or it has begun anew, and nothing new may come
+                effects.append(Send(peer, DigestTold(FORM, self._rolling.origin, known.differs, mine)))
         return effects
 
     # Who is right.

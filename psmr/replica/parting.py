@@ -16,6 +16,7 @@ import msgspec
 from psmr.core.divergence import (
     CHECKPOINT_ENTRIES,
     CHECKPOINT_US,
+    Difference,
     Divergence,
     Parted,
     Progress,
@@ -153,6 +154,10 @@ class Parting:
         """What that replay printed; None while it is under way."""
         return self._outputs.get((index, row))
 
+    def differences(self) -> list[Difference]:
+        """Who differs, as far as is known."""
+        return self._core.differences()
+
     def status(self) -> dict[str, Any]:
         """Who differs, where, and what those said that stopped."""
         differences = [
@@ -163,7 +168,7 @@ class Parting:
                 "is_wrong": each.is_wrong,
                 "report": self.reports.get(each.peer),
             }
-            for each in self._core.differences()
+            for each in self.differences()
         ]
         through = self.rolling.through
         return {

@@ -42,6 +42,7 @@ class _Workers(BatchQueue):
     def __init__(self) -> None:
         super().__init__(SLOTS)
         self.memory = SimpleNamespace(has_events=False)
+        self.flavour = 0
 
 
 class SimulatedWorkers(_Workers):

@@ -40,7 +40,16 @@ QUICK = [
     "event twice after a restart",
     "damaged snapshot left in its place",
     "batch of another version executed",
+    "snapshot with the founders' roster",
+    "the minority goes on",
+    "stops before enough is known",
+    "first entry not looked for",
+    "digest told of an entry not executed to its end",
 ]
+
+
+WRONG = (224, 355, 528, 575, 683, 1757)
+"""Schedules in which replicas do wrong, and in which one that was told nothing, or had begun anew, once did not find out."""
 
 
 def test_schedules_keep_every_invariant_and_are_eventful() -> None:
@@ -52,6 +61,14 @@ def test_schedules_keep_every_invariant_and_are_eventful() -> None:
     assert sum(result.events for result in results) > 20 * len(results), "too few events"
     assert sum(result.followed for result in results) > 10 * len(results), "too few events are followed"
     assert sum(result.changes for result in results) > len(results) / 2, "too few changes of members"
+
+
+def test_replicas_that_do_wrong_stop_and_say_where() -> None:
+    results = [simulate_cluster(seed) for seed in WRONG]
+    assert all(result.erred for result in results)
+    assert sum(result.parted for result in results) >= len(results)
+    assert sum(result.rows for result in results) > len(results) / 2, "too few know at which command they parted"
+    assert any(result.erred == result.parted == 3 for result in results), "all different, and all stop"
 
 
 def test_five_replicas_and_one_keep_every_invariant() -> None:

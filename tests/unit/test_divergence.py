@@ -269,6 +269,34 @@ def test_what_parted_longer_ago_than_is_kept_is_still_noticed(monkeypatch: pytes
     assert 936 <= parted.index <= 940
 
 
+def test_one_that_has_not_come_there_again_is_not_asked_all_the_time() -> None:
+    rolling = Rolling()
+    one = Divergence(1, rolling)
+    one.handle(core.Voters(frozenset({1, 2}), frozenset({1, 2})))
+    for index in range(1, 34):
+        rolling.take(index, index, 1)
+    rolling.complete(33)
+    one.handle(Progress(0))
+    asked, told = one.handle(Received(2, DigestTold(FORM, 0, 33, 99)))
+    assert isinstance(asked, core.Send)
+    assert isinstance(told, core.Send)
+    assert told.message == DigestTold(FORM, 0, 33, rolling.at(33) or 0)
+    nothing = DigestsGiven(FORM, 0, 29, asked.message.indexes, (None,) * len(asked.message.indexes))
+    one.handle(Received(2, nothing))
+    assert one.handle(Received(2, nothing)) == [], "it has begun anew, and has nothing to say yet"
+    assert [type(effect) for effect in one.handle(Progress(PATIENCE_US))] == [core.Send, core.Send]
+
+
+def test_one_that_was_not_told_is_told_by_who_asks_it() -> None:
+    cluster = Cluster(3, {2: (24, 1 << 30)})
+    cluster.all_execute(24)
+    cluster.down = {2}
+    cluster.run()
+    cluster.down = set()
+    cluster.run()
+    assert cluster.stopped == {2: 24}, "nothing new is executed, and the others have told what there is"
+
+
 def test_digests_of_another_form_say_nothing() -> None:
     cluster = Cluster(2, {})
     cluster.all_execute(10)

@@ -8,13 +8,14 @@ from random import Random
 from psmr.client.settings import ClientSettings
 from psmr.core.raft import Settings
 from psmr.replica.snapshots import NEVER_BYTES
+from psmr.simulation.cluster.divergences import DigestConditions
 from psmr.simulation.conditions import Delay
 
 _PLANS = ("",) * 7 + (
     "add",
-    "add remove",
-    "remove",
-    "remove add",
+    "add remove away",
+    "remove away",
+    "remove add away",
     "lose add",
     "spoil",
     "spoil add",
@@ -31,7 +32,8 @@ class ClusterConditions:
     `slots`: batches that an engine takes. `turn_us`: how long a turn of a replica's loop takes; what arrives meanwhile waits.
     `snapshot_bytes`: of log between two snapshots, each fetched by parts of `part_bytes`; so much
     log is kept for those that lag behind: `retained_bytes`. `calm`: what network and disks take in the peace at the end.
-    `plan`: what the operator does, from `begin_us` on.
+    `plan`: what the operator does, from `begin_us` on. `digests`: of replicas that tell each other what their commands did, if
+    they do.
     """
 
     settings: Settings
@@ -59,11 +61,13 @@ class ClusterConditions:
     begin_us: int
     chaos_us: int
     recovery_us: int
+    digests: DigestConditions | None = None
 
     @classmethod
-    def drawn(cls, random: Random, replicas: int) -> ClusterConditions:
-        """The conditions that a seed's generator draws first."""
+    def drawn(cls, random: Random, replicas: int, digests_random: Random) -> ClusterConditions:
+        """The conditions that a seed's generators draw first."""
         plan = tuple(random.choice(_PLANS if replicas > 2 else _PLANS_OF_FEW).split())
+        digests = DigestConditions.drawn(digests_random, replicas, plan)
         per_message = random.choice((1, 2, 8))
         settings = Settings(
             election_timeout_us=random.choice((40_000, 60_000)),
@@ -91,7 +95,7 @@ class ClusterConditions:
             keys=random.choice((1, 3)),
             slots=random.choice((1, 4)),
             turn_us=random.choice((0, 500, 2_000)),
-            snapshot_bytes=random.choice((NEVER_BYTES, 500, 2_000) if "spoil" not in plan else (300, 500)),
+            snapshot_bytes=random.choice((300, 500) if {"spoil", "away"} & {*plan} else (NEVER_BYTES, 500, 2_000)),
             part_bytes=random.choice((1_500, 6_000)),
             retained_bytes=random.choice((0, 4_000)),
             drop_rate=random.choice((0.0, 0.02, 0.1)),
@@ -109,4 +113,5 @@ class ClusterConditions:
             begin_us=int(random.random() * 200_000),
             chaos_us=400_000,
             recovery_us=20_000_000,
+            digests=digests,
         )

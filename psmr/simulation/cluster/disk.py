@@ -35,6 +35,8 @@ class SimulatedStore:
 
     `durable` is what a crash leaves at the least; `base`, index and term of a snapshot that the disk holds.
 
+    With `is_one_segment` the log forgets nothing, as in segments that are never full.
+
     A sync takes a while, covers what was written when it began, and is told of by `notify`. `spend` is called before every
     write and may raise, when the power goes. Writes behind a sync are lost at a crash, except for a beginning of random
     length, behind which a record may be torn or have a bit flipped.
@@ -47,6 +49,8 @@ class SimulatedStore:
         sync: Delay,
         notify: Callable[[], None],
         spend: Callable[[], None],
+        *,
+        is_one_segment: bool = False,
     ) -> None:
         self._scheduler = scheduler
         self._spend = spend
@@ -65,6 +69,7 @@ class SimulatedStore:
         self.fails_next = False
         self._pending: list[Record | int | _Forget] = []
         self._reports: list[tuple[int, int]] = []
+        self._is_one_segment = is_one_segment
         self._epoch = 0
         self._life = 0
         self._is_syncing = False
@@ -110,6 +115,8 @@ class SimulatedStore:
         last = self.record(index)
         if last is not None and index > self.base[0]:
             self.base = index, last.term
+        if self._is_one_segment:
+            return self.first_index
         first_index = max(self.first_index, min(index, self.last_index) + 1 - int(self._random.random() * 4))
         del self.records[: first_index - self.first_index]
         self.first_index = first_index

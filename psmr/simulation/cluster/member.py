@@ -9,6 +9,9 @@ from pathlib import Path
 from random import Random
 from typing import Any, cast
 
+from psmr.core.divergence import Difference, Parted
+from psmr.core.divergence_messages import DIVERGENCE_MESSAGES
+from psmr.core.rolling import Rolling
 from psmr.core.roster import Roster
 from psmr.errors import DiskFailed, LogDamaged
 from psmr.execution.engine import Engine
@@ -18,8 +21,10 @@ from psmr.log.raft_log import RaftLog
 from psmr.replica.delivery import Delivery
 from psmr.replica.disk import Disk
 from psmr.replica.event_stream import EventStream
+from psmr.replica.parting import Parting, ReplicaParted
 from psmr.replica.replica import Replica
 from psmr.replica.snapshots import SnapshotPlan, VersionReached
+from psmr.simulation.cluster.aftermath import SimulatedAftermath
 from psmr.simulation.cluster.beside import SimulatedBeside
 from psmr.simulation.cluster.conditions import ClusterConditions
 from psmr.simulation.cluster.disk import SimulatedStore
@@ -65,31 +70,41 @@ class Surroundings:
 class _Emitting:
     """Passes a replica's events on, and shows them to the watch."""
 
-    def __init__(self, me: int, fingerprint: int, stream: EventStream, watch: Watch) -> None:
+    def __init__(self, me: int, engine: SequentialEngine, stream: EventStream, watch: Watch) -> None:
         self._me = me
-        self._fingerprint = fingerprint
+        self._engine = engine
         self._stream = stream
         self._watch = watch
 
     def take(self, index: int, now_us: int, executed: Executed) -> None:
-        self._watch.events.emitted(self._me, self._stream.position, index, executed, self._fingerprint)
+        if not self._engine.flavour:
+            fingerprint = self._engine.service.fingerprint
+            self._watch.events.emitted(self._me, self._stream.position, index, executed, fingerprint)
         self._stream.take(index, now_us, executed)
 
 
 class SimulatedMember:
     """A replica that may be down; `incarnation` counts its starts and crashes.
 
-    A turn of the production loop is taken whenever something arrives and when the last turn said that it is due.
+    A turn of the production loop is taken whenever something arrives and when the last turn said that it is due. One that
+    `has_parted` from the others has stopped for good.
     """
 
     def __init__(self, me: int, founders: Roster, around: Surroundings) -> None:
         self.me = me
         self.incarnation = 0
-        self.is_retired = False
+        self.is_retired = self.has_parted = False
         self.snapshots = self.installed = 0
         self.replica: Replica | None = None
+        digests = around.conditions.digests
         self.store = SimulatedStore(
-            around.scheduler, around.random, around.conditions.sync, self._poke, lambda: self._spend()
+            around.scheduler,
+            around.random,
+            around.conditions.sync,
+            self._poke,
+            lambda: self._spend(),
+            # Nobody is to catch up with the state of a replica that has done wrong.
+            is_one_segment=digests is not None and bool(digests.wrong),
         )
         self.files = SimulatedFiles(around.random, lambda: self._spend(), lambda: self.store.is_full)
         self._founders = founders
@@ -100,6 +115,8 @@ class SimulatedMember:
         self._is_doomed = False
         self._spoiled: Path | None = None
         self._is_executing = False
+        self._has_heard = False
+        self._aftermath: SimulatedAftermath | None = None
         self._busy_until_us = 0
         self._stood: tuple[int, int, tuple[int, int | None]] | None = None
         self._told = (0, False)
@@ -129,6 +146,11 @@ class SimulatedMember:
     def is_idle(self) -> bool:
         """Whether everything delivered was executed and collected."""
         return self.replica is not None and self.replica.delivery.idle
+
+    @property
+    def suspects(self) -> list[Difference]:
+        """The replicas that it takes for different; none while it is down."""
+        return self.parting.differences() if self.is_up and self.parting is not None else []
 
     def start(self) -> None:
         """Begin with what the disk holds, or die once more, or refuse for good because of what was done to a snapshot.
@@ -204,15 +226,28 @@ class SimulatedMember:
             retained_bytes=around.conditions.retained_bytes,
         )
         self.events = disk.open_events(production_engine, position, bytes_max=_EVENTS_BYTES, sync=True)
-        emitting = _Emitting(self.me, fingerprint, self.events, around.watch)
-        delivery = Delivery(sessions, production_engine, base.index, base.time_us, overrides=overrides, events=emitting)
+        emitting = _Emitting(self.me, engine, self.events, around.watch)
+        rolling = self._rolling(disk, base.index)
+        self.delivery = delivery = Delivery(
+            sessions, production_engine, base.index, base.time_us, overrides=overrides, events=emitting, rolling=rolling
+        )
+        self.parting = None if rolling is None else self._parting(rolling)
         every_bytes = around.conditions.snapshot_bytes
         plan = SnapshotPlan(disk.taker, every_bytes, int(every_bytes * (1 + around.random.random())), base.index)
         port = cast(ClientPort, self.port)
-        self.replica = Replica({}, self.log, delivery, port, self._clock_us, plan, self.events)
+        self.replica = Replica({}, self.log, delivery, port, self._clock_us, plan, self.events, parting=self.parting)
         has_fetched = disk.found is not None and str(disk.found.path) in self.files.fetched
         around.watch.started(self, has_fetched=has_fetched)
         self._turn_in(0)
+
+    def _rolling(self, disk: Disk, index: int) -> Rolling | None:
+        digests = self._around.conditions.digests
+        if digests is None:
+            return None
+        return Rolling(index) if self.me in digests.unmarked else disk.rolling()
+
+    def _parting(self, rolling: Rolling) -> Parting:
+        return Parting(self.me, self.log, self.delivery, rolling, self.files.folder, "simulated", compiled=False)
 
     def captured(self) -> None:
         """Its engine captures the state, for a snapshot."""
@@ -282,10 +317,15 @@ class SimulatedMember:
 
     def receive(self, sender: int, message: Any, payloads: tuple[Any, ...]) -> None:
         """A message of another member arrives."""
-        if self.replica is not None:
-            self.links.inbox.append(PeerMessage(sender, message, list(payloads)))
-            self._around.trace.message(self._around.scheduler.now_us, self.me, sender, message)
-            self._poke()
+        if self.replica is None and self._aftermath is None:
+            return
+        self.links.inbox.append(PeerMessage(sender, message, list(payloads)))
+        self._around.trace.message(self._around.scheduler.now_us, self.me, sender, message)
+        if self._aftermath is not None:
+            self._aftermath.heard()
+            return
+        self._has_heard |= isinstance(message, DIVERGENCE_MESSAGES)
+        self._poke()
 
     def request(self, connection: bytes, frames: list[bytes]) -> None:
         """A message of a client arrives."""
@@ -319,7 +359,13 @@ class SimulatedMember:
         except (PowerCut, DiskFailed) as reason:
             self._die(reason)
             return
+        except ReplicaParted as reason:
+            self._part(reason.parted)
+            return
         self._fuse = None
+        if self._has_heard:
+            self._has_heard = False
+            self._around.watch.parting.heard(self)
         self._busy_until_us = self._around.scheduler.now_us + self._around.conditions.turn_us
         if self.log.role_changes:
             self._take_roles()
@@ -330,6 +376,27 @@ class SimulatedMember:
         if self.engine.waiting and not self._is_executing:
             self._begin_execution()
         self._turn_in(max(0, deadline_us - self._clock_us()))
+
+    def _part(self, parted: Parted) -> None:
+        """Serve no more, for good."""
+        around, watch = self._around, self._around.watch
+        self._note(f"has parted: {parted}")
+        watch.parting.parted(self, parted)
+        self.has_parted = self.is_retired = True
+        self.replica, self._fuse = None, None
+        self.incarnation += 1
+        self._beside.end()
+        assert self.parting is not None
+        self._aftermath = SimulatedAftermath(
+            self.me,
+            parted,
+            self.log,
+            self.delivery,
+            self.parting,
+            around.scheduler,
+            self._clock_us,
+            lambda row: watch.parting.row_found(self, row),
+        )
 
     def _take_roles(self) -> None:
         for change in self.log.role_changes:

@@ -20,6 +20,7 @@ _ASK_US = 60_000
 """Longer than a message is under way: an answer that was lost does not have a change asked for twice."""
 _LOST_RATE = 0.1
 _SPOIL_UNTIL_US = 550_000
+_AWAY_US = 30_000
 
 Join = Callable[[], SimulatedMember]
 
@@ -30,11 +31,12 @@ def seat_of(replica: int, *, votes: bool = True) -> Seat:
 
 
 class Operator:
-    """Carries out `plan`, words of "add", "remove", "lose", "spoil" and "upgrade", after `begin_us`.
+    """Carries out `plan`, words of "add", "remove", "away", "lose", "spoil" and "upgrade", after `begin_us`.
 
     "add": a replica with an empty disk joins and is promoted. "remove": a voter goes, often the leader; then it is switched
     off, or left running. "lose": a voter's disk is damaged for good; it is removed. "spoil": a bit of a voter's
-    snapshot is wrong; if it refuses to start it is removed. "upgrade": the next version takes over. `join` starts a replica.
+    snapshot is wrong; if it refuses to start it is removed. "away": one whose log has forgotten the last change starts again, so
+    that its snapshot alone says who belongs to the cluster. "upgrade": the next version takes over. `join` starts a replica.
     """
 
     def __init__(
@@ -105,6 +107,23 @@ class Operator:
             return
         del self._plan[0]
 
+    def _send_away(self, voters: Sequence[int]) -> None:
+        """Some voter that has forgotten the last change, if one comes to in time."""
+        members = [self._members[voter] for voter in voters]
+        able = [one for one in members if one.is_up and one.log.status().first_index > self._settled]
+        if able and self._settled:
+            away = self._random.choice(able)
+            self._trace.note(self._scheduler.now_us, f"replica {away.me} goes away for a while")
+            away.crash()
+            self._scheduler.after(int(self._random.random() * _AWAY_US), self._come_back, away, away.incarnation)
+        elif self._scheduler.now_us < _SPOIL_UNTIL_US:
+            return
+        del self._plan[0]
+
+    def _come_back(self, away: SimulatedMember, incarnation: int) -> None:
+        if not away.is_up and not away.is_retired and away.incarnation == incarnation:
+            away.start()
+
     def _upgrade(self, leader: SimulatedMember) -> None:
         """Ask for the next version until a leader runs it."""
         if leader.engine.service.fingerprint == NEXT_FINGERPRINT:
@@ -121,6 +140,9 @@ class Operator:
         word, voters = self._plan[0], [member.id for member in status.members if member.votes]
         if word == "spoil":
             self._spoil(voters)
+            return None
+        if word == "away":
+            self._send_away(voters)
             return None
         if word == "upgrade":
             self._upgrade(leader)

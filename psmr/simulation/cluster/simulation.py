@@ -55,6 +55,9 @@ class ClusterResult:
     snapshots: int
     installed: int
     changes: int
+    erred: int
+    parted: int
+    rows: int
     digest: str
 
 
@@ -75,6 +78,10 @@ class ClusterAdversary(Adversary):
         self.crashes += 1
         downtime_us = self._conditions.downtime.draw_us(self._random)
         self._scheduler.after(downtime_us, self._restart, member, member.incarnation)
+
+    def crash_soon(self, member: SimulatedMember) -> None:
+        """What this one has just done wrong may pass."""
+        self._scheduler.after(self._conditions.fault.draw_us(self._random), self._crash, member)
 
     def _strikes(self) -> Sequence[Callable[[], None]]:
         return (
@@ -124,13 +131,15 @@ class ClusterSimulation:
     def __init__(self, seed: int, replicas: int = 3, write: Callable[[str], object] | None = None) -> None:
         self._seed = seed
         self._random = random = Random(f"{seed}/{replicas}/cluster")
-        self._conditions = conditions = ClusterConditions.drawn(random, replicas)
+        digests_random = Random(f"{seed}/{replicas}/digests")
+        self._conditions = conditions = ClusterConditions.drawn(random, replicas, digests_random)
+        self._wrong = conditions.digests.wrong if conditions.digests is not None else {}
         self._scheduler = scheduler = Scheduler()
         self._trace = trace = ClusterTrace(write)
         self._network = SimulatedNetwork(scheduler, random, conditions, self._deliver)
         self._members: list[SimulatedMember] = []
         founders = Roster(tuple(map(seat_of, range(replicas))))
-        self._watch = Watch(self._members, founders, scheduler)
+        self._watch = Watch(self._members, founders, scheduler, self._wrong)
         self._calls: list[Call] = []
         self._last: list[tuple[SimulatedClient, Call]] = []
         self._around = around = Surroundings(
@@ -174,7 +183,12 @@ class ClusterSimulation:
         self._last = self._last_calls()
         if not scheduler.run_until(conditions.chaos_us + conditions.recovery_us, self._has_finished):
             self._fail_liveness()
-        self._watch.check_all()
+        if self._watch.parting.has_spread:
+            return self._result()  # from then on nobody can say who is right
+        if self._watch.parting.is_nobody_right:
+            self._watch.check_disks()
+        else:
+            self._watch.check_all()
         check_tellings(self._calls, self._watch.executed)
         self._watch.versions.check_own((call.number, call.fingerprint) for call in self._calls)
         self._check_history()
@@ -194,7 +208,7 @@ class ClusterSimulation:
 
     def _last_calls(self) -> list[tuple[SimulatedClient, Call]]:
         """Each client whose version runs calls once more."""
-        runs = self._watch.remaining[0].engine.service.fingerprint
+        runs = self._watch.remaining[0].engine.service.fingerprint if self._watch.remaining else FINGERPRINT
         return [(one, one.call(op, key=0)) for one in self._clients if one.fingerprint == runs for op in (ADD, GET)]
 
     def _result(self) -> ClusterResult:
@@ -216,6 +230,9 @@ class ClusterSimulation:
             snapshots=sum(member.snapshots for member in self._members),
             installed=sum(member.installed for member in self._members),
             changes=self._operator.settled,
+            erred=len(self._watch.parting.erred),
+            parted=len(self._watch.parting.stopped),
+            rows=len(self._watch.parting.rows),
             digest=self._trace.digest,
         )
 
@@ -224,7 +241,18 @@ class ClusterSimulation:
         newest = newest_snapshot(member.files.folder, member.files, CLUSTER_ID) if self._is_upgraded else None
         service = version_of(FINGERPRINT if newest is None else newest.head.fingerprint)
         executing = self._watch.executing(member.me, service.fingerprint)
-        return SequentialEngine(service, self._conditions.slots, executing, member.captured)
+        me, wrong = member.me, self._wrong.get(member.me)
+        if wrong is not None and wrong.passes and me in self._watch.parting.erred:
+            wrong = None
+        return SequentialEngine(
+            service, self._conditions.slots, executing, member.captured, wrong, lambda: self._err(me)
+        )
+
+    def _err(self, me: int) -> None:
+        self._watch.parting.erred.add(me)
+        self._trace.note(self._scheduler.now_us, f"replica {me} does wrong: {self._wrong[me]}")
+        if self._wrong[me].passes:
+            self._adversary.crash_soon(self._members[me])
 
     def _deliver(self, to: int, sender: int, message: Any, payloads: tuple[Any, ...]) -> None:
         if to < len(self._members):
@@ -237,6 +265,8 @@ class ClusterSimulation:
     def _reply(self, sender: int, connection: bytes, frames: list[bytes]) -> None:
         if connection == OPERATOR:
             return  # it looks at what became of it
+        if self._members[sender].engine.flavour:
+            return  # what clients are told by a replica that has parted, until it stops, is not to be relied on
         client = int(connection.partition(b".")[0])
         if (client, sender, _FROM) not in self._adversary.severed:
             self._connected[client].reply(connection, frames)
@@ -258,6 +288,11 @@ class ClusterSimulation:
         """
         if self._scheduler.steps % _LOOK_STEPS:
             return False
+        parting = self._watch.parting
+        if parting.has_spread:
+            return True
+        if parting.is_nobody_right and parting.is_without_majority:
+            return all(call.tellings for call in self._calls)
         if not self._operator.is_done or any(not call.tellings for _, call in self._last):
             return False
         if any(call.failure for _, call in self._last):
@@ -266,6 +301,8 @@ class ClusterSimulation:
         remaining = self._watch.remaining
         length = remaining[0].store.last_index
         if not all(one.is_idle and one.delivered == one.store.last_index == length for one in remaining):
+            return False
+        if not parting.is_settled(remaining):
             return False
         emitted = len(self._watch.events.stream)
         return all(each.position == emitted for each in self._followers) and all(call.tellings for call in self._calls)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from psmr.simulation.faults.planted_digests import DIGEST_FAULTS
 from psmr.simulation.faults.planted_events import EVENT_FAULTS
 from psmr.simulation.faults.planted_members import MEMBER_FAULTS
 from psmr.simulation.faults.planted_snapshots import SNAPSHOT_FAULTS
@@ -361,4 +362,5 @@ FAULTS = (
     *MEMBER_FAULTS,
     *EVENT_FAULTS,
     *VERSION_FAULTS,
+    *DIGEST_FAULTS,
 )

@@ -30,7 +30,7 @@ MEMBER_FAULTS = (
         _LOG,
         "encode_roster(self._rosters.at(index))",
         "encode_roster(self._rosters.at(0) if self._raft.base_index == 0 else self._rosters.at(index))",
-        seeds=1500,
+        seeds=200,
     ),
     Fault(
         "members that came with entries not told to the core",

@@ -39,13 +39,15 @@ class ExactlyOnce:
                 "exactly once", f"replica {replica} has executed other commands up to index {index} than another had"
             )
 
-    def check(self, now_us: int, replica: int, session: int, sequence: int, operation: int, reply: int) -> None:
-        """A command of the log was executed."""
+    def check(self, now_us: int, replica: int, session: int, sequence: int, operation: int, reply: int | None) -> None:
+        """A command of the log was executed; without a reply by one that has done wrong."""
         self._check_order(replica, session, sequence)
         seen = self._seen[replica]
         if operation in seen:
             raise InvariantViolated("exactly once", f"replica {replica} executes operation {operation} twice")
         seen.add(operation)
+        if reply is None:
+            return
         _, known_reply = self.executed.setdefault(operation, (now_us, reply))
         if known_reply != reply:
             raise InvariantViolated(

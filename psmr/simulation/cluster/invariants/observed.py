@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from psmr.core.divergence import Difference
 from psmr.log.raft_log import RaftLog
+from psmr.replica.delivery import Delivery
 from psmr.replica.event_stream import EventStream
 from psmr.replica.replica import Replica
 from psmr.simulation.cluster.disk import SimulatedStore
@@ -20,7 +22,13 @@ class Observed(Protocol):
     engine: SequentialEngine
     log: RaftLog
     events: EventStream
+    delivery: Delivery
     replica: Replica | None
+    has_parted: bool
+
+    @property
+    def suspects(self) -> list[Difference]:
+        """The replicas that it takes for different; none while it is down."""
 
     @property
     def leads(self) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from psmr.core.raft import RoleChanged
 from psmr.core.roster import Roster
+from psmr.simulation.cluster.divergences import Wrong
 from psmr.simulation.cluster.engine import Executing
 from psmr.simulation.cluster.invariants.committed_never_lost import CommittedNeverLost
 from psmr.simulation.cluster.invariants.election_safety import ElectionSafety
@@ -18,6 +19,7 @@ from psmr.simulation.cluster.invariants.leader_completeness import LeaderComplet
 from psmr.simulation.cluster.invariants.log_matching import LogMatching
 from psmr.simulation.cluster.invariants.observed import Observed
 from psmr.simulation.cluster.invariants.one_position import OnePosition
+from psmr.simulation.cluster.invariants.parted_rightly import PartedRightly
 from psmr.simulation.cluster.invariants.state_machine_safety import StateMachineSafety
 from psmr.simulation.cluster.invariants.takes_over import TakesOver
 from psmr.simulation.cluster.invariants.term_never_goes_back import TermNeverGoesBack
@@ -25,9 +27,14 @@ from psmr.simulation.scheduler import Scheduler
 
 
 class Watch:
-    """Asks each invariant when something happened that could break it. `events` and `followed` are asked by who sees them."""
+    """Asks each invariant when something happened that could break it. `events`, `followed`, `parting` are asked by who sees them.
 
-    def __init__(self, replicas: Sequence[Observed], founders: Roster, scheduler: Scheduler) -> None:
+    `wrong`: what replicas will do wrong.
+    """
+
+    def __init__(
+        self, replicas: Sequence[Observed], founders: Roster, scheduler: Scheduler, wrong: Mapping[int, Wrong]
+    ) -> None:
         self._replicas = replicas
         self._in_force = InForce(founders)
         self._scheduler = scheduler
@@ -42,6 +49,7 @@ class Watch:
         self._terms = TermNeverGoesBack()
         self._delivered_in: list[int] = []
         self.versions = TakesOver()
+        self.parting = PartedRightly(wrong, len(founders.seats))
         self.events = OnePosition()
         self.followed = FollowedOnce(self.events.stream)
 
@@ -57,8 +65,9 @@ class Watch:
 
     @property
     def remaining(self) -> list[Observed]:
-        """The replicas that belong to the cluster, as is known for certain."""
-        return [self._replicas[seat.id] for seat in self._in_force.roster.seats]
+        """The replicas that belong to the cluster, as is known for certain, and have not stopped for good."""
+        seated = (self._replicas[seat.id] for seat in self._in_force.roster.seats)
+        return [one for one in seated if not one.has_parted]
 
     @property
     def executed(self) -> dict[int, tuple[int, int]]:
@@ -70,6 +79,7 @@ class Watch:
         self._delivery.started(replica)
         self.events.started(replica, has_fetched=has_fetched)
         self._once.started(replica.me, replica.delivered)
+        self.parting.started(replica)
 
     def captured(self, me: int, index: int) -> None:
         """Replica `me` has delivered and executed the log up to `index`, and takes a snapshot."""
@@ -78,7 +88,7 @@ class Watch:
     def executing(self, me: int, fingerprint: int) -> Executing:
         """What the engine of replica `me`, of that version, tells."""
 
-        def executing(session: int, sequence: int, operation: int, is_read: bool, reply: int) -> None:
+        def executing(session: int, sequence: int, operation: int, is_read: bool, reply: int | None) -> None:
             if not is_read:
                 self.versions.executing(me, fingerprint, operation)
                 self._once.check(self._scheduler.now_us, me, session, sequence, operation, reply)
