@@ -248,7 +248,9 @@ class Divergence:
             # Where it differs is asked again as well: what it did may have been told before it began anew.
             effects.append(Send(peer, DigestsAsked(tuple(between) or (known.differs,))))
             mine = self._rolling.at(known.differs)
-            if mine is not None:  # it may not know: what it was told may be lost, or it has begun anew, and nothing new may come
+            if (
+                mine is not None
+            ):  # it may not know: what it was told may be lost, or it has begun anew, and nothing new may come
                 effects.append(Send(peer, DigestTold(FORM, self._rolling.origin, known.differs, mine)))
         return effects
 

@@ -273,6 +273,10 @@ STAGE_FAULTS = (
         "worker = lowest_bit(load_u16(load_i64(frame + FRAME_OWNERS) + 4 * row))",
         "worker = load_i64(frame + FRAME_WORKER)",
     ),
+    Fault("an early stage that waits does not", _STAGES, "FRAME_IS_BLOCKED, 1)", "FRAME_IS_BLOCKED, 0)"),
+    Fault(
+        "the word of another command", _STAGES, "load_i64(frame + FRAME_COUNT) + row)", "load_i64(frame + FRAME_COUNT))"
+    ),
     Fault(
         "main after an early stage that has ended",
         _STAGES,

@@ -54,7 +54,7 @@ WRONG = (224, 355, 528, 575, 683, 1757)
 
 def test_schedules_keep_every_invariant_and_are_eventful() -> None:
     results = [simulate_cluster(seed) for seed in range(30)]
-    assert all(result.answered > 0 for result in results)
+    assert all(result.answered or result.erred == result.replicas for result in results)
     for count in ("elections", "crashes", "restarts"):
         assert sum(getattr(result, count) for result in results) > 2 * len(results), f"too few {count}"
     assert sum(result.torn_writes for result in results) > 0

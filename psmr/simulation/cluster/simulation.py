@@ -30,6 +30,7 @@ _CHECK_TICKS = 4_000
 """Of a thousand steps of the search each; the slowest of 1,500 schedules took 13. Not time: a seed decides everything."""
 
 
+_AGAIN_US = 200_000
 _LOOK_STEPS = 4
 """After so many steps of peace it is looked whether all has finished."""
 
@@ -303,6 +304,9 @@ class ClusterSimulation:
         if not all(one.is_idle and one.delivered == one.store.last_index == length for one in remaining):
             return False
         if not parting.is_settled(remaining):
+            # Who began anew may have been told before, and is told again only when something new is executed.
+            if self._scheduler.now_us >= self._last[0][1].invoked_us + _AGAIN_US:
+                self._last = self._last_calls()
             return False
         emitted = len(self._watch.events.stream)
         return all(each.position == emitted for each in self._followers) and all(call.tellings for call in self._calls)
