@@ -48,8 +48,8 @@ def encode_handshake(socket_type: bytes) -> bytes:
 
 
 def encode_command(name: bytes, body: bytes) -> bytes:
-    """A command, of at most 255 bytes with its name."""
-    return bytes((_COMMAND, 1 + len(name) + len(body), len(name))) + name + body
+    """A command."""
+    return _head(_COMMAND, 1 + len(name) + len(body)) + bytes([len(name)]) + name + body
 
 
 def encode_message(frames: Sequence[Any]) -> list[Any]:
@@ -187,7 +187,7 @@ class ZmtpReader:
         if found[10:11] and found[10] < GREETING[10]:
             raise MalformedStream(f"expected ZMTP of version 3, found version {found[10]}")
         if len(found) < len(GREETING):
-            self._wanted = len(GREETING)
+            self._wanted = len(found) + 1
             return False
         mechanism = found[12:32].rstrip(b"\0")
         if mechanism != b"NULL":
