@@ -112,8 +112,7 @@ class Dealer:
         """Try to have a connection; the next try is in some time."""
         assert self._dialler is not None
         assert self._epoll is not None
-        self._reader = ZmtpReader((zmtp.ROUTER, zmtp.DEALER), MESSAGE_BYTES_MAX)
-        self._is_greeted = False
+        self._reader = ZmtpReader(zmtp.SERVING, MESSAGE_BYTES_MAX)
         self._socket = self._dialler.dial()
         self._dial_at_us = _now_us() + (_LOOK_US if self._dialler.is_looking_up else RETRY_US)
         if self._socket is not None:
@@ -206,6 +205,7 @@ class Dealer:
                 self._epoll.unregister(self._socket)
             self._socket.close()
             self._socket = None
+            self._is_greeted = False
             self._reader = ZmtpReader((), 0)
 
 

@@ -23,6 +23,8 @@ DEALER: Final = b"DEALER"
 ROUTER: Final = b"ROUTER"
 SERVED: Final = (DEALER, b"REQ", ROUTER)
 """What a ROUTER talks to."""
+SERVING: Final = (ROUTER, b"REP", DEALER)
+"""What a DEALER talks to."""
 COMMAND_BYTES_MAX: Final = 1 << 16
 JOINED_BYTES_MAX: Final = 4 << 10
 """A frame up to this size is copied beside its head: cheaper than one more buffer."""
