@@ -59,7 +59,7 @@ class ClientSettings:
 
 
 def endpoint(address: str) -> str:
-    """The ZeroMQ endpoint of `address`: itself, or `host:port` over TCP. Raises `ConfigurationError`."""
+    """The endpoint of `address`: itself, or `host:port` over TCP. Raises `ConfigurationError`."""
     if "://" in address:
         return address
     host, colon, port = address.rpartition(":")
