@@ -6,7 +6,7 @@ nothing in between. Threads that are not ours to name are told apart by what the
 | role | thread |
 |---|---|
 | client loop, leader loop, … | a process's first thread: the generated client, the replica's loop |
-| … network | ZeroMQ's own threads, which name themselves |
+| … network | ZeroMQ's own threads, which name themselves, of whoever asks for a status |
 | … log writer | a replica's other Python thread; there is none in memory |
 | … workers | the replica's child processes, which execute |
 

@@ -1,9 +1,7 @@
-"""The client's driver for asyncio: a `Conversation` over one DEALER, woken by the event loop.
+"""The client's driver for asyncio: a `Conversation` over one `Dealer`, woken by the event loop.
 
-ZeroMQ's file descriptor says that *something* happened, once: it is readable when messages may have arrived, falls
-silent as soon as the socket is used in any way, and says nothing about messages already there. So after every use of
-the socket (a send counts) `_after` asks whether input is waiting, and `_readable` takes messages until there are none.
-To ask is a use as well: nobody but `_after` asks, or what arrives between two askings is announced to nobody.
+The dealer's descriptor is readable while anything is unread. It does not tell of messages that were read with others and wait
+because tasks have their turn first: those are taken in the next turn of the loop.
 """
 
 from __future__ import annotations
@@ -52,7 +50,7 @@ class AsyncConnection:
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._dealer = Dealer()
-        self._watched: int | None = None
+        self._is_watching = False
         self._conversation = Conversation(self, service, addresses, settings, lambda: secrets.randbits(64))
         self._coalescer = Coalescer(settings.queue_calls, service.rows_max)
         self._reads = Coalescer(settings.queue_calls, service.rows_max)
@@ -142,7 +140,9 @@ class AsyncConnection:
         self._conversation.close()
         for coalescer in (self._coalescer, self._reads):
             coalescer.fail_all("the connection was closed before the call was sent")
-        self._unwatch()
+        if self._is_watching:
+            self._is_watching = False
+            self._loop.remove_reader(self._dealer.file_descriptor)
         self._dealer.hang_up()
         if self._timer is not None:
             self._timer.cancel()
@@ -153,10 +153,10 @@ class AsyncConnection:
 
     def dial(self, address: str) -> None:
         """Part of `Wire`: for the conversation only."""
-        self._unwatch()
         self._dealer.dial(address)
-        self._watched = self._dealer.file_descriptor
-        self._loop.add_reader(self._watched, self._readable)
+        if not self._is_watching:
+            self._is_watching = True
+            self._loop.add_reader(self._dealer.file_descriptor, self._readable)
 
     def transmit(self, frames: list[bytes]) -> None:
         """Part of `Wire`: for the conversation only."""
@@ -219,12 +219,13 @@ class AsyncConnection:
             self._conversation.submit(ticket, parts, deadline_us, now_us, is_read=True)
 
     def _after(self) -> None:
-        """After every use of the socket or the conversation: see to unread input, the timer and those who wait."""
-        if not self._drain_scheduled and self._dealer.has_input():
+        """After every use of the dealer or the conversation: see to what is read already, the timer and those who wait."""
+        if not self._drain_scheduled and self._dealer.has_received:
             self._drain_scheduled = True
             self._loop.call_soon(self._readable)
         at_us = _earliest(self._coalescer.deadline_us, self._reads.deadline_us)
         at_us = _earliest(self._conversation.next_timer_us, at_us)
+        at_us = _earliest(self._dealer.due_us, at_us)
         if at_us is not None and (self._timer is None or at_us < self._timer_at_us):
             if self._timer is not None:
                 self._timer.cancel()
@@ -243,11 +244,6 @@ class AsyncConnection:
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
-
-    def _unwatch(self) -> None:
-        if self._watched is not None:
-            self._loop.remove_reader(self._watched)
-            self._watched = None
 
 
 async def connect(

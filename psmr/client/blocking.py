@@ -185,16 +185,12 @@ class BlockingConnection:
         self._send_gathered(hold=True)
 
     def _advance(self, wait_us: int) -> None:
-        if self._take_messages():
-            return
         timer_us = self._conversation.next_timer_us
         if timer_us is not None:
             wait_us = min(wait_us, timer_us - _now_us())
-        if wait_us > 0:
-            self._dealer.wait(wait_us)
-            if self._take_messages():
-                return
-        self._conversation.pass_time(_now_us())
+        self._dealer.wait(max(0, wait_us))
+        if not self._take_messages():
+            self._conversation.pass_time(_now_us())
 
     def close(self) -> None:
         """Fail what is unanswered and hang up. Closing twice is closing once."""

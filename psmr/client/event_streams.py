@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterator
-from typing import Final
+from contextlib import suppress
 
 from psmr.client.dealer import Dealer
 from psmr.client.following import Following, ServiceEvent
-
-_LOOK_S: Final = 0.05
-"""ZeroMQ's descriptor says things once: what it may have said to another is looked for so often."""
 
 
 def follow_blocking(following: Following) -> Iterator[ServiceEvent]:
@@ -59,15 +56,12 @@ async def _wait(dealer: Dealer, timeout_us: int) -> None:
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
     descriptor = dealer.file_descriptor
+    if dealer.due_us is not None:
+        timeout_us = min(timeout_us, dealer.due_us - _now_us())
     loop.add_reader(descriptor, readable.set)
     try:
-        until_us = _now_us() + timeout_us
-        while not dealer.has_input() and (left_us := until_us - _now_us()) > 0:
-            readable.clear()
-            try:
-                await asyncio.wait_for(readable.wait(), min(left_us / 1e6, _LOOK_S))
-            except TimeoutError:
-                continue
+        with suppress(TimeoutError):
+            await asyncio.wait_for(readable.wait(), max(0, timeout_us) / 1e6)
     finally:
         loop.remove_reader(descriptor)
 

@@ -61,7 +61,7 @@ class ClientSettings:
 
 
 def endpoint(address: str) -> str:
-    """The ZeroMQ endpoint of `address`: itself, or `host:port` over TCP. Raises `ConfigurationError`."""
+    """The endpoint of `address`: itself, or `host:port` over TCP. Raises `ConfigurationError`."""
     scheme, _, place = address.rpartition("://")
     if scheme not in ("", "tcp"):
         return address

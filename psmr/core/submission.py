@@ -16,7 +16,7 @@ A batch gets its sequence when it is first sent, in the order of submission. Wha
 so the tickets behind it are not lost; it may therefore be executed after its owner was told UNKNOWN, as that says.
 The alternative, abandoning the session, would turn one late ticket into a window of unknown outcomes. Only the newest
 sequence can be taken back, and only if every attempt at it was refused: then its ticket is REFUSED, not UNKNOWN.
-Refusals are counted against attempts, so a transport must not deliver one refusal twice (ZeroMQ over TCP does not).
+Refusals are counted against attempts, so a transport must not deliver one refusal twice (a stream does not).
 
 **A session that is gone** (evicted, or a malformed batch left a hole in it) cannot tell what it executed: tickets that
 were sent are UNKNOWN, those never sent or refused at every attempt move to a new session, unnoticed.

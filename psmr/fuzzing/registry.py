@@ -10,6 +10,8 @@ from psmr.errors import ConfigurationError
 from psmr.fuzzing.target import Target
 
 SUMMARIES: dict[str, str] = {
+    "clients": "the stream on a client's connection: ZeroMQ's protocol",
+    "links": "the stream on a connection between replicas",
     "peers": "frames between replicas",
     "raft": "frames between replicas, as far as into the member that takes them in",
     "divergence": "digests that replicas tell each other, as far as into the verdict",
@@ -36,6 +38,8 @@ SUMMARIES: dict[str, str] = {
 """What each is, in a few words."""
 
 _WITHOUT_FOLDER = {
+    "clients": "streams:clients",
+    "links": "streams:links",
     "peers": "wire:peers",
     "raft": "wire:raft",
     "divergence": "divergence:told",

@@ -156,7 +156,7 @@ class OrderedLog(Protocol):
         """What other members have said, since the last call."""
 
     def sources(self) -> Sequence[Any]:
-        """File descriptors and zmq sockets; `step` is to be called when one is readable."""
+        """File descriptors; `step` is to be called when one is readable."""
 
     def step(self, now_us: int, ready: Container[Any] | None = None) -> int:
         """Do what there is to do; the time, on the same clock, by which to call again at the latest.

@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 from collections.abc import Callable, Container
 from typing import Any
-
-import zmq
 
 from psmr.core.batch import KIND_READ, Batch, MalformedBatch, parse_whole
 from psmr.core.changes import Action
@@ -111,19 +110,21 @@ class Replica:
 
     def run(self) -> None:
         """Serve until stopped. Raises WorkerDied, VersionReached, ReplicaParted, and what the log raises when its disk fails."""
-        poller = self._poller()
         sentinels = set(self._engine.sentinels)
         ready: set[Any] = set()
-        while not self._stopping:
-            deadline_us = self.turn(ready)
-            if self._engine.outstanding:
-                deadline_us = min(deadline_us, self._collect_at_us())
-            wait_ms = min(max(0, deadline_us - self._clock_us() + 999) // 1000, 1000)
-            ready = {source for source, _ in poller.poll(wait_ms)}
-            if self._engine.bell in ready:
-                self._engine.silence_bell()
-            if not sentinels.isdisjoint(ready):
-                self._worker_died()
+        with select.epoll() as epoll:
+            for source in self._sources():
+                epoll.register(source, select.EPOLLIN)
+            while not self._stopping:
+                deadline_us = self.turn(ready)
+                if self._engine.outstanding:
+                    deadline_us = min(deadline_us, self._collect_at_us())
+                wait_ms = min(max(0, deadline_us - self._clock_us() + 999) // 1000, 1000)
+                ready = {source for source, _ in epoll.poll(wait_ms / 1000)}
+                if self._engine.bell in ready:
+                    self._engine.silence_bell()
+                if not sentinels.isdisjoint(ready):
+                    self._worker_died()
 
     def _collect_at_us(self) -> int:
         """When to look for replies at the latest; when somebody waits for them the workers ring, unless some are there."""
@@ -141,16 +142,15 @@ class Replica:
         busy = self._reads.held or self._delivery.reads or not self._delivery.wants_entries
         return busy or bool(self._routes) or self._wants_quiet
 
-    def _poller(self) -> zmq.Poller:
-        poller = zmq.Poller()
+    def _sources(self) -> list[int]:
+        """Descriptors that are readable when there is something to do."""
         more = self._snapshots.sources() if self._snapshots is not None else []
-        for source in (self._port.socket, *self._log.sources(), self._engine.bell, *self._engine.sentinels, *more):
-            poller.register(source, zmq.POLLIN)
-        return poller
+        return [self._port.inbox, *self._log.sources(), self._engine.bell, *self._engine.sentinels, *more]
 
     def turn(self, ready: Container[Any]) -> int:
         """Everything that is ready, once; when to take the next turn at the latest."""
-        more = self._port.socket in ready and self._take_requests()
+        if self._port.inbox in ready or self._port.has_received:
+            self._take_requests()
         self._ask_for_reads()
         deadline_us = min(self._log.step(self._clock_us(), ready), self._reads.next_due_us)
         self._tell_news()
@@ -159,7 +159,7 @@ class Replica:
         self._answer()
         self._start_reads()
         self._delivery.is_eager = self._emits or self._somebody_waits
-        more |= self._deliver()
+        more = self._deliver()
         self._start_reads()
         self._answer()
         deadline_us = min(deadline_us, self._publish_held())
@@ -170,7 +170,8 @@ class Replica:
             self._use_quiet()
         if self._snapshots is not None:
             self._snapshots.settle(self._delivery, self._engine, self._log)
-        return 0 if more or self._reads.wants_confirmation else deadline_us
+        self._port.flush()
+        return 0 if more or self._port.has_received or self._reads.wants_confirmation else deadline_us
 
     def _publish_held(self) -> int:
         """Let workers have what was held back, once it is enough or old; when to do so at the latest.
@@ -219,11 +220,11 @@ class Replica:
         else:
             self._log.record(self._override)
 
-    def _take_requests(self) -> bool:
+    def _take_requests(self) -> None:
         for _ in range(REQUESTS_PER_TURN):
             request = self._port.receive()
             if request is None:
-                return False
+                return
             if isinstance(request, Submitted):
                 self._take_batch(request)
             elif isinstance(request, StatusAsked) and request.digest:
@@ -237,7 +238,6 @@ class Replica:
             else:
                 status = self._log.status()
                 self._port.welcome(request, status.leader)
-        return True
 
     def _take_wish(self, asked: ChangeAsked) -> None:
         """Do as an operator wants, if this replica leads and it may be done now."""
@@ -344,6 +344,7 @@ class Replica:
             connection = answer.connection or self._routes.find(answer.to)
             if connection is not None:
                 self._port.reply(connection, answer.reply)
+        self._port.flush()
 
     def _take_events_asked(self, request: EventsAsked) -> None:
         try:

@@ -15,6 +15,7 @@ One thread appends and reads; another may `sync`.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from struct import Struct
@@ -217,8 +218,7 @@ class EventLog:
     def _forget(self, which: int) -> None:
         """Let go of a file that is not whole, and of those before it: what is kept has no gaps."""
         self.notice = f"{self._files[which].path}: not whole; events are kept from {self._files[which + 1].first} on"
-        for each in self._files[: which + 1]:
-            self._disk.unlink(each.path)
+        self._remove(each.path for each in self._files[: which + 1])
         del self._files[: which + 1]
 
     def _bytes(self, fd: int, offset: int, count: int) -> memoryview:
@@ -287,9 +287,8 @@ class EventLog:
                 gone += [each.path for each in found]
                 found.clear()
             found.append(EventFile(path, first, size_bytes))
-        for path in gone:
-            self._disk.unlink(path)
         if gone:
+            self._remove(gone)
             self.notice = f"{self._folder}: expected event files, found others in {len(gone)} places: removed"
         return found
 
@@ -313,8 +312,7 @@ class EventLog:
                 compared = which, chosen.size_bytes
         if end < start and self._files:
             self.notice = f"{self._folder}: events kept up to position {end}, and this replica goes on at {start}: they are removed"
-            for each in self._files:
-                self._disk.unlink(each.path)
+            self._remove(each.path for each in self._files)
             self._files.clear()
         return compared, end if self._files else start
 
@@ -339,6 +337,13 @@ class EventLog:
             found.append((position, offset))
             position, offset = head.end, offset + head.size_bytes
         return found
+
+    def _remove(self, paths: Iterable[Path]) -> None:
+        """Have files go for good: one that came back would stand before a gap, and what is kept begin with it."""
+        for path in paths:
+            self._disk.unlink(path)
+        if self._sync:
+            self._disk.sync_folder(self._folder)
 
     def _cut(self, which: int, size_bytes: int, end: int) -> None:
         """End with the first `size_bytes` of a file, and none behind it: the rest was torn by a crash, or does not follow."""

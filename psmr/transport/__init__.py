@@ -1,1 +1,1 @@
-"""pyzmq sockets: between replicas, and between clients and replicas."""
+"""Sockets without threads: between replicas, and between clients and replicas."""

@@ -1,19 +1,18 @@
-"""The replica's socket for clients: a ROUTER that takes requests in and sends replies and statuses out."""
+"""The replica's end for clients: takes requests in and sends replies and statuses out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import zmq
 from msgspec import Struct
 
 from cdep import Service
-from psmr.errors import ConfigurationError
 from psmr.transport import client_protocol as protocol
+from psmr.transport.client_connections import ClientConnections
 
-_QUEUE_MESSAGES = 100_000
 _GARBAGE_PER_CALL = 64
+_LINGER_S = 0.2
 
 
 class Greeted(Struct, frozen=True, gc=False):
@@ -51,39 +50,55 @@ class EventsAsked(Struct, frozen=True, gc=False):
 
 
 class ClientPort:
-    """Bound to one address. Clients of another service are turned away here; garbage is counted and dropped."""
+    """Bound to one address. Clients of another service are turned away here; garbage is counted and dropped.
+
+    What is sent goes at the next `flush`: several replies to one client are one call of the kernel, and wake it once.
+    """
 
     def __init__(
         self, address: str, service: Service, cluster: str, replica_id: int, members: Mapping[int, str]
     ) -> None:
-        self.malformed = 0
+        self._malformed = 0
         self._service = service
         self._cluster = cluster
         self._replica_id = replica_id
         self._members = tuple(members.items())
-        self._context = zmq.Context(io_threads=1)
-        self.socket = self._context.socket(zmq.ROUTER)
-        self.socket.setsockopt(zmq.RCVHWM, 4096)
-        self.socket.setsockopt(zmq.SNDHWM, _QUEUE_MESSAGES)
-        self.socket.setsockopt(zmq.MAXMSGSIZE, protocol.FRAME_BYTES_MAX)
-        self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
-        _bind(self.socket, address)
+        self._clients = ClientConnections(address, protocol.FRAME_BYTES_MAX)
+
+    @property
+    def inbox(self) -> int:
+        """A descriptor that is readable while something is to be received, or done, which `receive` does."""
+        return self._clients.inbox
+
+    @property
+    def has_received(self) -> bool:
+        """Whether requests are waiting of which the descriptor does not tell, because they have been read."""
+        return self._clients.has_received
+
+    @property
+    def malformed(self) -> int:
+        """How much of what arrived made no sense."""
+        return self._malformed + self._clients.malformed
+
+    @malformed.setter
+    def malformed(self, count: int) -> None:
+        self._malformed = count - self._clients.malformed
 
     def receive(self) -> Greeted | Submitted | StatusAsked | ChangeAsked | EventsAsked | None:
         """The next request that is the replica's business, or None when there is none now.
 
         None, too, after a number of others: whoever sends only garbage must not keep the replica from its own work. What is
-        left makes the socket readable again.
+        left is told by `inbox` and `has_received`.
         """
         for _ in range(_GARBAGE_PER_CALL):
-            try:
-                connection, *frames = self.socket.recv_multipart(flags=zmq.DONTWAIT)
-            except zmq.Again:
+            received = self._clients.receive()
+            if received is None:
                 return None
+            connection, frames = received
             try:
                 request = protocol.decode_request(frames)
             except protocol.MalformedMessage as error:
-                self.malformed += 1
+                self._malformed += 1
                 self.error(connection, str(error))
                 continue
             if isinstance(request, protocol.Submit):
@@ -141,22 +156,12 @@ class ClientPort:
 
     def _send(self, connection: bytes, frames: list[bytes]) -> None:
         # A client that is gone, or takes nothing, loses the message: it asks again if it still wants to know.
-        try:
-            self.socket.send_multipart([connection, *frames], flags=zmq.DONTWAIT)
-        except zmq.Again:
-            return
+        self._clients.send(connection, frames)
+
+    def flush(self) -> None:
+        """Send what is to be sent, as far as the clients take it."""
+        self._clients.flush()
 
     def close(self) -> None:
-        """Close the socket, giving the last replies a moment to leave."""
-        self._context.destroy(linger=200)
-
-
-def _bind(socket: zmq.Socket[bytes], address: str) -> None:
-    """Bind a socket, or raise ConfigurationError that names the address and the reason."""
-    try:
-        socket.bind(address)
-    except zmq.ZMQError as error:
-        raise ConfigurationError(
-            f"clients address {address}: expected one that can be bound, found: {error.strerror or error}; "
-            "is another replica (or program) using it?"
-        ) from None
+        """Close the sockets, giving the last replies a moment to leave."""
+        self._clients.close(_LINGER_S)

@@ -1,4 +1,4 @@
-"""What a client and a replica say to each other, over ZeroMQ DEALER (client) and ROUTER (replica).
+"""What a client and a replica say to each other, as a DEALER (client) and a ROUTER (replica) of ZeroMQ's protocol (`zmtp`).
 
 A message of **one frame** is data and nothing else: a batch towards the replica, a reply towards the client. So neither
 is ever copied to prefix it, and records stay aligned. A message of **two frames** is control: a kind byte, then a

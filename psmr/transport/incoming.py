@@ -8,12 +8,10 @@ from collections import deque
 from contextlib import suppress
 from typing import Final
 
-from psmr.errors import ConfigurationError
-from psmr.transport.addresses import place_of
 from psmr.transport.framing import FrameReader, MalformedStream
+from psmr.transport.listening import Listener
 
 _READ_BYTES: Final = 1 << 18
-_BACKLOG: Final = 128
 
 
 class Incoming:
@@ -28,7 +26,7 @@ class Incoming:
         self.accepted = 0
         """Connections, from the start on."""
         self._buffer = memoryview(bytearray(_READ_BYTES))
-        self._listener = _listen(address)
+        self._listener = Listener(address, "peers")
         epoll.register(self._listener, select.EPOLLIN)
 
     def react(self, descriptor: int) -> bool:
@@ -48,9 +46,8 @@ class Incoming:
         self._listener.close()
 
     def _accept(self) -> None:
-        with suppress(OSError):  # whoever dialled has hung up, or no descriptor is left
-            made, _ = self._listener.accept()
-            made.setblocking(False)
+        made = self._listener.accept()
+        if made is not None:
             self.accepted += 1
             self._connections[made.fileno()] = made, FrameReader()
             self._epoll.register(made, select.EPOLLIN)
@@ -77,24 +74,3 @@ class Incoming:
         with suppress(OSError):
             self._epoll.unregister(connection)
         connection.close()
-
-
-def _listen(address: str) -> socket.socket:
-    try:
-        place = place_of(address, ask=True)
-        assert place is not None
-        listener = socket.socket(place[0], socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        try:
-            if place[0] != socket.AF_UNIX:
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(place[1])
-            listener.listen(_BACKLOG)
-        except BaseException:
-            listener.close()
-            raise
-    except OSError as error:
-        raise ConfigurationError(
-            f"peers address {address}: expected one that can be bound, found: {error.strerror or error}; "
-            "is another replica (or program) using it?"
-        ) from None
-    return listener

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import select
 import socket
-import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from psmr.transport.addresses import place_of
+from psmr.transport.dialling import Dialler
 from psmr.transport.framing import PREAMBLE, encode_head
+from psmr.transport.send_queue import BUFFERS_MAX, SendQueue
 
 QUEUE_MESSAGES: Final = 512
 """So many messages may wait while the peer takes nothing."""
 RETRY_S: Final = 0.02
 PATIENCE_S: Final = 1.0
 """So long a connection may take to be made; then another is."""
-_BUFFERS_MAX: Final = 512
 _SOCKET_BYTES: Final = 4 << 20
 _SILENCE_MS: Final = 3_000
 """A host that takes nothing for so long is dialled anew: the kernel would go on sending to it ever more rarely, for minutes."""
@@ -33,17 +30,13 @@ class Outgoing:
     """
 
     def __init__(self, address: str, epoll: select.epoll) -> None:
-        self._address = address
+        self._dialler = Dialler(address)
         self._epoll = epoll
-        self._place = place_of(address, ask=False)
-        self._is_named = self._place is None
-        self._search: threading.Thread | None = None
         self._socket: socket.socket | None = None
         self._is_there = False
         self._next_dial_s = 0.0
         self._give_up_s = 0.0
-        self._waiting: deque[memoryview] = deque()
-        self._messages: deque[int] = deque()  # bytes left of each message that waits
+        self._queue = SendQueue()
 
     @property
     def fileno(self) -> int:
@@ -54,17 +47,17 @@ class Outgoing:
         """Send a message, or keep it to be sent; whether either was done. Never blocks."""
         if not self._is_there and not self.dial():
             return False
-        if len(self._messages) >= QUEUE_MESSAGES:
+        if len(self._queue) >= QUEUE_MESSAGES:
             return False
         buffers = [encode_head(frames), *frames]
-        if self._messages:
-            self._keep(buffers, 0)
+        if self._queue:
+            self._queue.add(buffers)
             return True
         sent = self._send(buffers)
         if sent is None:
             return False
         if sent < sum(map(len, buffers)):
-            self._keep(buffers, sent)
+            self._queue.add(buffers, sent)
             self._epoll.modify(self.fileno, select.EPOLLOUT | select.EPOLLRDHUP)
         return True
 
@@ -93,8 +86,7 @@ class Outgoing:
 
     def hang_up(self) -> None:
         """Give the connection up, and what waits for it."""
-        self._waiting.clear()
-        self._messages.clear()
+        self._queue.clear()
         self._is_there = False
         if self._socket is not None:
             with suppress(OSError):
@@ -103,40 +95,17 @@ class Outgoing:
             self._socket = None
 
     def _connect(self, now_s: float) -> None:
-        place = self._place
-        if place is None:
-            self._look_up()
+        made = self._dialler.dial()
+        if made is None:
             return
-        if self._is_named:
-            self._place = None  # it may be elsewhere the next time
-        try:
-            made = socket.socket(place[0], socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        except OSError:
-            return  # no descriptor is left: later, perhaps
         made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BYTES)
-        if place[0] != socket.AF_UNIX:
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if made.family != socket.AF_UNIX:
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENCE_MS)
-        fault = made.connect_ex(place[1])
-        if fault not in (0, errno.EINPROGRESS):
-            made.close()
-            return
         self._socket = made
         self._epoll.register(made, select.EPOLLOUT | select.EPOLLRDHUP)
         self._give_up_s = now_s + PATIENCE_S
-        if not fault:
-            self._greet()
-
-    def _look_up(self) -> None:
-        """Find the place of a host by name, beside the loop: it may take seconds."""
-
-        def search() -> None:
-            with suppress(OSError):
-                self._place = place_of(self._address, ask=True)
-
-        if self._search is None or not self._search.is_alive():
-            self._search = threading.Thread(target=search, name="look-up", daemon=True)
-            self._search.start()
+        if made.family == socket.AF_UNIX:
+            self._greet()  # there is no connection that is only being made
 
     def _greet(self) -> None:
         """The connection is there, or could not be made: nothing was sent on it, so there is room."""
@@ -151,41 +120,18 @@ class Outgoing:
         if self._socket is None:
             return None
         try:
-            return self._socket.sendmsg(buffers if len(buffers) <= _BUFFERS_MAX else [b"".join(buffers)])
+            return self._socket.sendmsg(buffers if len(buffers) <= BUFFERS_MAX else [b"".join(buffers)])
         except BlockingIOError:
             return 0
         except OSError:
             self.hang_up()
             return None
 
-    def _keep(self, buffers: Sequence[Any], sent: int) -> None:
-        """Keep what is left of a message of which so many bytes are sent."""
-        left = 0
-        for buffer in buffers:
-            view = memoryview(buffer)
-            if sent < len(view):
-                self._waiting.append(view[sent:])
-                left += len(view) - sent
-            sent = max(0, sent - len(view))
-        self._messages.append(left)
-
     def _send_waiting(self) -> None:
-        while self._waiting:
-            sent = self._send([self._waiting[place] for place in range(min(len(self._waiting), _BUFFERS_MAX))])
+        while self._queue:
+            sent = self._send(self._queue.next())
             if not sent:
                 return
-            self._forget(sent)
+            self._queue.forget(sent)
         if self._socket is not None:
             self._epoll.modify(self._socket, select.EPOLLRDHUP)
-
-    def _forget(self, sent: int) -> None:
-        """So many bytes of what waits are sent."""
-        left = sent
-        while self._messages and self._messages[0] <= left:
-            left -= self._messages.popleft()
-        if left:
-            self._messages[0] -= left
-        while self._waiting and len(self._waiting[0]) <= sent:
-            sent -= len(self._waiting.popleft())
-        if sent:
-            self._waiting[0] = self._waiting[0][sent:]

@@ -126,6 +126,7 @@ class PeerLinks:
     ) -> None:
         self.me = me
         self._malformed = 0
+        self._has_looked = False
         self._cluster_id = cluster_id
         self._way = way
         self._epoll = select.epoll()
@@ -170,14 +171,14 @@ class PeerLinks:
         return outgoing is not None and outgoing.send(encode_message(self._cluster_id, self.me, message, payloads))
 
     def receive(self) -> PeerMessage | None:
-        """The next well-formed message from a member of the cluster, or None when there is none now.
+        """The next well-formed message from a member of the cluster, or None when all is taken that was there at the last look.
 
         None, too, after a number of others: whoever sends only garbage must not keep the replica from its own work.
         """
         messages = self._incoming.messages
         for _ in range(_GARBAGE_PER_CALL):
             if not messages:
-                self._react()
+                self._has_looked = not self._has_looked and self._react()
                 if not messages:
                     return None
             message = decode_message(messages.popleft(), self._cluster_id, self._outgoing)
@@ -186,8 +187,8 @@ class PeerLinks:
             self._malformed += 1
         return None
 
-    def _react(self) -> None:
-        """Do what there is to do for the sockets, once each."""
+    def _react(self) -> bool:
+        """Do what there is to do for the sockets, once each; whether messages came."""
         accepted = self._incoming.accepted
         for descriptor, events in self._epoll.poll(0):
             if not self._incoming.react(descriptor):
@@ -198,6 +199,7 @@ class PeerLinks:
             # Somebody is there who may not have been: the way back is made before it is needed.
             for outgoing in self._outgoing.values():
                 outgoing.dial()
+        return bool(self._incoming.messages)
 
     def close(self) -> None:
         """Close every socket; what was not sent is dropped."""

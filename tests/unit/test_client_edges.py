@@ -1,4 +1,4 @@
-"""The asyncio driver on a socket that announces what arrives once, as ZeroMQ does: no moment of arrival may be overlooked."""
+"""The asyncio driver on a dealer that does not tell of what it has read already: no moment of arrival may be overlooked."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Act = Callable[[AsyncConnection], Awaitable[None]]
 
 
 class EdgeDealer:
-    """A dealer with a replica behind it. Its descriptor is readable from an arrival to the next use of any kind.
+    """A dealer with a replica behind it. Its descriptor is readable from an arrival to the next look, which reads all there is.
 
     With `held`, replies to batches wait for `release`; or for the use after which `release_after` lets them arrive.
     """
@@ -39,6 +39,8 @@ class EdgeDealer:
         self.held = False
         self._event = os.eventfd(0, os.EFD_NONBLOCK)
         self._log = ScriptedLog()
+        self.due_us = None
+        self._unread: deque[list[bytes]] = deque()
         self._inbox: deque[list[bytes]] = deque()
         self._waiting: list[list[bytes]] = []
         self._uses_left = -1
@@ -47,10 +49,15 @@ class EdgeDealer:
     def file_descriptor(self) -> int:
         return self._event
 
+    @property
+    def has_received(self) -> bool:
+        return bool(self._inbox)
+
     def dial(self, address: str) -> None:
-        self._inbox.clear()
+        self.hang_up()
 
     def hang_up(self) -> None:
+        self._unread.clear()
         self._inbox.clear()
 
     def release_after(self, uses: int) -> None:
@@ -76,24 +83,21 @@ class EdgeDealer:
             self.release()
 
     def receive(self) -> list[bytes] | None:
+        if not self._inbox:
+            with suppress(BlockingIOError):
+                os.eventfd_read(self._event)
+            self._inbox, self._unread = self._unread, self._inbox
         frames = self._inbox.popleft() if self._inbox else None
         self._used()
         return frames
 
-    def has_input(self) -> bool:
-        found = bool(self._inbox)
-        self._used()
-        return found
-
     def _used(self) -> None:
-        with suppress(BlockingIOError):
-            os.eventfd_read(self._event)
         self._uses_left -= 1
         if self._uses_left == 0:
             self.release()
 
     def _arrive(self, frames: list[bytes]) -> None:
-        self._inbox.append(frames)
+        self._unread.append(frames)
         os.eventfd_write(self._event, 1)
 
 
@@ -161,5 +165,24 @@ def test_a_reply_is_taken_that_arrives_before_a_batch_that_is_refused(monkeypatc
             assert answer.done()
             dealer.release()
             await later
+
+    asyncio.run(scenario())
+
+
+def test_more_replies_than_are_taken_in_a_turn_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have all been read when the first is taken, so nothing is readable any more."""
+    dealer = EdgeDealer()
+    monkeypatch.setattr(asynchronous, "Dealer", lambda: dealer)
+    monkeypatch.setattr(asynchronous, "_MESSAGES_A_TURN", 3)
+
+    async def scenario() -> None:
+        async with await connect(["inproc://edges"], SERVICE, UNHURRIED) as connection:
+            await connection.submit(struct.pack("<Q", 6), 1)
+            dealer.held = True
+            answers = [connection.submit(struct.pack("<Q", number), 1) for number in range(10)]
+            await turns()
+            dealer.release()
+            await turns()
+            assert all(answer.done() for answer in answers)
 
     asyncio.run(scenario())

@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
+from power_cut_support import JournalingFiles
 
 from psmr.core.event_format import HEAD
 from psmr.core.event_frame import FrameHead, encode_frame, frames
@@ -164,6 +165,17 @@ def test_a_replica_that_goes_on_later_keeps_from_there_on(tmp_path: Path) -> Non
     fill(again, some(3, 1000))
     assert content(again) == b"".join(some(3, 1000))
     again.close()
+
+
+def test_what_is_removed_is_gone_before_another_file_begins(tmp_path: Path) -> None:
+    """Come back after a power cut, it would stand before a gap: what is kept would begin where nothing follows."""
+    log = opened(tmp_path)
+    fill(log, some(5))
+    log.close()
+    files = JournalingFiles()
+    EventLog(tmp_path, files, cluster_id=CLUSTER_ID, start=1000, bytes_max=64 * MIB, sync=True).close()
+    done = [change.kind for change in files.journal]
+    assert done.index("unlink") < done.index("sync_folder") < done.index("create")
 
 
 def large(count: int, first: int = 0) -> list[bytes]:

@@ -46,12 +46,16 @@ class SimulatedPort:
 
     def __init__(self, me: int, fingerprint: int, send: Callable[[bytes, list[bytes]], None]) -> None:
         self._fingerprint = fingerprint
-        self.socket = object()
         self.malformed = 0
         self.inbox: deque[tuple[bytes, list[bytes]]] = deque()
         self._me = me
         self._members: tuple[tuple[int, str], ...] = ()
         self._send = send
+
+    @property
+    def has_received(self) -> bool:
+        """Whether requests are waiting."""
+        return bool(self.inbox)
 
     def receive(self) -> Greeted | Submitted | StatusAsked | ChangeAsked | EventsAsked | None:
         """The next request that arrived."""
@@ -95,3 +99,6 @@ class SimulatedPort:
     def error(self, connection: bytes, text: str) -> None:
         """Say that what was sent made no sense."""
         self._send(connection, protocol.encode_error(text))
+
+    def flush(self) -> None:
+        """Nothing waits here."""
