@@ -69,6 +69,7 @@ from psmr.execution.layout import (
     REPLIES_COUNT,
     REPLIES_DIGEST_SUM,
     REPLIES_DIGESTS,
+    REPLIES_ENDED_NS,
     REPLIES_HEADER_BYTES,
     REPLIES_RECORDS,
     REPLIES_ROWS,
@@ -265,7 +266,9 @@ def finish(frame: int) -> None:
         add_replies(frame)
     store_i64(header + REPLIES_DIGESTS, load_i64(frame + FRAME_DIGESTS_FIRST))
     store_i64(header + REPLIES_DIGEST_SUM, load_i64(frame + FRAME_DIGEST_SUM))
-    store_i64(header + REPLIES_BUSY_NS, monotonic_ns(frame + FRAME_CLOCK) - load_i64(frame + FRAME_STARTED_NS))
+    ended_ns = monotonic_ns(frame + FRAME_CLOCK)
+    store_i64(header + REPLIES_ENDED_NS, ended_ns)
+    store_i64(header + REPLIES_BUSY_NS, ended_ns - load_i64(frame + FRAME_STARTED_NS))
     end = blob + used - load_i64(frame + FRAME_REPLY_RING)
     store_i64(frame + FRAME_REPLY_CURSOR, (end + ALIGNMENT - 1) & -ALIGNMENT)
     if load_i64(frame + FRAME_EVENT_AREA) != 0:
