@@ -52,8 +52,8 @@ class Simulated:
     """`total_ns`: until the last worker has done its part. `idle_ns`: of each worker, waiting for others at a command; `left_ns`:
     having nothing left to do while others have.
 
-    `waited_ns`: by command, what workers have waited at it. `took_ns`: by batch, from the end of the one before, for all workers, to its own.
-    `meetings`: how often workers met.
+    `waited_ns`: by command, what workers have waited at it. `took_ns`: by batch, from the end of the one before, for all
+    workers, to its own. `meetings`: how often workers met.
     """
 
     total_ns: float

@@ -11,10 +11,10 @@ which is what throughput is made of: a worker that comes late, one that has noth
 other are in it; a time in which there was nothing to execute is not (`Results` measures).
 
 One way is taken, one worker at first; the other is tried for some batches in a row, now and then, and what they cost is compared
-with those of the way taken, just before and just after: by medians, for what disturbs a machine for a moment must not decide, and
-cheaper than both it must be, for what disturbs it for longer may begin or end in between. The cheaper way is taken from then on. The **price** of a trial, what its batches took longer than they
-would have otherwise, says how soon the next one is: trials may take `BUDGET` of the time. While a trial is on its way no other
-begins, however many batches are prepared on what was known before.
+with those of the way taken just before and just after: by medians, for what disturbs a machine for a moment must not decide; and
+cheaper than both it must be, for what disturbs it for longer may begin or end in between. The cheaper way is taken from then on.
+The **price** of a trial, what its batches took longer than they would have otherwise, says how soon the next one is: trials may
+take `BUDGET` of the time. While a trial is on its way no other begins, however many batches are prepared on what was known before.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BUDGET = 0.02
 """The share of time that may go into trials."""
 FIRST_BUDGET = 0.2
 FIRST_TRIALS = 3
-"""Of a class, which may take `FIRST_BUDGET`: memory and code are cold to workers that come new to them, and a trial then says little."""
+"""Of a class, which may take `FIRST_BUDGET`: memory and code are cold to workers new to them, and a trial then says little."""
 TRIAL_MIN, TRIAL_MAX = 8, 32
 TRIAL_NS = 1_000_000
 """What a trial should last, within those bounds of batches; the first takes the least of them."""
@@ -179,7 +179,9 @@ class Width:
 
 
 def class_of(synchronous: float, count: float) -> int:
-    """By size of batch: less than 8 commands, 64, 512, more; in each by share of synchronous ones: less than 1 in 1,024, 256, 64, 16, 4, more."""
+    """By size of batches, less than 8 commands, 64, 512, or more; and by the share of synchronous ones among them, less than one in
+    1,024, 256, 64, 16, 4, or more.
+    """
     size = min(_SIZES - 1, (int(count).bit_length() - 1) // 3)
     share = int(synchronous * 1024 / max(1.0, count))
     return max(0, size) * _SHARES + min(_SHARES - 1, (share.bit_length() + 1) // 2)
