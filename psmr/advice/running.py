@@ -19,7 +19,7 @@ SLOTS_AT_ONCE = 1000
 """Batches prepared before the clock runs: fewer than the engine has slots."""
 RING_BYTES = 256 << 20
 _STALL_S = 120.0
-_COLLECT_S = 1.0
+_COLLECT_S = 0.1
 
 
 @dataclass(slots=True)

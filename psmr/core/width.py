@@ -25,12 +25,14 @@ from statistics import median
 
 BUDGET = 0.02
 """The share of time that may go into trials."""
-FIRST_BUDGET = 0.2
+FIRST_BUDGET = 0.1
 FIRST_TRIALS = 3
 """Of a class, which may take `FIRST_BUDGET`: memory and code are cold to workers new to them, and a trial then says little."""
 TRIAL_MIN, TRIAL_MAX = 8, 32
 TRIAL_NS = 1_000_000
 """What a trial should last, within those bounds of batches; the first takes the least of them."""
+CLEAR, CLEAR_AFTER = 3.0, 3
+"""A trial ends early when each of so many batches cost so many times as much as those before it."""
 TRIALS_APART = 16
 """Between two trials the same class takes at least so many times as long as a trial."""
 GAIN = 0.95
@@ -92,6 +94,9 @@ class _Class:
             return
         if is_trial:
             self.tried.append(cost_ns)
+            if len(self.tried) >= CLEAR_AFTER and min(self.tried) > CLEAR * median(self.latest):
+                self.left -= self.to_choose
+                self.to_choose = 0
         elif self.is_trying and self.left == 0:
             self.after.append(cost_ns)
             if len(self.after) >= len(self.tried):

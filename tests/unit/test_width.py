@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from psmr.core.width import BUDGET, TRIAL_MAX, TRIALS_APART, Width, class_of
+from psmr.core.width import BUDGET, CLEAR_AFTER, TRIAL_MAX, TRIAL_MIN, TRIALS_APART, Width, class_of
 
 COUNT = 1024
 MANY = 20_000
@@ -73,6 +73,11 @@ def test_trials_keep_to_their_budget(factor: float) -> None:
     tried = width.choices.trials - trials
     assert 0 < tried <= MANY / TRIALS_APART + TRIAL_MAX
     assert tried * (factor - 1) <= BUDGET * MANY + TRIAL_MAX * factor
+
+
+def test_a_trial_that_is_clear_early_ends_early() -> None:
+    assert drive(Width(2), 40, fixed(100, 500)).chosen.count(2) == CLEAR_AFTER + 2
+    assert drive(Width(2), 40, fixed(100, 150)).chosen.count(2) == TRIAL_MIN
 
 
 @pytest.mark.parametrize(("before", "after"), [((100, 55), (100, 300)), ((100, 150), (100, 60))])
