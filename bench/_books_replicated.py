@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from apps.book import Book
 from bench._books_passes import Passes
 from bench._measurement import Spread
+from bench._sending import WINDOW, identity_of, send
 from cdep import service_of
-from proxies.layout import layout_of
 from psmr.advice.batches import Commands
-from psmr.client.blocking import BlockingConnection, connect_blocking
-from psmr.client.settings import ServiceIdentity
+from psmr.client.blocking import connect_blocking
 from psmr.cluster.local import LocalCluster
 
-WINDOW = 16
 PATIENCE_S = 60.0
 
 
 def measure(flow: Passes, runs: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Commands/s acknowledged by three replicas, each on a majority's disks: the flow's passes in `runs` runs of equal length."""
     service = service_of(Book)
-    identity = ServiceIdentity(service.name, service.fingerprint, layout_of(service).stride)
     rates: list[float] = []
     with LocalCluster("book", name="books", replicas=3, workers=1) as cluster:
         cluster.wait_ready()
-        with connect_blocking(list(cluster.addresses), identity) as connection:
-            _send(connection, flow.preload)
+        with connect_blocking(list(cluster.addresses), identity_of(service)) as connection:
+            send(connection, flow.preload)
             for part in _parts(flow.passes, runs + 1):
-                rates.append(_send(connection, part))
+                rates.append(send(connection, part))
                 say(f"replicated: {rates[-1]:,.0f} commands/s")
         digests = {cluster.status(replica, digest=True).get("digest") for replica in _settled(cluster)}
     return {
@@ -49,19 +45,6 @@ def _parts(passes: Sequence[Sequence[Commands]], count: int) -> list[list[Comman
     """The passes in as many parts; the first warms up."""
     ends = [len(passes) * number // count for number in range(count + 1)]
     return [[batch for each in passes[ends[n] : ends[n + 1]] for batch in each] for n in range(count)]
-
-
-def _send(connection: BlockingConnection, batches: Sequence[Commands]) -> float:
-    """Commands a second from the first one sent to the last one answered."""
-    flying: deque[Any] = deque()
-    started = time.perf_counter()
-    for batch in batches:
-        if len(flying) == WINDOW:
-            flying.popleft().result()
-        flying.append(connection.submit(batch.records, batch.count, batch.blob))
-    while flying:
-        flying.popleft().result()
-    return sum(batch.count for batch in batches) / (time.perf_counter() - started)
 
 
 def _settled(cluster: LocalCluster) -> Sequence[int]:

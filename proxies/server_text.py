@@ -156,7 +156,7 @@ def _execute(machine, frame, record, blob, row):
     reply = open_reply(frame, row, REPLY_STRIDE){emitting}
     op = load_u16(record)
 {cases}
-    close_reply(frame)
+    close_reply(frame, reply, REPLY_STRIDE)
 
 
 @compiled

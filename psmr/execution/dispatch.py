@@ -14,7 +14,7 @@ from cdep.compiled import compiled, inlined, int64, merged, overloaded, types
 from cdep.hashing import group_of_bytes, group_of_u64
 from proxies.layout import NONE, REPLY_IN_BLOB, REPLY_WIDE
 from psmr.execution.events import begin_events
-from psmr.execution.folding import keep_fold
+from psmr.execution.folding import keep_digest
 from psmr.execution.layout import (
     FRAME_BLOB,
     FRAME_COUNT,
@@ -199,17 +199,16 @@ def open_reply_slowly(frame: int, row: int) -> int:
 
 
 @inlined
-def close_reply(frame: int) -> None:
+def close_reply(frame: int, record: int, stride: int) -> None:
     """End a command that has succeeded: keep its reply record."""
-    keep_fold(frame)
+    keep_digest(frame, record, stride)
     end_command(frame)
     store_i64(frame + FRAME_REPLY_COUNT, load_i64(frame + FRAME_REPLY_COUNT) + 1)
 
 
 @compiled
 def end_command_slowly(frame: int) -> None:
-    """The end of a command that has succeeded, but for its reply, for interpreted code."""
-    keep_fold(frame)
+    """`end_command`, for interpreted code."""
     end_command(frame)
 
 

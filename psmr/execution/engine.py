@@ -29,7 +29,7 @@ from psmr.execution import layout as at
 from psmr.execution.capture import Capture, Captures
 from psmr.execution.digesting import RowDigests
 from psmr.execution.dispatch import end_command_slowly
-from psmr.execution.folding import keep_fold_slowly
+from psmr.execution.folding import keep_digest_slowly
 from psmr.execution.generated import compiling, server_module
 from psmr.execution.interpreted import InterpretedMachine
 from psmr.execution.memory import NOTES_BYTES, Memory
@@ -159,7 +159,7 @@ class Engine:
             if memory.has_events:
                 emitted.warm_up(memory)
             end_command_slowly(frame)
-            keep_fold_slowly(frame)
+            keep_digest_slowly(frame, memory.ring)
             store(memory.control + at.STOPPING, 1)
             if self._compiled:
                 with refusing_what_does_not_compile(self._owner):

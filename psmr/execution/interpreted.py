@@ -14,7 +14,7 @@ from proxies.layout import NONE, RAISED, RAISED_TEXT_LIMIT, CommandLayout, Servi
 from psmr.execution import layout as at
 from psmr.execution.dispatch import end_command_slowly, open_reply_slowly
 from psmr.execution.events import begin_events_slowly
-from psmr.execution.folding import keep_fold_slowly
+from psmr.execution.folding import keep_digest_slowly
 from psmr.execution.memory import Memory
 from psmr.execution.schedule import begin, seek
 from psmr.state.access import FORMATS, encoder
@@ -90,15 +90,18 @@ class InterpretedMachine:
         """Begin a command, call what encodes its reply, end it; undo it, and reply the error, if that raises."""
         reply = open_reply_slowly(self._frame, row)
         self.prepare(row)
+        is_undone = False
         try:
             value, content = call()
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is part of the history, alike on every replica
             undo(self._frame)
-            keep_fold_slowly(self._frame)
+            is_undone = True
             value, content = _raised(error)
-        else:
-            end_command_slowly(self._frame)
         self._write_reply(reply - self._origin, value, content)
+        keep_digest_slowly(self._frame, reply)
+        if not is_undone:
+            end_command_slowly(self._frame)
+        self._memory.set(self._frame + at.FRAME_REPLY_COUNT, self._memory.get(self._frame + at.FRAME_REPLY_COUNT) + 1)
 
     def undo_and_reply(self, row: int, error: Exception) -> None:
         """Take back what the command under way has done, and reply the error it raised."""
@@ -117,7 +120,6 @@ class InterpretedMachine:
             self._memory.set(self._frame + at.FRAME_REPLY_BLOB_USED, used + len(content))
             value += _SLICE.pack(used, len(content))
         self._view[place : place + len(value)] = value
-        self._memory.set(self._frame + at.FRAME_REPLY_COUNT, self._memory.get(self._frame + at.FRAME_REPLY_COUNT) + 1)
 
 
 def _raised(error: Exception) -> tuple[bytes, bytes]:

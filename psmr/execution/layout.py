@@ -47,11 +47,13 @@ replica's copying thread reads them below the worker's KEPT, and gives their mem
 each slot, at FRAME_EVENT_PIECES, two words: where in the area the slot's events begin and end. They are the worker's until
 COMPLETED passes the slot, and the replica's until COLLECTED does.
 
-**Digests.** Where FRAME_DIGESTS is not 0, it is a ring of DIGESTS words of the worker's own: for each command that it has executed,
-the row, << DIGEST_BITS, and as many bits of the command's digest (`psmr.execution.folding`). FRAME_DIGESTS_NEXT is how many there
-ever were, FRAME_DIGESTS_FIRST that at the opening of the slot, FRAME_DIGEST_SUM the part of the slot's digest that is the
-worker's. The replica reads a ring only when somebody asks, and then looks how far it has come meanwhile. The state begins at
-FRAME_STATE; what lies FRAME_STATE_BYTES and more behind that is no part of it.
+**Digests.** Where FRAME_DIGESTS is not 0, two rings of the worker's own begin there. The first has DIGESTS words: for each command
+of the log that it has executed, the row, << DIGEST_BITS, and as many bits of the command's digest (`psmr.execution.folding`).
+Behind it are DIGEST_SLOTS records, of each slot in which the worker has had a part: DIGEST_SLOT_…. FRAME_DIGESTS_NEXT is how
+many digests there ever were, FRAME_DIGESTS_FIRST that at the opening of the slot, FRAME_DIGEST_SUM the worker's part of the slot's
+digest. FRAME_DIGESTING is FRAME_DIGESTS, or 0 in a slot that only reads. The replica looks into the rings only when somebody
+asks, and then also how far the worker has come meanwhile. The state begins at FRAME_STATE; what lies FRAME_STATE_BYTES and more
+behind that is no part of it.
 
 **Waits.** Where FRAME_WAITS is not 0, the worker writes down every wait that it cannot pass at once: a head of `WAITS_…`, then
 entries of `WAIT_…`. Whoever has put the memory there reads it while nothing executes (`psmr.execution.waits`).
@@ -79,6 +81,13 @@ EVENT_AREA_BYTES = EVENT_START_BYTES + EVENT_ROWS_MAX * COMMAND_BYTES + (1 << 20
 DIGESTS = 1 << 18
 """Of so many of the newest commands of a worker something is kept of their digests; memory comes with its use."""
 DIGEST_BITS = 40
+DIGEST_SLOTS = 1 << 16
+"""Of so many of the newest slots it is kept where a worker's digests are."""
+DIGEST_SLOT = 0
+DIGEST_SLOT_FIRST = 8
+DIGEST_SLOT_COUNT = 16
+DIGEST_SLOT_BYTES = 24
+DIGESTS_BYTES = 8 * DIGESTS + DIGEST_SLOT_BYTES * DIGEST_SLOTS
 
 PUBLISHED = 0
 STOPPING = 1 * LINE_BYTES
@@ -175,6 +184,7 @@ FRAME_ROUND_ROWS = FRAME_BYTES + 408
 FRAME_SLOT_ROUNDS = FRAME_BYTES + 416
 FRAME_FINISHES = FRAME_BYTES + 424
 FRAME_DIGESTS = FRAME_BYTES + 432
+FRAME_DIGESTING = FRAME_BYTES + 440
 FRAME_EARLY_FOLD = FRAME_BYTES + 448
 FRAME_STATE = FRAME_BYTES + 456
 FRAME_STATE_BYTES = FRAME_BYTES + 464
@@ -202,10 +212,9 @@ REPLIES_ROWS = 24
 REPLIES_BLOB = 32
 REPLIES_BUSY_NS = 40
 REPLIES_ENDED_NS = 48
-REPLIES_DIGESTS = 56
-REPLIES_DIGEST_SUM = 64
-REPLIES_WORDS = 9
-REPLIES_HEADER_BYTES = 72
+REPLIES_DIGEST_SUM = 56
+REPLIES_WORDS = 8
+REPLIES_HEADER_BYTES = 64
 
 
 def worker_line(control: int, worker: int) -> int:

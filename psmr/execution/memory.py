@@ -46,7 +46,7 @@ class Memory:
             + STAGING_BYTES
             + at.REPLY_RING_BYTES
             + 8 * at.SLOTS
-            + 8 * at.DIGESTS
+            + at.DIGESTS_BYTES
         )
         self.has_events = any(isinstance(container, Event) for container in self.containers.values())
         private += at.EVENT_AREA_BYTES + 16 * at.SLOTS if self.has_events else 0
@@ -62,7 +62,7 @@ class Memory:
         self.frames = [self.region.take(at.FRAME_TOTAL_BYTES) for _ in range(workers)]
         self.staging = [self.region.take(STAGING_BYTES) for _ in range(workers)]
         self.reply_rings = [self.region.take(at.REPLY_RING_BYTES) for _ in range(workers)]
-        self.digests = [self.region.take(8 * at.DIGESTS) for _ in range(workers)]
+        self.digests = [self.region.take(at.DIGESTS_BYTES) for _ in range(workers)]
         self.reply_starts: list[int] = []
         self.notes: list[int] = []
         self.event_areas: list[int] = []

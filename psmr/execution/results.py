@@ -11,10 +11,12 @@ from psmr.core.reply import REPLY_HEADER, BatchStatus
 from psmr.core.width import Width
 from psmr.execution import emitted, replies
 from psmr.execution import layout as at
-from psmr.execution.digesting import Part, RowDigests
+from psmr.execution.digesting import RowDigests
 from psmr.execution.memory import Memory
 from psmr.execution.outcome import Executed, Slot
 from psmr.execution.progress import EXECUTOR
+
+_MASK = (1 << 64) - 1
 
 
 class Results:
@@ -41,11 +43,13 @@ class Results:
             body, blob = self._merged(headers, slot.count)
         digest = 0
         if self._digests is not None and not slot.is_read:
-            parts = [
-                Part(worker, words[at.REPLIES_COUNT >> 3], *words[at.REPLIES_DIGESTS >> 3 : at.REPLIES_WORDS])
-                for worker, words in zip(workers, found, strict=True)
-            ]
-            digest = self._digests.take(parts, slot.count, slot.places)
+            self._digests.take(number, slot.count, slot.places)
+            digest = (
+                found[0][at.REPLIES_DIGEST_SUM >> 3]
+                if is_one
+                else sum(words[at.REPLIES_DIGEST_SUM >> 3] for words in found)
+            )
+            digest &= _MASK
         events, event_count = b"", 0
         if self._memory.has_events:
             events, event_count = emitted.collect_events(self._memory, number, len(found), slot.count, slot.places)

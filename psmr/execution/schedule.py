@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from cdep.compiled import compiled, inlined
 from psmr.execution.events import close_events, open_events, pass_events
-from psmr.execution.folding import add_replies
+from psmr.execution.folding import keep_slot
 from psmr.execution.layout import (
     BELL,
     BELL_WANTED,
@@ -31,6 +31,7 @@ from psmr.execution.layout import (
     FRAME_CONTROL,
     FRAME_COUNT,
     FRAME_DIGEST_SUM,
+    FRAME_DIGESTING,
     FRAME_DIGESTS,
     FRAME_DIGESTS_FIRST,
     FRAME_DIGESTS_NEXT,
@@ -68,7 +69,6 @@ from psmr.execution.layout import (
     REPLIES_BUSY_NS,
     REPLIES_COUNT,
     REPLIES_DIGEST_SUM,
-    REPLIES_DIGESTS,
     REPLIES_ENDED_NS,
     REPLIES_HEADER_BYTES,
     REPLIES_RECORDS,
@@ -236,9 +236,10 @@ def begin(frame: int) -> bool:
     owners = load_i64(descriptor + SLOT_OWNERS)
     if not _open_replies(frame, slot, count, owners != 0, load_i64(descriptor + SLOT_REPLY_BYTES)):
         return False
-    has_events = load_i64(frame + FRAME_EVENT_AREA) != 0
-    if has_events and not open_events(frame, slot, load_i64(descriptor + SLOT_IS_READ) != 0):
+    is_read = load_i64(descriptor + SLOT_IS_READ) != 0
+    if load_i64(frame + FRAME_EVENT_AREA) != 0 and not open_events(frame, slot, is_read):
         return False
+    store_i64(frame + FRAME_DIGESTING, 0 if is_read else load_i64(frame + FRAME_DIGESTS))
     store_i64(frame + FRAME_COUNT, count)
     store_i64(frame + FRAME_RECORDS, load_i64(descriptor + SLOT_RECORDS))
     store_i64(frame + FRAME_STRIDE, load_i64(descriptor + SLOT_STRIDE))
@@ -272,9 +273,8 @@ def finish(frame: int) -> None:
     store_i64(header + REPLIES_RECORDS, load_i64(frame + FRAME_REPLY_RECORDS))
     store_i64(header + REPLIES_ROWS, load_i64(frame + FRAME_REPLY_ROWS))
     store_i64(header + REPLIES_BLOB, blob)
-    if load_i64(frame + FRAME_DIGESTS) != 0:
-        add_replies(frame)
-    store_i64(header + REPLIES_DIGESTS, load_i64(frame + FRAME_DIGESTS_FIRST))
+    if load_i64(frame + FRAME_DIGESTING) != 0:
+        keep_slot(frame, slot)
     store_i64(header + REPLIES_DIGEST_SUM, load_i64(frame + FRAME_DIGEST_SUM))
     ended_ns = monotonic_ns(frame + FRAME_CLOCK)
     store_i64(header + REPLIES_ENDED_NS, ended_ns)

@@ -30,7 +30,7 @@ from psmr.log.port import Entry
 from psmr.replica.event_stream import EventSink
 from psmr.replica.reads import Read
 
-_RECENT_BYTES = 256 << 10
+_RECENT_BYTES = 64 << 10
 
 
 class Answer(Struct, frozen=True, gc=False):
@@ -52,7 +52,7 @@ class _Delivered:
 
 
 class RecentReplies:
-    """The replies to the batches executed last, up to a MiB: to say what a command replied that others replied otherwise."""
+    """The replies to the batches executed last, some of them: to say what a command replied that others replied otherwise."""
 
     def __init__(self) -> None:
         self._kept: deque[tuple[int, bytes]] = deque()

@@ -82,7 +82,7 @@ def _execute(frame: int, ledger: int, row: int) -> None:
     _note(frame, ledger, row, record, reply)
     if load_u8(record + 4) != 0:
         raise ValueError("a row that fails")
-    close_reply(frame)
+    close_reply(frame, reply, REPLY_STRIDE)
 
 
 @compiled
@@ -106,8 +106,9 @@ def run_rows(frame: int, bases: Any) -> None:
 
 @compiled
 def _raised(frame: int, row: int) -> None:
-    store_u16(open_reply_slowly(frame, row), RAISED)
-    close_reply(frame)
+    reply = open_reply_slowly(frame, row)
+    store_u16(reply, RAISED)
+    close_reply(frame, reply, REPLY_STRIDE)
 
 
 class _Raising:
