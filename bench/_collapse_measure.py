@@ -41,7 +41,7 @@ from psmr.workload import WorkloadOptions
 BATCH = 1024
 CLIENTS = 4
 ENGINES = ("smr", "paper", "psmr", "watched")
-PREDICTED = 240_000
+PREDICTED = 200_000
 """Commands that the model goes through: as many as say what all would."""
 TOO_SLOW_S = 1.0
 """A round of the paper's way that takes longer is its last: what it says is clear."""
@@ -54,7 +54,7 @@ class Effort:
     """How much to measure."""
 
     workers: tuple[int, ...]
-    commands: int = 60_000
+    commands: int = 40_000
     """Of a round; every round executes others, for a state that they have changed before would answer otherwise."""
     rounds: int = 6
     warm_ups: int = 2
