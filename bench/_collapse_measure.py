@@ -124,7 +124,10 @@ class _Found:
         """A round."""
         counts = [batch.count for batch in batches]
         for name, each in ran.items():
-            self._pieces[name] += pieces(each.took_ns, counts)
+            busy_ns = zip(*each.busy_ns, strict=True)
+            # Who comes late passes in no time what has none of its rows: a piece takes at least what its busiest worker does.
+            bounds = [pieces(each.took_ns, counts), *(pieces(busy, counts) for busy in busy_ns)]
+            self._pieces[name] += [max(found) for found in zip(*bounds, strict=True)]
             self.rounds[name].append(sum(counts) / each.seconds)
 
     @property
