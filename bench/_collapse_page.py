@@ -17,7 +17,8 @@ than one: the service has become one thread.</p>
 <p>Each section has: the throughput of one thread, of P-SMR as published (a meeting for each such command), and of this engine,
 which combines meetings that are near each other and leaves a batch to one worker where that has been cheaper; how much of its time
 each worker waits, and at which commands and keys (measured, with all workers in every batch); and what was predicted from the
-annotations and from what each command costs alone.</p>
+annotations and from what each command costs alone. Figures are of the quarter of many short measurements that took least time:
+others who use the machine only take time away.</p>
 """
 
 

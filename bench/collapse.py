@@ -26,8 +26,9 @@ def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     workers = tuple(count for count in (2, 4, 8, 16) if count <= cores) or (2,)
     effort = Effort(workers[:1], 4_000, 2, 1) if quick else Effort(workers)
     rows: list[dict[str, Any]] = []
-    for scene in scenes(quick):
-        say(f"{scene.title} …")
+    every = scenes(quick)
+    for number, scene in enumerate(every, 1):
+        say(f"{number} of {len(every)}: {scene.title} …")
         for row in measure(scene, effort):
             rows.append(row)
             say(_line(row))

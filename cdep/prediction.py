@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,11 @@ from cdep.schedule_model import GROUPS, LOOK_AHEAD, BarrierCosts, Simulated, own
 from cdep.staged_model import is_several, is_staged, simulate_stages, stages_of
 
 WORKERS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-CLASSES = 12
+GAIN = 0.95
+"""The engine takes all workers where they cost at most this share of what one does (`psmr/core/width.py`)."""
+_SHARES, _SIZES = 6, 4
+_NEW = 1 / 8
+"""What the newest batch weighs in the window that says of what class it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +145,12 @@ class Predictor:
         return np.repeat(np.where(alone, 1.0, slowdown), np.diff(self._batches))
 
     def _alone(self, workers: int, together: Simulated) -> NDArray[np.bool_]:
-        """The batches that one worker executes: classes of batches in which a command costs less that way."""
-        classes = classes_of(self._several(workers), np.diff(self._batches))
+        """The batches that one worker executes: those of classes in which all workers win too little."""
+        classes = classes_of(windowed(self._several(workers)), windowed(np.diff(self._batches)))
         alone_ns = np.add.reduceat(self.service_ns, self._batches[:-1]) if self._count else np.zeros(0)
-        together_by_class = np.bincount(classes, together.busy_ns / workers, CLASSES)
-        alone_by_class = np.bincount(classes, alone_ns, CLASSES)
-        return (alone_by_class < together_by_class)[classes]
+        together_by_class = np.bincount(classes, together.took_ns, _SHARES * _SIZES)
+        alone_by_class = np.bincount(classes, alone_ns, _SHARES * _SIZES)
+        return (GAIN * alone_by_class <= together_by_class)[classes]
 
     def _several(self, workers: int) -> NDArray[np.int64]:
         """How many commands of each batch go to several workers."""
@@ -159,14 +164,27 @@ class Predictor:
         return self._count / simulated.total_ns * 1e9 if simulated.total_ns else 0.0
 
 
-def classes_of(several: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The classes of batches among which the engine chooses: by powers of two of the share of commands of several workers."""
-    share = several * 1024 // np.maximum(counts, 1)
-    bits = np.zeros(len(share), np.int64)
-    while share.any():
-        bits += share > 0
-        share = share >> 1
-    return np.where(several == 0, 0, np.minimum(CLASSES - 1, 1 + bits))
+def windowed(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Of each batch the mean over those up to it, the newest weighing most: by what the engine puts it into a class."""
+    found = values.astype(np.float64)
+    for place in range(1, len(found)):
+        found[place] = found[place - 1] + (found[place] - found[place - 1]) * _NEW
+    return found
+
+
+def classes_of(several: NDArray[Any], counts: NDArray[Any]) -> NDArray[np.int64]:
+    """The classes among which the engine chooses: by size, and by the share of commands of several workers."""
+    share = (several * 1024 / np.maximum(counts, 1.0)).astype(np.int64)
+    size = (_bits(counts.astype(np.int64)) - 1) // 3
+    return np.clip(size, 0, _SIZES - 1) * _SHARES + np.minimum(_SHARES - 1, (_bits(share) + 1) // 2)
+
+
+def _bits(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    bits = np.zeros(len(values), np.int64)
+    while values.any():
+        bits += values > 0
+        values = values >> 1
+    return bits
 
 
 def predict(program: Program, rules: Rules, costs: Costs, workers: Sequence[int] = WORKERS) -> list[Predicted]:

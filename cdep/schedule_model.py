@@ -52,15 +52,15 @@ class Simulated:
     """`total_ns`: until the last worker has done its part. `idle_ns`: of each worker, waiting for others at a command; `left_ns`:
     having nothing left to do while others have.
 
-    `waited_ns`: by command, what workers have waited at it. `busy_ns`: by batch, what all workers spent in it, waiting included.
-    `meetings`: how often workers met.
+    `waited_ns`: by command, what workers have waited at it. `took_ns`: by batch, from the end of the one before, for all
+    workers, to its own. `meetings`: how often workers met.
     """
 
     total_ns: float
     idle_ns: NDArray[np.float64]
     left_ns: NDArray[np.float64]
     waited_ns: NDArray[np.float64]
-    busy_ns: NDArray[np.float64]
+    took_ns: NDArray[np.float64]
     meetings: int
 
 
@@ -82,10 +82,10 @@ def simulate(
     apart = np.zeros(len(batches) - 1, np.bool_) if alone is None else alone
     if workers == 1:
         apart = np.ones(len(batches) - 1, np.bool_)
-    idle_ns, waited_ns, busy_ns = np.zeros(workers), np.zeros(count), np.zeros(len(batches) - 1)
+    idle_ns, waited_ns, took_ns = np.zeros(workers), np.zeros(count), np.zeros(len(batches) - 1)
     clocks = np.zeros(workers)
-    meetings = _run(owners, service_ns, batches, apart, costs.column(), look_ahead, clocks, idle_ns, waited_ns, busy_ns)
-    return Simulated(float(clocks.max()), idle_ns, clocks.max() - clocks, waited_ns, busy_ns, int(meetings))
+    meetings = _run(owners, service_ns, batches, apart, costs.column(), look_ahead, clocks, idle_ns, waited_ns, took_ns)
+    return Simulated(float(clocks.max()), idle_ns, clocks.max() - clocks, waited_ns, took_ns, int(meetings))
 
 
 def owners_of(masks: NDArray[np.uint64], workers: int) -> NDArray[np.uint64]:
@@ -205,7 +205,7 @@ def _run(
     clocks: Any,
     idle_ns: Any,
     waited_ns: Any,
-    busy_ns: Any,
+    took_ns: Any,
 ) -> int:
     workers = len(clocks)
     held = np.full(workers, -1, np.int64)
@@ -215,15 +215,15 @@ def _run(
     alone_ns = 0.0
     for batch in range(len(batches) - 1):
         first, end = batches[batch], batches[batch + 1]
+        began_ns = clocks.max()
         if alone[batch]:
-            busy_ns[batch] = _alone(first, end, cost, costs[1], clocks, idle_ns)
-            alone_ns += busy_ns[batch]
+            took_ns[batch] = _alone(first, end, cost, costs[1], clocks, idle_ns)
+            alone_ns += took_ns[batch]
             continue
         if alone_ns > 0.0:
             _join(alone_ns, costs, clocks, idle_ns)
             alone_ns = 0.0
         for worker in range(workers):
-            busy_ns[batch] -= clocks[worker]
             clocks[worker] += costs[1]
         for row in range(first, end):
             owner = owners[row]
@@ -249,6 +249,5 @@ def _run(
         for worker in range(workers):
             if held[worker] >= 0:
                 _let_go(held[worker], held, at_row, costs, clocks, idle_ns, waited_ns)
-        for worker in range(workers):
-            busy_ns[batch] += clocks[worker]
+        took_ns[batch] = clocks.max() - began_ns
     return meetings

@@ -88,7 +88,7 @@ def simulate_stages(
     lowest = main & (~main + np.uint64(1))
     early = np.where(exact & (early == 0), lowest, early)
     apart = np.zeros(len(batches) - 1, np.bool_) if alone is None else alone
-    idle_ns, waited_ns, busy_ns = np.zeros(workers), np.zeros(len(early)), np.zeros(len(batches) - 1)
+    idle_ns, waited_ns, took_ns = np.zeros(workers), np.zeros(len(early)), np.zeros(len(batches) - 1)
     clocks = np.zeros(workers)
     meetings = _run(
         early,
@@ -103,9 +103,9 @@ def simulate_stages(
         clocks,
         idle_ns,
         waited_ns,
-        busy_ns,
+        took_ns,
     )
-    return Simulated(float(clocks.max()), idle_ns, clocks.max() - clocks, waited_ns, busy_ns, int(meetings))
+    return Simulated(float(clocks.max()), idle_ns, clocks.max() - clocks, waited_ns, took_ns, int(meetings))
 
 
 def is_several(owners: NDArray[np.uint64]) -> NDArray[np.bool_]:
@@ -238,7 +238,7 @@ def _run(
     clocks: Any,
     idle_ns: Any,
     waited_ns: Any,
-    busy_ns: Any,
+    took_ns: Any,
 ) -> int:
     workers = len(clocks)
     frontier = np.zeros(workers, np.int64)
@@ -252,9 +252,9 @@ def _run(
             for worker in range(workers):
                 idle_ns[worker] += begins - clocks[worker] + (total if worker > 0 else 0.0)
                 clocks[worker] = begins + total
-            busy_ns[batch] = total
+            took_ns[batch] = total
             continue
-        busy_ns[batch] = -clocks.sum()
+        began_ns = clocks.max()
         clocks += costs[1]
         frontier[:] = first
         mains = first
@@ -281,5 +281,5 @@ def _run(
             whole_ns = early_ns[bound] + main_ns[bound]
             _decide(bound, early[bound], whole_ns, costs, clocks, idle_ns, waited_ns, frontier)
             mains = bound + 1
-        busy_ns[batch] += clocks.sum()
+        took_ns[batch] = clocks.max() - began_ns
     return rounds

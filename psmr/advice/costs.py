@@ -1,15 +1,14 @@
 """What a service's commands cost on this machine, and how much more while other workers execute too; measured, in seconds.
 
-By the clock, and of all rounds the median: whoever else uses the machine slows down what is predicted as well.
+By the clock, and of many short pieces what the undisturbed ones say (`undisturbed`): the machine as it is when nobody else uses it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from itertools import cycle
-from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +18,12 @@ from cdep.program import Program
 from psmr.advice.batches import Commands, cut, program_of
 from psmr.advice.fitting import fitted
 from psmr.advice.running import Ran, Runner, parts_of
+from psmr.advice.undisturbed import pieces, undisturbed
 
 _SIZES = (48, 256, 96, 384, 160, 512, 72)
 """Commands in the batches that are measured: of several sizes, or a batch's own cost could not be told from its commands'."""
 _BESIDE_MAX = 8
+_PIECE = 20
 
 
 class ServiceCosts:
@@ -38,8 +39,7 @@ class ServiceCosts:
         self._runners = [Runner(owner, 1) for _ in range(max([1, *self._beside]))]
         self._counts: list[NDArray[np.int64]] = []
         self._busy_ns: list[NDArray[np.float64]] = []
-        self._alone_ns: list[tuple[NDArray[np.int64], float]] = []
-        self._slowdowns: dict[int, list[float]] = {count: [] for count in self._beside}
+        self._beside_ns: dict[int, list[tuple[NDArray[np.int64], NDArray[np.float64]]]] = {}
         self._rounds = 0
         for runner in self._runners:
             runner.start()
@@ -48,32 +48,30 @@ class ServiceCosts:
 
     def round(self, batches: Sequence[Commands]) -> None:
         """Execute the next part: each engine alone, or, every other time, several at once."""
-        pieces = list(cut(batches, cycle(_SIZES)))
-        counts = _counts(program_of(self._service, pieces))
+        batches = list(cut(batches, cycle(_SIZES)))
+        counts = _counts(program_of(self._service, batches))
         self._rounds += 1
         if self._rounds % 2 or not self._beside:
             for runner in self._runners:
-                self._add(runner.run(pieces), counts)
+                self._add(runner.run(batches), counts)
             return
         count = self._beside[self._rounds // 2 % len(self._beside)]
-        beside_ns = self._at_once(self._runners[:count], pieces) / count
-        self._slowdowns[count].append(beside_ns / _sum_ns(self._all_costs(), counts))
+        beside_ns = self._at_once(self._runners[:count], batches)
+        self._beside_ns.setdefault(count, []).append((counts, beside_ns))
         for runner in self._runners[count:]:
-            runner.run(pieces)
+            runner.run(batches)
 
     def forget(self) -> None:
         """Forget what was found so far: the first rounds warm up."""
         self._rounds = 0
         self._counts.clear()
         self._busy_ns.clear()
-        self._alone_ns.clear()
-        for found in self._slowdowns.values():
-            found.clear()
+        self._beside_ns.clear()
 
     @staticmethod
-    def _at_once(runners: Sequence[Runner], batches: Sequence[Commands]) -> float:
-        """Several engines execute the same at the same time, each on a state of its own; what their batches took, added up."""
-        taken_ns = 0.0
+    def _at_once(runners: Sequence[Runner], batches: Sequence[Commands]) -> NDArray[np.float64]:
+        """Several engines execute the same at the same time, each on a state of its own; what each batch took on average."""
+        taken_ns: list[list[int]] = [[] for _ in runners]
         for part in parts_of(batches):
             for runner in runners:
                 runner.prepare(part)
@@ -81,18 +79,18 @@ class ServiceCosts:
                 runner.engine.publish()
             for runner in runners:
                 runner.wait()
-            taken_ns += sum(busy[0] for runner in runners for busy in runner.collect(lambda executed: None))
-        return taken_ns
+            for runner, taken in zip(runners, taken_ns, strict=True):
+                taken += [busy[0] for busy in runner.collect(lambda executed: None)]
+        mean_ns: NDArray[np.float64] = np.mean(np.array(taken_ns, np.float64), axis=0)
+        return mean_ns
 
     def _add(self, ran: Ran, counts: NDArray[np.int64]) -> None:
-        busy_ns = np.array([busy[0] for busy in ran.busy_ns], np.float64)
         self._counts.append(counts)
-        self._busy_ns.append(busy_ns)
-        self._alone_ns.append((counts, float(busy_ns.sum())))
+        self._busy_ns.append(np.array([busy[0] for busy in ran.busy_ns], np.float64))
 
     def _all_costs(self) -> NDArray[np.float64]:
         costs_ns = fitted(np.concatenate(self._counts), np.concatenate(self._busy_ns))
-        return costs_ns * median(taken_ns / _sum_ns(costs_ns, counts) for counts, taken_ns in self._alone_ns)
+        return costs_ns * _undisturbed(costs_ns, zip(self._counts, self._busy_ns, strict=True))
 
     @property
     def costs_ns(self) -> NDArray[np.float64]:
@@ -101,8 +99,9 @@ class ServiceCosts:
 
     @property
     def slowdown(self) -> tuple[tuple[int, float], ...]:
-        """How much longer a command takes beside others, by number of workers; never less than alone. The median of the rounds."""
-        found = {count: max(1.0, median(ratios)) for count, ratios in self._slowdowns.items() if ratios}
+        """How much longer a command takes beside others, by number of workers; never less than alone."""
+        costs_ns = self._all_costs()
+        found = {count: max(1.0, _undisturbed(costs_ns, rounds)) for count, rounds in sorted(self._beside_ns.items())}
         return ((1, 1.0), *found.items())
 
     def close(self) -> None:
@@ -126,9 +125,15 @@ def wait_share_of(owner: type[StateMachine], preload: Sequence[Commands], batche
     return waited / max(1, int(staged[program_of(service, batches).op].sum()))
 
 
-def _sum_ns(costs_ns: NDArray[np.float64], counts: NDArray[np.int64]) -> float:
-    """What batches of so many of each command should take; the last cost is a batch's."""
-    return float((counts @ costs_ns[:-1]).sum() + costs_ns[-1] * len(counts))
+def _undisturbed(
+    costs_ns: NDArray[np.float64], rounds: Iterable[tuple[NDArray[np.int64], NDArray[np.float64]]]
+) -> float:
+    """How many times as long as these costs say batches took; the last cost is a batch's own."""
+    ratios: list[float] = []
+    for counts, taken_ns in rounds:
+        expected_ns = counts @ costs_ns[:-1] + costs_ns[-1]
+        ratios += pieces(taken_ns.tolist(), expected_ns.tolist(), _PIECE)
+    return undisturbed(ratios)
 
 
 def _counts(program: Program) -> NDArray[np.int64]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from typing import Any
 
 from cdep import StateMachine
@@ -18,15 +19,19 @@ SLOTS_AT_ONCE = 1000
 """Batches prepared before the clock runs: fewer than the engine has slots."""
 RING_BYTES = 256 << 20
 _STALL_S = 120.0
-_COLLECT_S = 1.0
+_COLLECT_S = 0.1
 
 
 @dataclass(slots=True)
 class Ran:
-    """`seconds` from publishing to the last command; `busy_ns`: by batch, a worker each."""
+    """`seconds` from publishing to the last command; `busy_ns`: by batch, a worker each.
+
+    `took_ns`: by batch, from the end of the one before, or from publishing, to its own; no pause between them counts.
+    """
 
     seconds: float
     busy_ns: list[list[int]]
+    took_ns: list[int] = field(default_factory=list)
 
 
 class Runner:
@@ -35,6 +40,7 @@ class Runner:
     def __init__(self, owner: type[StateMachine], workers: int, **options: Any) -> None:
         self.engine = Engine(owner, workers, ring_bytes=RING_BYTES, **options)
         self._slots = 0
+        self._ended_ns: list[int] = []
 
     def start(self) -> None:
         """Fork the workers."""
@@ -52,10 +58,13 @@ class Runner:
             self.prepare(part)
             started_ns = time.monotonic_ns()
             self.engine.publish()
+            self._ended_ns.clear()
             total.busy_ns += self.wait(take)
-            ended_ns = self._ended_ns()
-            total.seconds += (ended_ns - started_ns) / 1e9
             total.busy_ns += self.collect(take)
+            # By the workers' own clocks: this process looks up only now and then.
+            ended_ns = [started_ns, *accumulate(self._ended_ns, max)]
+            total.seconds += (ended_ns[-1] - started_ns) / 1e9
+            total.took_ns += [end - begin for begin, end in pairwise(ended_ns)]
         return total
 
     def prepare(self, batches: Sequence[Commands]) -> None:
@@ -86,28 +95,23 @@ class Runner:
 
     def collect(self, take: Callable[[Executed], object]) -> list[list[int]]:
         """Take the replies; what each batch kept each worker busy for."""
-        busy = [self._busy_ns(slot) for slot in range(self._slots, self.engine.completed())]
+        times = [self._times_ns(slot) for slot in range(self._slots, self.engine.completed())]
+        busy = [[busy_ns for busy_ns, _ in workers] for workers in times]
+        self._ended_ns += [max(ended_ns for _, ended_ns in workers) for workers in times]
         self._slots += len(busy)
         for executed in self.engine.collect():
             take(executed)
         return busy
 
-    def _ended_ns(self) -> int:
-        """When the last batch was executed, by its worker's own clock: this process looks up only now and then."""
-        last = self._busy_ns(self._slots + self.engine.outstanding - 1)
-        memory = self.engine.memory
-        began = [memory.get(frame + at.FRAME_STARTED_NS) for frame in memory.frames]
-        return max(start + busy for start, busy in zip(began, last, strict=True) if busy)
-
-    def _busy_ns(self, slot: int) -> list[int]:
-        """Of each worker in a slot that is completed and not collected; 0 of those that only pass it."""
+    def _times_ns(self, slot: int) -> list[tuple[int, int]]:
+        """Of each worker in a slot that is completed and not collected: busy for, and until; (0, 0) of those that only pass it."""
         memory = self.engine.memory
         executor = memory.get(memory.slots + slot % at.SLOTS * at.SLOT_BYTES + at.SLOT_EXECUTOR)
-        found: list[int] = []
+        found: list[tuple[int, int]] = []
         for worker, (ring, starts) in enumerate(zip(memory.reply_rings, memory.reply_starts, strict=True)):
             header = ring + memory.get(starts + 8 * (slot % at.SLOTS))
-            has_part = executor in (at.TOGETHER, worker)
-            found.append(memory.get(header + at.REPLIES_BUSY_NS) if has_part else 0)
+            times = (memory.get(header + at.REPLIES_BUSY_NS), memory.get(header + at.REPLIES_ENDED_NS))
+            found.append(times if executor in (at.TOGETHER, worker) else (0, 0))
         return found
 
     def close(self) -> None:

@@ -90,8 +90,10 @@ def close_events(frame: int, slot: int) -> None:
 
 
 @compiled
-def pass_events(frame: int, slot: int) -> None:
-    """A slot that another executes has none of this worker's events."""
+def pass_events(frame: int, slot: int, is_empty: bool) -> None:
+    """A slot that another executes has none of this worker's events. `is_empty`: all events of slots before it are collected."""
+    if is_empty:
+        store_i64(frame + EVENT_NEXT, load_i64(frame + FRAME_EVENT_AREA))
     store_i64(_piece(frame, slot), load_i64(frame + EVENT_NEXT) - load_i64(frame + FRAME_EVENT_AREA))
     close_events(frame, slot)
 

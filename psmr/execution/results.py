@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,14 @@ _MASK = (1 << 64) - 1
 
 
 class Results:
-    """Those of an engine; `width` is told how long workers were busy, and `digests` what commands did."""
+    """Those of an engine; `width` is told how long each batch took, and `digests` what commands did."""
 
     def __init__(self, memory: Memory, stride: int, width: Width, digests: RowDigests | None) -> None:
         self._memory = memory
         self._stride = stride
         self._width = width
         self._digests = digests
+        self._ended_ns = 0  # when all slots collected so far were completed
 
     def collect(self, slot: Slot, number: int) -> Executed:
         """Those of slot `number`, which is completed, and the last to be collected."""
@@ -33,9 +35,7 @@ class Results:
         workers = (EXECUTOR,) if is_one else range(self._memory.workers)
         headers = [self._header_of(worker, number) for worker in workers]
         found = [self._memory.words(header, at.REPLIES_WORDS) for header in headers]
-        self._width.observe(
-            len(found), slot.synchronous, slot.count, sum(words[at.REPLIES_BUSY_NS >> 3] for words in found)
-        )
+        self._width.observe(self._took_ns(found))
         if is_one:
             blob, records = found[0][at.REPLIES_BLOB_BYTES >> 3], found[0][at.REPLIES_RECORDS >> 3]
             body: Any = self._memory.region.at(records, slot.count * self._stride + blob)
@@ -54,6 +54,14 @@ class Results:
         if self._memory.has_events:
             events, event_count = emitted.collect_events(self._memory, number, len(found), slot.count, slot.places)
         return slot.done(self._reply(slot, body, blob), digest, events, event_count)
+
+    def _took_ns(self, found: Sequence[Sequence[int]]) -> int:
+        """How much longer everything until here took for this slot; pauses before it, when nobody executed, do not count."""
+        ended_ns = [words[at.REPLIES_ENDED_NS >> 3] for words in found]
+        began_ns = [ended - words[at.REPLIES_BUSY_NS >> 3] for ended, words in zip(ended_ns, found, strict=True)]
+        since_ns = max(self._ended_ns, min(began_ns))
+        self._ended_ns = max(self._ended_ns, *ended_ns)
+        return self._ended_ns - since_ns
 
     def _header_of(self, worker: int, number: int) -> int:
         start = self._memory.get(self._memory.reply_starts[worker] + 8 * (number % at.SLOTS))

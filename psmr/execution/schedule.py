@@ -69,6 +69,7 @@ from psmr.execution.layout import (
     REPLIES_BUSY_NS,
     REPLIES_COUNT,
     REPLIES_DIGEST_SUM,
+    REPLIES_ENDED_NS,
     REPLIES_HEADER_BYTES,
     REPLIES_RECORDS,
     REPLIES_ROWS,
@@ -155,6 +156,19 @@ def _ring_if_wanted(control: int) -> None:
 
 
 @compiled
+def _pass(frame: int, slot: int) -> None:
+    """An empty piece of the reply ring: the slot has none of this worker's replies, and none of its events."""
+    is_empty = load_acquire(load_i64(frame + FRAME_CONTROL) + COLLECTED) >= slot
+    if is_empty:
+        # Back to the start, as who executes goes. A piece high up, though empty, would be the oldest, and all that
+        # follows would have to go below it.
+        store_i64(frame + FRAME_REPLY_CURSOR, 0)
+    store_i64(load_i64(frame + FRAME_REPLY_STARTS) + 8 * (slot % SLOTS), load_i64(frame + FRAME_REPLY_CURSOR))
+    if load_i64(frame + FRAME_EVENT_AREA) != 0:
+        pass_events(frame, slot, is_empty)
+
+
+@compiled
 def _next_slot(frame: int) -> bool:
     """Wait for a published slot that this worker has a part in, passing those that others execute alone. False: end."""
     control = load_i64(frame + FRAME_CONTROL)
@@ -170,10 +184,7 @@ def _next_slot(frame: int) -> bool:
             return _wait_for_others(frame, load_i64(_descriptor(frame, slot) + SLOT_AFTER))
         if not wait_until(frame, line_of(control, executor) + COMPLETED, slot + 1):
             return False
-        # An empty piece of the reply ring: the slot has none of this worker's replies.
-        store_i64(load_i64(frame + FRAME_REPLY_STARTS) + 8 * (slot % SLOTS), load_i64(frame + FRAME_REPLY_CURSOR))
-        if load_i64(frame + FRAME_EVENT_AREA) != 0:
-            pass_events(frame, slot)
+        _pass(frame, slot)
         store_i64(frame + FRAME_SLOT, slot + 1)
         store_release(line_of(control, me) + COMPLETED, slot + 1)
         fence()
@@ -265,7 +276,9 @@ def finish(frame: int) -> None:
     if load_i64(frame + FRAME_DIGESTING) != 0:
         keep_slot(frame, slot)
     store_i64(header + REPLIES_DIGEST_SUM, load_i64(frame + FRAME_DIGEST_SUM))
-    store_i64(header + REPLIES_BUSY_NS, monotonic_ns(frame + FRAME_CLOCK) - load_i64(frame + FRAME_STARTED_NS))
+    ended_ns = monotonic_ns(frame + FRAME_CLOCK)
+    store_i64(header + REPLIES_ENDED_NS, ended_ns)
+    store_i64(header + REPLIES_BUSY_NS, ended_ns - load_i64(frame + FRAME_STARTED_NS))
     end = blob + used - load_i64(frame + FRAME_REPLY_RING)
     store_i64(frame + FRAME_REPLY_CURSOR, (end + ALIGNMENT - 1) & -ALIGNMENT)
     if load_i64(frame + FRAME_EVENT_AREA) != 0:
