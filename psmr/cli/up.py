@@ -6,9 +6,10 @@ import typer
 
 from psmr.cli.arguments import AllowNondeterminism, ClusterFile, Json, prose
 from psmr.cli.interrupts import leaving_at_once
+from psmr.json_output import JsonOutput
 
 
-def up(file: ClusterFile, allow_nondeterminism: AllowNondeterminism = False, json: Json = False) -> int:
+def up(file: ClusterFile, allow_nondeterminism: AllowNondeterminism = False, json: Json = None) -> int:
     """Run every replica of a file on this machine, and show how they are until Ctrl-C.
 
     Says who died, and restarts nothing by itself. A replica's output goes to [b]replica-N.log[/] in the file's data
@@ -16,6 +17,7 @@ def up(file: ClusterFile, allow_nondeterminism: AllowNondeterminism = False, jso
 
     [b]psmr up cluster.toml[/]
     """
+    output = JsonOutput(json)
     with leaving_at_once():
         from psmr.cli.output import say
         from psmr.cli.up_display import display_for
@@ -28,7 +30,8 @@ def up(file: ClusterFile, allow_nondeterminism: AllowNondeterminism = False, jso
         # Each replica would find out by itself; found here, a mistake in the service is one line and not one a replica.
         owner = find_service(config.service)
         refuse_nondeterminism(owner, allowed=allow_nondeterminism or config.lint == "off", say=say)
-    return Watch(file, config, display_for(json), allow_nondeterminism=allow_nondeterminism).run()
+    with output.stream() as write:
+        return Watch(file, config, display_for(output, write), allow_nondeterminism=allow_nondeterminism).run()
 
 
 def register(program: typer.Typer) -> None:
