@@ -44,9 +44,7 @@ Write = Callable[[dict[str, Any]], None]
 
 def display_for(output: JsonOutput, write: Write) -> Display:
     """The display that fits where the output goes; `write` takes what `output` is to hold."""
-    if output.is_alone:
-        return JsonDisplay(write)
-    shown = TableDisplay() if sys.stdout.isatty() else LinesDisplay()
+    shown = TableDisplay() if sys.stdout.isatty() and not output.is_alone else LinesDisplay()
     return Both(shown, JsonDisplay(write)) if output.is_wanted else shown
 
 
@@ -96,7 +94,7 @@ class JsonDisplay:
 
 
 class LinesDisplay:
-    """A line on stderr for each change of who is there and who leads."""
+    """A line on stderr for each change of who serves and who leads."""
 
     def __init__(self) -> None:
         self._roles: dict[int | None, str] = {}
@@ -124,7 +122,7 @@ class LinesDisplay:
                 continue
             self._roles[status.id] = role
             term = f" in term {status.get('term')}" if status.reachable else ""
-            say(f"replica {status.id} is {role}{term}")
+            say(f"replica {status.id} {'serves, and ' if before is None else ''}is {role}{term}")
 
     def stopping(self) -> None:
         say("stopping the replicas")
