@@ -37,6 +37,8 @@ def complete_json(program: typer.Typer, words: list[str]) -> list[str]:
         return words
     place = words.index(OPTION)
     following = words[place + 1 : place + 2]
+    if following == [str(STANDARD_OUTPUT)]:
+        return words
     if following and not following[0].startswith("-") and not _is_argument(program, words[:place], following[0]):
         return words
     return [*words[: place + 1], str(STANDARD_OUTPUT), *words[place + 1 :]]

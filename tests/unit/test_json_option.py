@@ -89,6 +89,7 @@ def test_every_command_takes_it_without_a_file_and_with_one(words: list[str]) ->
         ("fuzz reply --json out", True),
         ("sim --seeds 3 --json out", True),
         ("nothing --json out", True),
+        ("status cluster.toml --json -", True),
     ],
 )
 def test_a_word_behind_it_is_a_file_where_no_argument_is_missing(text: str, is_file: bool) -> None:
