@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from psmr.cli.files import check_place
 from psmr.errors import ConfigurationError
+from psmr.files import check_place
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,6 @@ A benchmark is a module with a `QUESTION`, `run(quick, say) -> result`, `table(r
 from __future__ import annotations
 
 import importlib
-import json
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,21 +15,21 @@ from rich.console import Console
 from rich.table import Table
 
 from bench._plot import check_drawable, draw
-from psmr.cli.files import check_place, write_whole
 from psmr.cli.output import console
 from psmr.errors import ConfigurationError
+from psmr.files import check_place, write_whole
+from psmr.json_output import JsonOutput
 
 EXIT_FAILED = 1
 _PAGE_STARTS = "<!DOCTYPE html>"
-STANDARD_OUTPUT = Path("-")
 
 
 def run_bench(
-    name: str, json_file: Path | None, quick: bool, plot_file: Path | None = None, page_file: Path | None = None
+    name: str, output: JsonOutput, quick: bool, plot_file: Path | None = None, page_file: Path | None = None
 ) -> int:
     """Run benchmark `name`; 0 when its answers were right as well as measured.
 
-    Its curves are drawn to `plot_file`, or beside a named `json_file`; its report goes to `page_file`. Raises
+    Its curves are drawn to `plot_file`, or beside the file of `output`; its report goes to `page_file`. Raises
     ConfigurationError, before it measures, if `plot_file` or `page_file` cannot be written.
     """
     module = importlib.import_module(f"bench.{name}")
@@ -40,17 +39,15 @@ def run_bench(
         _check_page(name, module, page_file)
     progress = Console(stderr=True, highlight=False, soft_wrap=True)
     result = module.run(quick, lambda text: progress.print(f"{name}: {text}", style="dim", markup=False))
-    if json_file == STANDARD_OUTPUT:
-        print(json.dumps(result, indent=2))
-    else:
+    if not output.is_alone:
         _show(name, module, result)
-        if json_file:
-            write_whole(json_file, json.dumps(result, indent=2) + "\n", what="measurements", starts_with="{")
-            progress.print(f"written to {json_file}", markup=False)
+    output.write(result)
+    if output.file:
+        progress.print(f"written to {output.file}", markup=False)
     if plot_file:
         _draw(module, result, plot_file, progress)
-    elif hasattr(module, "plots") and json_file != STANDARD_OUTPUT:
-        _draw_beside(module, result, json_file, progress)
+    elif hasattr(module, "plots") and not output.is_alone:
+        _draw_beside(module, result, output.file, progress)
     if page_file:
         write_whole(page_file, module.page(result), what="a page", starts_with=_PAGE_STARTS)
         progress.print(f"page written to {page_file}", markup=False)

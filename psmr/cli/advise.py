@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from psmr.cli.arguments import Json, complete_service, prose
-from psmr.cli.files import check_place, write_whole
 from psmr.cli.interrupts import leaving_at_once
-from psmr.cli.output import console, print_json, say
+from psmr.cli.output import console, say
 from psmr.cli.workload_arguments import Settings, parameters_of, require_path
+from psmr.files import check_place, write_whole
+from psmr.json_output import JsonOutput
 
 _PAGE_STARTS = "<!DOCTYPE html>"
 
@@ -45,7 +46,7 @@ def advise(
     seed: Annotated[int, typer.Option(help="Of the generated commands.")] = 1,
     rounds: Annotated[int, typer.Option(min=1, max=100, help="How often to measure; the median counts.")] = 8,
     settings: Settings = None,
-    json: Json = False,
+    json: Json = None,
 ) -> int:
     """Predict how many workers an application is worth, which commands and keys make it one thread, and what would help.
 
@@ -53,6 +54,7 @@ def advise(
 
     [b]psmr cdep advise kv --html kv.html[/]
     """
+    output = JsonOutput(json)
     _check_sources(input_file, log)
     if html is not None:
         check_place(html, what="a page", starts_with=_PAGE_STARTS)
@@ -78,10 +80,9 @@ def advise(
 
         write_whole(html, page(document), what="a page", starts_with=_PAGE_STARTS)
         say(f"page written to {html}")
-    if json:
-        print_json(document)
-    else:
+    if not output.is_alone:
         _show(document)
+    output.write(document)
     return 0
 
 

@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from psmr.json_output import HELP, METAVAR, OPTION
+
 APPS = "apps"
 BENCHMARKS = "bench"
 
@@ -65,4 +67,4 @@ AllowNondeterminism = Annotated[
         help="Run a service in which [b]psmr cdep lint[/] finds something: replicas may differ, and it is said.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of tables.")]
+Json = Annotated[Path | None, typer.Option(OPTION, metavar=METAVAR, help=HELP)]

@@ -9,11 +9,10 @@ from typing import Annotated
 
 import typer
 
-from psmr.cli.arguments import benchmark_names, complete_benchmark, prose
-from psmr.cli.files import check_place
+from psmr.cli.arguments import Json, benchmark_names, complete_benchmark, prose
 from psmr.cli.interrupts import leaving_at_once
-from psmr.cli.json_option import STANDARD_OUTPUT
 from psmr.cli.output import console
+from psmr.json_output import JsonOutput
 
 
 def bench(
@@ -26,12 +25,7 @@ def bench(
             show_default=False,
         ),
     ] = None,
-    json_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--json", metavar="[FILE]", help="Write the measurements there, too; without FILE, print only them."
-        ),
-    ] = None,
+    json: Json = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Shortened, to see that it runs; the figures mean little.")
     ] = False,
@@ -59,13 +53,12 @@ def bench(
         close = difflib.get_close_matches(name, names, n=1)
         cure = f"did you mean {close[0]}?" if close else f"give one of: {', '.join(names) or 'none are installed'}"
         raise ConfigurationError(f"bench {name}: expected the name of a benchmark, found an unknown one: {cure}")
-    if json_file is not None and str(json_file) != STANDARD_OUTPUT:
-        check_place(json_file, what="measurements", starts_with="{")
+    output = JsonOutput(json)
     # By name: the engine imports nothing of what measures it.
     with leaving_at_once():
         command = importlib.import_module("bench.command")
         importlib.import_module(f"bench.{name}")
-    return int(command.run_bench(name, json_file, quick, plot_file, page_file))
+    return int(command.run_bench(name, output, quick, plot_file, page_file))
 
 
 def register(program: typer.Typer) -> None:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from psmr.cli.arguments import complete_service, prose
+from psmr.cli.arguments import Json, complete_service, prose
 from psmr.cli.exits import ExitCode
-from psmr.cli.files import check_place, write_whole
 from psmr.cli.interrupts import leaving_at_once
-from psmr.cli.output import print_json
+from psmr.files import check_place, write_whole
+from psmr.json_output import JsonOutput
 
 if TYPE_CHECKING:
     from psmr.chaos.options import ChaosOptions
 
-STANDARD_OUTPUT = "-"
 _LARGE = {"kv": {"value_bytes": "256"}}
 """Parameters of workloads so that the log grows fast: snapshots are taken all the time then."""
 _ALL = "all"
@@ -58,10 +56,7 @@ def chaos(
             metavar="FOLDER", help="Keep the replicas' folders there, which must not exist; for a second look."
         ),
     ] = None,
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="[FILE]", help="Write the result there, too; without FILE, print only it."),
-    ] = None,
+    json: Json = None,
     html_file: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Draw what happened when there, as a page.")
     ] = None,
@@ -79,7 +74,7 @@ def chaos(
     [b]psmr chaos kv --seconds 20 --seed 7 --html chaos.html[/]
     """
     if application == _ALL:
-        return _run_all(seconds, seed, json_file)
+        return _run_all(seconds, seed, JsonOutput(json))
     with leaving_at_once():
         from psmr.chaos.options import ChaosOptions
         from psmr.demo.options import DemoOptions
@@ -92,55 +87,41 @@ def chaos(
     )
     timing = _timing(election_timeout_ms, heartbeat_ms)
     options = ChaosOptions(load, _durability(durability), _kinds(faults), kills, *timing, _new_folder(data))
-    return _run_one(options, json_file, html_file)
+    return _run_one(options, JsonOutput(json), html_file)
 
 
-def _run_one(options: ChaosOptions, json_file: Path | None, html_file: Path | None) -> int:
+def _run_one(options: ChaosOptions, output: JsonOutput, html_file: Path | None) -> int:
     with leaving_at_once():
         from psmr.chaos.command import print_result, run_chaos
 
-    _check_places(json_file, html_file)
+    if html_file is not None:
+        check_place(html_file, what="a page", starts_with=_PAGE)
     result, page = run_chaos(options)
     if html_file is not None:
         write_whole(html_file, page, what="a page", starts_with=_PAGE)
-    _write_json(result.as_json(), json_file)
-    if json_file is None or str(json_file) != STANDARD_OUTPUT:
+    output.write(result.as_json())
+    if not output.is_alone:
         print_result(result)
     return ExitCode.OK if result.passed else ExitCode.FAILED
 
 
-def _run_all(seconds: float, seed: int, json_file: Path | None) -> int:
+def _run_all(seconds: float, seed: int, output: JsonOutput) -> int:
     """One run after another; each passes or is counted as failed, and all of them happen."""
     with leaving_at_once():
         from psmr.chaos.command import print_result
         from psmr.chaos.series import rounds, run_round
 
-    _check_places(json_file, None)
     found = []
     for part in rounds(seconds, seed):
         ended = run_round(part, _LARGE.get(part.app, {}))
         found.append({**asdict(ended), "command": part.command, "passed": ended.passed})
-        if ended.result is not None:
+        if ended.result is not None and not output.is_alone:
             print_result(ended.result)
         typer.echo(f"{'passed' if ended.passed else 'FAILED'}: {part.command} {ended.error}".rstrip(), err=True)
     failed = sum(not each["passed"] for each in found)
     typer.echo(f"{len(found) - failed} of {len(found)} runs passed", err=True)
-    _write_json({"runs": found, "passed": not failed}, json_file)
+    output.write({"runs": found, "passed": not failed})
     return ExitCode.FAILED if failed else ExitCode.OK
-
-
-def _check_places(json_file: Path | None, html_file: Path | None) -> None:
-    if json_file is not None and str(json_file) != STANDARD_OUTPUT:
-        check_place(json_file, what="the result", starts_with="{")
-    if html_file is not None:
-        check_place(html_file, what="a page", starts_with=_PAGE)
-
-
-def _write_json(document: dict[str, Any], file: Path | None) -> None:
-    if file is not None and str(file) == STANDARD_OUTPUT:
-        print_json(document)
-    elif file is not None:
-        write_whole(file, json.dumps(document) + "\n", what="the result", starts_with="{")
 
 
 def _new_folder(folder: Path | None) -> Path | None:

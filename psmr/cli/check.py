@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from psmr.cli.arguments import Json, prose
+from psmr.json_output import JsonOutput
 
 if TYPE_CHECKING:
     from psmr.checking.recorded_check import Judged
@@ -60,7 +61,7 @@ def check(
         Path | None,
         typer.Option("--html", metavar="FILE", help="Where to draw what has no order, as a timeline."),
     ] = None,
-    json: Json = False,
+    json: Json = None,
 ) -> int:
     """Tell whether a history, of any system, is linearizable.
 
@@ -75,8 +76,9 @@ def check(
 
     from psmr.checking.recorded_check import check_recorded
     from psmr.checking.timeline import BEGINNING
-    from psmr.cli.files import check_place
+    from psmr.files import check_place
 
+    output = JsonOutput(json)
     meaning = _model(model, keyed=keyed, whole=whole, initial=initial)
     text = _read(history)
     if html is not None:
@@ -88,22 +90,20 @@ def check(
 
     with Console(stderr=True).status(f"checking {history.name}, {time_limit:g} s at most"):
         judged = _of_file(history, checked)
-    _show(judged, html, json)
+    _show(judged, html, output)
     return {True: LINEARIZABLE, False: NOT_LINEARIZABLE, None: UNDECIDED}[judged.verdict.linearizable]
 
 
-def _show(judged: Judged, html: Path | None, json: bool) -> None:
+def _show(judged: Judged, html: Path | None, output: JsonOutput) -> None:
     from psmr.checking.report import for_machines, in_words
     from psmr.checking.timeline import BEGINNING, timeline
-    from psmr.cli.files import write_whole
-    from psmr.cli.output import print_json
+    from psmr.files import write_whole
 
     page = timeline(judged) if html is not None else None
     if html is not None and page is not None:
         write_whole(html, page, what="a timeline", starts_with=BEGINNING)
-    if json:
-        print_json({**for_machines(judged), "html": str(html) if page else None})
-    else:
+    output.write({**for_machines(judged), "html": str(html) if page else None})
+    if not output.is_alone:
         typer.echo(in_words(judged) + (f"\ntimeline written to {html}" if page else ""))
 
 

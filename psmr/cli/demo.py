@@ -10,6 +10,7 @@ import typer
 from psmr.cli.arguments import AllowNondeterminism, Json, complete_service, prose
 from psmr.cli.interrupts import leaving_at_once
 from psmr.cli.workload_arguments import Settings, parameters_of, require_path
+from psmr.json_output import JsonOutput
 
 if TYPE_CHECKING:
     from psmr.workload import Application
@@ -58,7 +59,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Of the generated commands.")] = 1,
     allow_nondeterminism: AllowNondeterminism = False,
     settings: Settings = None,
-    json: Json = False,
+    json: Json = None,
 ) -> int:
     """Run an application on a cluster of this machine, drive it, and show what ran in parallel.
 
@@ -66,6 +67,7 @@ def demo(
 
     [b]psmr demo kv --workers 2[/]
     """
+    output = JsonOutput(json)
     require_path("--input", input_file)
     with leaving_at_once():
         from psmr.demo.command import run_demo
@@ -82,7 +84,7 @@ def demo(
             to_the_end=seconds is None and input_file is not None and found.judge is not None,
             clients=clients,
             input=input_file,
-            json=json,
+            output=output,
             lint="off" if allow_nondeterminism else "on",
             rate=rate or (found.rate if input_file is None else RATE),
             batch=batch,

@@ -9,8 +9,9 @@ import typer
 
 from psmr.cli.arguments import Json, prose
 from psmr.cli.exits import ExitCode
-from psmr.cli.output import console, print_json
+from psmr.cli.output import console
 from psmr.cli.target import Target, target_of
+from psmr.json_output import JsonOutput
 
 if TYPE_CHECKING:
     from psmr.client.following import ServiceEvent
@@ -26,13 +27,13 @@ def events(
     timeout_s: Annotated[
         float, typer.Option("--timeout", min=0.1, help="Give up after so many seconds without an answer.")
     ] = 10.0,
-    json: Json = False,
+    json: Json = None,
 ) -> int:
     """Follow what a service's commands emit: each event once, in order, whichever replica answers.
 
     A line for each: its position, which is the same on every replica and after each restart, when it happened, its name, its
-    fields. [b]--from[/] goes on where an earlier run ended: at its last position and one. With [b]--json[/] each line is an
-    object. Ends with 2 if events from that position on are kept nowhere any more, and with 3 if no replica answers.
+    fields. [b]--from[/] goes on where an earlier run ended: at its last position and one. As JSON, too, each is an object on a
+    line of its own. Ends with 2 if events from that position on are kept nowhere any more, and with 3 if no replica answers.
 
     [b]psmr events cluster.toml --from 0 --count 10[/]
     """
@@ -43,12 +44,15 @@ def events(
     from psmr.client.following import Following
     from psmr.services import find_service
 
+    output = JsonOutput(json)
     addresses, service = _places(target)
     following = Following(service_of(find_service(service)), addresses, first, kind, round(timeout_s * 1e6))
     found = follow_blocking(following)
-    show = _print_json if json else _print_line
-    for event in itertools.islice(found, count or None):
-        show(event)
+    with output.stream() as write:
+        for event in itertools.islice(found, count or None):
+            if not output.is_alone:
+                _print_line(event)
+            write(_document(event))
     return ExitCode.OK
 
 
@@ -66,19 +70,17 @@ def _plain(value: object) -> object:
     return value.hex() if isinstance(value, bytes) else value
 
 
-def _print_json(event: ServiceEvent) -> None:
-    print_json(
-        {
-            "position": event.position,
-            "index": event.index,
-            "row": event.row,
-            "now_us": event.now_us,
-            "session": event.session,
-            "sequence": event.sequence,
-            "name": event.name,
-            "fields": {name: _plain(value) for name, value in event.fields.items()},
-        }
-    )
+def _document(event: ServiceEvent) -> dict[str, object]:
+    return {
+        "position": event.position,
+        "index": event.index,
+        "row": event.row,
+        "now_us": event.now_us,
+        "session": event.session,
+        "sequence": event.sequence,
+        "name": event.name,
+        "fields": {name: _plain(value) for name, value in event.fields.items()},
+    }
 
 
 def _print_line(event: ServiceEvent) -> None:

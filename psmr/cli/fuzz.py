@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import json
 import os
 import sys
 import time
@@ -13,11 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from psmr.cli.arguments import prose
+from psmr.cli.arguments import Json, prose
 from psmr.cli.exits import ExitCode
-from psmr.cli.files import check_place, write_whole
-from psmr.cli.json_option import STANDARD_OUTPUT
-from psmr.cli.output import console, print_json, rate_text, say
+from psmr.cli.output import console, rate_text, say
+from psmr.json_output import JsonOutput
 
 if TYPE_CHECKING:
     from psmr.fuzzing import Failure, Result
@@ -38,10 +36,7 @@ def fuzz(
         int | None,
         typer.Option("--case", min=0, metavar="K", help="Only this case of one decoder, with its bytes."),
     ] = None,
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="[FILE]", help="Write the results there, too; without FILE, print only them."),
-    ] = None,
+    json: Json = None,
 ) -> int:
     """Give every decoder mutants of valid inputs: each must be refused by a documented error, or rightly accepted.
 
@@ -56,21 +51,16 @@ def fuzz(
     names = decoders or list(SUMMARIES)
     if case is not None and len(names) != 1:
         raise InvalidCall(f"fuzz --case: expected one decoder, found {len(names)}: name the one it belongs to")
-    to_file = json_file is not None and str(json_file) != STANDARD_OUTPUT
-    if json_file is not None and to_file:
-        check_place(json_file, what="results", starts_with="{")
+    output = JsonOutput(json)
     with TemporaryFolder(_memory_folder()) as folder:
         if case is not None:
             rows = [_replayed(names[0], folder, seed, case)]
         else:
             rows = [_fuzzed(name, folder, seed, cases) for name in names]
     document = {"seed": seed, "cases": sum(row["cases"] for row in rows), "decoders": rows}
-    if json_file is not None and to_file:
-        write_whole(json_file, json.dumps(document, indent=2) + "\n", what="results", starts_with="{")
-    if json_file is not None and not to_file:
-        print_json(document)
-    else:
+    if not output.is_alone:
         _print(rows)
+    output.write(document)
     return ExitCode.FAILED if any(row["failure"] for row in rows) else ExitCode.OK
 
 

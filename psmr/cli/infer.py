@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psmr.cli.arguments import Json, Service
 from psmr.cli.proving import Seconds, Seed, States, application_of, clock_of, say_what_has_no_source
 from psmr.cli.workload_arguments import Settings
+from psmr.json_output import JsonOutput
 
 if TYPE_CHECKING:
     from psmr.verification.comparing import Comparison
@@ -23,7 +24,7 @@ def infer(
     states: States = None,
     seed: Seed = 1,
     settings: Settings = None,
-    json: Json = False,
+    json: Json = None,
 ) -> int:
     """Propose annotations from traces, and compare them with those declared.
 
@@ -33,17 +34,17 @@ def infer(
 
     [b]psmr cdep infer kv[/]
     """
-    from psmr.cli.output import console, print_json
+    from psmr.cli.output import console
     from psmr.services import find_service
     from psmr.verification.inferring import infer as inferred
 
+    to = JsonOutput(json)
     owner = find_service(service)
     say_what_has_no_source(owner)
     with clock_of(seconds, states, f"tracing {owner.__name__}") as clock:
         result = inferred(owner, application_of(service, settings), seed, clock.goes_on)
-    if json:
-        print_json(_document(result, seed, clock.elapsed_s))
-    else:
+    to.write(_document(result, seed, clock.elapsed_s))
+    if not to.is_alone:
         output = console()
         for one in result.comparisons:
             output.print(_text(one, result.raised.get(one.command, [])), markup=False, soft_wrap=True)

@@ -9,13 +9,14 @@ from rich.table import Table
 
 from psmr.cli.arguments import Json, Service
 from psmr.cli.exits import ExitCode
-from psmr.cli.output import console, print_json
+from psmr.cli.output import console
+from psmr.json_output import JsonOutput
 
 if TYPE_CHECKING:
     from cdep.lint import Finding, Report
 
 
-def lint(service: Service, json: Json = False) -> int:
+def lint(service: Service, json: Json = None) -> int:
     """Read a service's handlers, and all that they call, for what makes replicas differ. Nothing is run.
 
     Clocks, random numbers, environment, files, the order of sets, floats added in no fixed order, state kept outside declared
@@ -30,11 +31,11 @@ def lint(service: Service, json: Json = False) -> int:
     from psmr.lint import look_at
     from psmr.services import find_service
 
+    output = JsonOutput(json)
     report = look_at(find_service(service))
-    if json:
-        print_json(_document(report))
-    else:
+    if not output.is_alone:
         _show(report)
+    output.write(_document(report))
     return ExitCode.FAILED if report.findings else ExitCode.OK
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from psmr.cli.arguments import ClusterFile, Json, prose
-from psmr.cli.output import console, print_json, say
+from psmr.cli.output import console, say
+from psmr.json_output import JsonOutput
 
 if TYPE_CHECKING:
     from psmr.cluster.members import Membership
@@ -27,7 +28,7 @@ def members(
         typer.Option("--remove", metavar="N", help="Have replica N belong to it no longer.", show_default=False),
     ] = None,
     timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Give up after so long.")] = 300.0,
-    json: Json = False,
+    json: Json = None,
 ) -> int:
     """Show who belongs to a running cluster; add a replica, remove one, or replace one by another.
 
@@ -42,15 +43,15 @@ def members(
     from psmr.cluster.members import Membership
     from psmr.config import load
 
+    output = JsonOutput(json)
     config = load(file)
     addresses = {replica.id: replica.clients for replica in config.replicas}
     membership = Membership(addresses, timeout_s=timeout, report=say)
     _change(membership, config, add, remove)
     found = membership.members()
-    if json:
-        print_json({"members": found})
-    else:
+    if not output.is_alone:
         _show(found)
+    output.write({"members": found})
     return 0
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,13 +16,6 @@ def speak_any_encoding() -> None:
     """Have what the terminal cannot show stand as "?" instead of ending the program; stderr does so by itself."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
-
-
-def print_json(document: dict[str, Any]) -> None:
-    """One JSON object on one line of stdout, at once."""
-    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    sys.stdout.write(json.dumps(document, ensure_ascii=not is_unicode) + "\n")
-    sys.stdout.flush()
 
 
 def console() -> Console:

@@ -95,7 +95,7 @@ def main(words: Sequence[str]) -> int:
 
 def _run(words: Sequence[str]) -> int:
     try:
-        result = program(complete_json(list(words)), prog_name="psmr", standalone_mode=False)
+        result = program(complete_json(program, list(words)), prog_name="psmr", standalone_mode=False)
     except TyperException as error:
         message = one_line(error.format_message()).rstrip(".")
         if not message:  # no command was given, and help is shown already

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from psmr.cli.arguments import Json, Service, prose
-from psmr.cli.output import console, print_json
+from psmr.cli.output import console
+from psmr.json_output import JsonOutput
 
 group = typer.Typer(help="The code that is generated from a service.", no_args_is_help=True)
 
@@ -23,7 +24,7 @@ def write(
     to: Annotated[
         Path, typer.Option("--to", metavar="FOLDER", help="Where to write them; made if need be.", show_default=False)
     ],
-    json: Json = False,
+    json: Json = None,
 ) -> int:
     """Write the client proxy and the server proxy of a service as readable Python files.
 
@@ -36,14 +37,14 @@ def write(
     from psmr.proxy_files import write_proxies
     from psmr.services import find_service
 
+    output = JsonOutput(json)
     if to.exists() and not to.is_dir():
         raise ConfigurationError(f"--to {to}: expected a folder or nothing, found a file: give the path of a folder")
     written = write_proxies(find_service(service), to)
-    if json:
-        print_json({"files": [str(path) for path in written]})
-        return 0
-    for path in written:
-        console().print(str(path), markup=False, soft_wrap=True)
+    if not output.is_alone:
+        for path in written:
+            console().print(str(path), markup=False, soft_wrap=True)
+    output.write({"files": [str(path) for path in written]})
     return 0
 
 

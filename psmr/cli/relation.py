@@ -11,7 +11,8 @@ from rich.table import Table
 from psmr.cli import advise, verify
 from psmr.cli.arguments import Json, Service, prose
 from psmr.cli.lint import lint
-from psmr.cli.output import console, print_json
+from psmr.cli.output import console
+from psmr.json_output import JsonOutput
 
 if TYPE_CHECKING:
     from cdep import GroupsRow, RelationRow
@@ -26,7 +27,7 @@ def show(
         typer.Option("--svg", metavar="FILE", help="Where to write the graph. [dim]default: SERVICE-cdep.svg, here[/]"),
     ] = None,
     no_svg: Annotated[bool, typer.Option("--no-svg", help="Write no graph.")] = False,
-    json: Json = False,
+    json: Json = None,
 ) -> int:
     """Print which commands conflict (C-Dep) and which groups deliver each (C-G), and write the graph as SVG.
 
@@ -35,25 +36,26 @@ def show(
     [b]psmr cdep show kv[/]
     """
     from cdep import groups_table, relation_svg, relation_table, service_of
-    from psmr.cli.files import write_whole
+    from psmr.files import write_whole
     from psmr.services import find_service, service_text
 
+    to = JsonOutput(json)
     owner = find_service(service)
     found = service_of(owner)
     relation, groups = relation_table(found), groups_table(found)
     path = None if no_svg else svg or Path(f"{found.name}-cdep.svg")
     if path is not None:
         write_whole(path, relation_svg(found), what="an SVG picture", starts_with="<svg ")
-    if json:
-        print_json(
-            {
-                "service": service_text(owner),
-                "fingerprint": f"{found.fingerprint:#018x}",
-                "relation": [_relation_document(row) for row in relation],
-                "groups": [_groups_document(row) for row in groups],
-                "svg": str(path) if path else None,
-            }
-        )
+    to.write(
+        {
+            "service": service_text(owner),
+            "fingerprint": f"{found.fingerprint:#018x}",
+            "relation": [_relation_document(row) for row in relation],
+            "groups": [_groups_document(row) for row in groups],
+            "svg": str(path) if path else None,
+        }
+    )
+    if to.is_alone:
         return 0
     output = console()
     output.print(_relation_of(found.name, relation))

@@ -9,6 +9,7 @@ import typer
 
 from psmr.cli.arguments import Json, complete_service, prose
 from psmr.cli.interrupts import leaving_at_once
+from psmr.json_output import JsonOutput
 
 Folder = Annotated[
     Path,
@@ -66,13 +67,13 @@ def replay(
     other_workers: Annotated[
         int | None, typer.Option("--other-workers", min=1, max=16, help="Another number of them, to compare with.")
     ] = None,
-    json: Json = False,
+    json: Json = None,
 ) -> int:
     """Replay a replica's log from its folder: to any position, command by command, or beside another.
 
-    Delivery and execution are the replica's own, from the newest snapshot below the position. With [b]--step[/] in a terminal Enter
-    goes on, a number jumps, q ends. With [b]--diff[/], [b]--other-service[/] or [b]--other-workers[/] two are compared: ends with 0
-    if they are equal, and with 1 at the first difference.
+    Delivery and execution are the replica's own, from the newest snapshot below the position. With [b]--step[/] in a terminal, and
+    without [b]--json[/], Enter goes on, a number jumps, q ends. With [b]--diff[/], [b]--other-service[/] or
+    [b]--other-workers[/] two are compared: ends with 0 if they are equal, and with 1 at the first difference.
 
     [b]psmr replay data/replica-1 --to 1200:17 --step[/]
     """
@@ -81,15 +82,16 @@ def replay(
         from psmr.replaying.position import Position
         from psmr.replaying.travel import other_folder, side_of
         from psmr.services import find_service
+    output = JsonOutput(json)
     side = side_of(folder, service, workers, compiled=not interpreted)
     start = None if first is None else Position.parse(first, "--from")
     last = None if to is None else Position.parse(to, "--to")
     if diff is None and other_service is None and other_workers is None:
-        return travel(side, Wishes(last or Position(side.folder.last), start, step, count, show or [], limit, json))
+        return travel(side, Wishes(last or Position(side.folder.last), start, step, count, show or [], limit, output))
     other = side if diff is None else other_folder(side, diff)
     owner = side.owner if other_service is None else find_service(other_service)
     other = other.as_executed_by(owner, other_workers or workers, compiled=not interpreted)
-    return compare(side, other, start, last, json=json)
+    return compare(side, other, start, last, output)
 
 
 def register(program: typer.Typer) -> None:

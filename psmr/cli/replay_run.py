@@ -12,13 +12,14 @@ from typing import Any
 from cdep import service_of
 from psmr.cli import replay_text as texts
 from psmr.cli.exits import ExitCode
-from psmr.cli.output import console, print_json, say
+from psmr.cli.output import console, say
 from psmr.errors import ConfigurationError
+from psmr.json_output import JsonOutput
 from psmr.replaying.documents import Shown, position_document, shown_document, step_document
 from psmr.replaying.position import Position
 from psmr.replaying.stepper import Stepper, entry_before, no_such_row
 from psmr.replaying.steps import Step
-from psmr.replaying.travel import Side
+from psmr.replaying.travel import Compared, Side
 from psmr.replaying.travel import compare as compared
 
 _SAY_EVERY_S = 2.0
@@ -34,7 +35,7 @@ class Wishes:
     count: int
     show: Sequence[str]
     limit: int
-    json: bool
+    output: JsonOutput
 
 
 def travel(side: Side, wishes: Wishes) -> int:
@@ -61,21 +62,28 @@ def travel(side: Side, wishes: Wishes) -> int:
             stepper.go_to_last_but(wishes.count, last, _progress(first.index - 1))
         else:
             stepper.go_before(first, _progress(first.index - 1))
-        if sys.stdin.isatty() and sys.stdout.isatty() and not wishes.json:
+        if sys.stdin.isatty() and sys.stdout.isatty() and not wishes.output.is_wanted:
             from psmr.cli.replay_walk import walk
 
             return walk(stepper, side, shown, wishes)
         steps = _until(stepper, last)
         if wishes.first is None:
             steps = iter(deque(steps, wishes.count))
-        if wishes.json:
-            _tell(stepper, shown, wishes, [step_document(step) for step in steps])
-            return ExitCode.OK
-        for step in steps:
-            lines(texts.step_lines(step))
-        lines([""])
-        _tell(stepper, shown, wishes, [])
+        _tell(stepper, shown, wishes, _told(steps, wishes.output))
     return ExitCode.OK
+
+
+def _told(steps: Iterator[Step], output: JsonOutput) -> list[dict[str, Any]]:
+    """The steps, each in words as it is taken, as what is to be written of them."""
+    documents = []
+    for step in steps:
+        if not output.is_alone:
+            lines(texts.step_lines(step))
+        if output.is_wanted:
+            documents.append(step_document(step))
+    if not output.is_alone:
+        lines([""])
+    return documents
 
 
 def _until(stepper: Stepper, last: Position) -> Iterator[Step]:
@@ -93,16 +101,17 @@ def _until(stepper: Stepper, last: Position) -> Iterator[Step]:
 def _tell(stepper: Stepper, shown: Sequence[Shown], wishes: Wishes, steps: list[dict[str, Any]]) -> None:
     """The position, and what of the state was asked for."""
     document = position_document(stepper.player, wishes.last)
-    if wishes.json:
+    if wishes.output.is_wanted:
         found = [shown_document(each, stepper.cells, wishes.limit) for each in shown]
-        print_json({**document, "steps": steps, "state": found})
+        wishes.output.write({**document, "steps": steps, "state": found})
+    if wishes.output.is_alone:
         return
     lines(texts.position_lines(document))
     for each in shown:
         lines(texts.shown_lines(each, stepper.cells, wishes.limit))
 
 
-def compare(one: Side, other: Side, first: Position | None, last: Position | None, *, json: bool) -> int:
+def compare(one: Side, other: Side, first: Position | None, last: Position | None, output: JsonOutput) -> int:
     """Play both in step; 0 when they are equal."""
     for option, position in (("--from", first), ("--to", last)):
         if position is not None and position.row is not None:
@@ -114,22 +123,26 @@ def compare(one: Side, other: Side, first: Position | None, last: Position | Non
     start, stop = (None if position is None else position.index for position in (first, last))
     found = compared(one, other, start, stop, _progress(end))
     difference = found.difference
-    if json:
-        print_json(
-            {
-                "identical": difference is None,
-                "first": names[0],
-                "second": names[1],
-                "from": found.first,
-                "to": found.last,
-                "difference": None if difference is None else texts.difference_document(difference),
-            }
-        )
-    elif difference is None:
+    output.write(
+        {
+            "identical": difference is None,
+            "first": names[0],
+            "second": names[1],
+            "from": found.first,
+            "to": found.last,
+            "difference": None if difference is None else texts.difference_document(difference),
+        }
+    )
+    if not output.is_alone:
+        _say_compared(found, names)
+    return ExitCode.OK if difference is None else ExitCode.FAILED
+
+
+def _say_compared(found: Compared, names: tuple[str, str]) -> None:
+    if found.difference is None:
         lines([f"{names[0]} and {names[1]} are equal from {found.first} to {found.last}: replies, events and state"])
     else:
-        lines(texts.difference_lines(difference, names))
-    return ExitCode.OK if difference is None else ExitCode.FAILED
+        lines(texts.difference_lines(found.difference, names))
 
 
 def _names(one: Side, other: Side) -> tuple[str, str]:

@@ -29,9 +29,10 @@ def reported(run: Callable[[], int], words: Sequence[str]) -> int:
 
 def report(kind: str, message: str, code: ExitCode, words: Sequence[str]) -> int:
     """Say it to people, and to machines where the command line asks for JSON; the code again."""
-    from psmr.cli.output import print_json, say_error
+    from psmr.cli.output import say_error
+    from psmr.json_output import OPTION, print_json
 
-    if "--json" in words:
+    if any(word.partition("=")[0] == OPTION for word in words):
         print_json({"error": {"kind": kind, "message": message, "exit_code": int(code)}})
     say_error(message)
     return code

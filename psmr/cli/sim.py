@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from psmr.cli.arguments import prose
-from psmr.cli.files import check_place
+from psmr.cli.arguments import Json, prose
 from psmr.cli.interrupts import leaving_at_once
-from psmr.cli.json_option import STANDARD_OUTPUT
+from psmr.json_output import JsonOutput
 
 
 def sim(
@@ -23,10 +21,7 @@ def sim(
         str | None,
         typer.Option(metavar="NAME", help="Put a fault into the engine, by name, or [b]all[/], or [b]list[/] them."),
     ] = None,
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="[FILE]", help="Write the figures there; without FILE, print only them."),
-    ] = None,
+    json: Json = None,
 ) -> int:
     """Simulate a cluster and its clients under faults, one schedule a seed, and check every invariant.
 
@@ -34,11 +29,10 @@ def sim(
 
     [b]psmr sim --seeds 1000[/]
     """
-    if json_file is not None and str(json_file) != STANDARD_OUTPUT:
-        check_place(json_file, what="figures", starts_with="{")
+    output = JsonOutput(json)
     with leaving_at_once():
         from psmr.cli.sim_run import SimOptions, run_faults, run_seeds
-    options = SimOptions(seeds, start, replicas, jobs, trace, json_file)
+    options = SimOptions(seeds, start, replicas, jobs, trace, output)
     return run_seeds(options) if fault is None else run_faults(fault, options)
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from psmr.cli.exits import ExitCode
-from psmr.cli.files import write_whole
-from psmr.cli.output import console, print_json, say, say_error
+from psmr.cli.output import console, say, say_error
 from psmr.errors import ConfigurationError
+from psmr.json_output import JsonOutput
 from psmr.simulation.cluster import ClusterResult, ClusterSimulation
 from psmr.simulation.faults import FAULTS, PlantedFault, catch
 
@@ -48,12 +46,7 @@ class SimOptions:
     replicas: int
     jobs: int
     trace: bool
-    json_file: Path | None
-
-    @property
-    def is_for_machines(self) -> bool:
-        """Whether stdout is for JSON alone."""
-        return self.json_file is not None and str(self.json_file) == "-"
+    output: JsonOutput
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +77,16 @@ def run_faults(name: str, options: SimOptions) -> int:
     for fault in _chosen(name):
         if name == "list":
             rows.append({"fault": fault.name, "module": fault.module, "seeds": fault.seeds})
-            if not options.is_for_machines:
+            if not options.output.is_alone:
                 console().print(f"{fault.name}  ({fault.module}, {fault.seeds} seeds)", markup=False)
             continue
         caught = catch(fault)
         missed |= caught.seed is None
         rows.append({"fault": fault.name, "seeds": fault.seeds, "seed": caught.seed, "detail": caught.detail})
-        if not options.is_for_machines:
+        if not options.output.is_alone:
             found = f"MISSED in {fault.seeds} seeds" if caught.seed is None else f"seed {caught.seed}: {caught.detail}"
             console().print(f"{fault.name}: {found}", markup=False)
-    _write({"faults": rows}, options)
+    options.output.write({"faults": rows})
     return ExitCode.FAILED if missed else ExitCode.OK
 
 
@@ -109,7 +102,7 @@ def _chosen(name: str) -> tuple[PlantedFault, ...]:
 
 
 def _outcomes(options: SimOptions) -> Iterator[ClusterResult | _Failure]:
-    write = print if options.trace and not options.is_for_machines else None
+    write = print if options.trace and not options.output.is_alone else None
     work = [(seed, options.replicas) for seed in range(options.start, options.start + options.seeds)]
     if options.jobs == 1:
         for seed, replicas in work:
@@ -142,14 +135,14 @@ def _report(results: list[ClusterResult], began_s: float, options: SimOptions) -
         "mean": {name: round(mean, 2) for name, mean in means.items()},
         "last": asdict(results[-1]),
     }
-    if not options.is_for_machines:
+    if not options.output.is_alone:
         counted = ", ".join(f"{mean:.1f} {name.replace('_', ' ')}" for name, mean in means.items())
         console().print(
             f"clean: {len(results)} schedules of {options.replicas} replicas, {per_minute:.0f} a minute\n"
             f"a schedule on average: {counted}\nlast: seed {results[-1].seed}, trace {results[-1].digest}",
             markup=False,
         )
-    _write(document, options)
+    options.output.write(document)
 
 
 def _report_failure(failure: _Failure, options: SimOptions) -> int:
@@ -157,16 +150,9 @@ def _report_failure(failure: _Failure, options: SimOptions) -> int:
     replay = shlex.join([*words, "--trace"])
     say_error(f"seed {failure.seed}: {failure.detail}")
     say(f"replay: {replay}")
-    _write({"violations": 1, "seed": failure.seed, "detail": failure.detail, "replay": replay}, options)
+    options.output.write({"violations": 1, "seed": failure.seed, "detail": failure.detail, "replay": replay})
     return ExitCode.FAILED
 
 
 def _per_minute(results: list[ClusterResult], began_s: float) -> float:
     return len(results) / (time.monotonic() - began_s) * 60
-
-
-def _write(document: dict[str, Any], options: SimOptions) -> None:
-    if options.is_for_machines:
-        print_json(document)
-    elif options.json_file is not None:
-        write_whole(options.json_file, json.dumps(document, indent=1) + "\n", what="figures", starts_with="{")

@@ -11,8 +11,9 @@ import typer
 
 from psmr.cli.arguments import Json, prose
 from psmr.cli.exits import ExitCode
-from psmr.cli.output import console, print_json, say_error
+from psmr.cli.output import console, say_error
 from psmr.cli.target import Target, target_of
+from psmr.json_output import JsonOutput
 
 if TYPE_CHECKING:
     from psmr.cluster import ReplicaStatus
@@ -23,7 +24,7 @@ def status(
     digest: Annotated[
         bool, typer.Option("--digest", help="Ask for a digest of the state, too, and compare. Reads the whole state.")
     ] = False,
-    json: Json = False,
+    json: Json = None,
 ) -> int:
     """Ask the replicas how they are: role, term, leader, position in the log, commands executed, memory, members.
 
@@ -36,20 +37,20 @@ def status(
     from psmr.cli.status_table import status_table
     from psmr.cluster import ask, explained
 
+    output = JsonOutput(json)
     addresses, folders = _places(target)
     statuses = explained(ask(addresses, digest=digest), folders)
     members = 1 if isinstance(addresses, str) else len(addresses)
     problem, code = judge(statuses, members)
-    if json:
-        document: dict[str, object] = {"replicas": [found.plain() for found in statuses]}
-        if problem:
-            document["error"] = {"kind": code.name.lower(), "message": problem, "exit_code": int(code)}
-        print_json(document)
-    else:
+    document: dict[str, object] = {"replicas": [found.plain() for found in statuses]}
+    if problem:
+        document["error"] = {"kind": code.name.lower(), "message": problem, "exit_code": int(code)}
+    if not output.is_alone:
         screen = console()
         screen.print(status_table(statuses, digest=digest))
         for line in status_notes(statuses):
             screen.print(line, markup=False)
+    output.write(document)
     if problem:
         say_error(problem)
     return code

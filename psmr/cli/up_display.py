@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
 from rich.live import Live
 from rich.text import Text
 
 from psmr.cli.exits import ExitCode
-from psmr.cli.output import console, print_json, say
+from psmr.cli.output import console, say
 from psmr.cli.status_table import status_table
 from psmr.cluster import ReplicaProcess, ReplicaStatus
+from psmr.json_output import JsonOutput
 
 
 class Display(Protocol):
@@ -38,15 +39,20 @@ class Display(Protocol):
     def stopped(self, code: ExitCode) -> None: ...
 
 
-def display_for(as_json: bool) -> Display:
-    """The display that fits where the output goes."""
-    if as_json:
-        return JsonDisplay()
-    return TableDisplay() if sys.stdout.isatty() else LinesDisplay()
+Write = Callable[[dict[str, Any]], None]
+
+
+def display_for(output: JsonOutput, write: Write) -> Display:
+    """The display that fits where the output goes; `write` takes what `output` is to hold."""
+    shown = TableDisplay() if sys.stdout.isatty() and not output.is_alone else LinesDisplay()
+    return Both(shown, JsonDisplay(write)) if output.is_wanted else shown
 
 
 class JsonDisplay:
     """One JSON object a line: `event` is started, status, ended, stopping or stopped."""
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
 
     def __enter__(self) -> JsonDisplay:
         return self
@@ -57,10 +63,10 @@ class JsonDisplay:
         """Nothing is held."""
 
     def started(self, process: ReplicaProcess) -> None:
-        print_json({"event": "started", "replica": process.id, "pid": process.pid, "log": str(process.log)})
+        self._write({"event": "started", "replica": process.id, "pid": process.pid, "log": str(process.log)})
 
     def ended(self, process: ReplicaProcess) -> None:
-        print_json(
+        self._write(
             {
                 "event": "ended",
                 "replica": process.id,
@@ -78,17 +84,17 @@ class JsonDisplay:
             if not status.reachable and number in problems:
                 document["problem"] = problems[number]
             replicas.append(document)
-        print_json({"event": "status", "replicas": replicas})
+        self._write({"event": "status", "replicas": replicas})
 
     def stopping(self) -> None:
-        print_json({"event": "stopping"})
+        self._write({"event": "stopping"})
 
     def stopped(self, code: ExitCode) -> None:
-        print_json({"event": "stopped", "exit_code": int(code)})
+        self._write({"event": "stopped", "exit_code": int(code)})
 
 
 class LinesDisplay:
-    """A line on stderr for each change of who is there and who leads."""
+    """A line on stderr for each change of who serves and who leads."""
 
     def __init__(self) -> None:
         self._roles: dict[int | None, str] = {}
@@ -116,7 +122,7 @@ class LinesDisplay:
                 continue
             self._roles[status.id] = role
             term = f" in term {status.get('term')}" if status.reachable else ""
-            say(f"replica {status.id} is {role}{term}")
+            say(f"replica {status.id} {'serves, and ' if before is None else ''}is {role}{term}")
 
     def stopping(self) -> None:
         say("stopping the replicas")
@@ -155,3 +161,41 @@ class TableDisplay:
 
     def stopped(self, code: ExitCode) -> None:
         """Said by the exit code."""
+
+
+class Both:
+    """One display for people and one for machines."""
+
+    def __init__(self, first: Display, second: Display) -> None:
+        self._first, self._second = first, second
+
+    def __enter__(self) -> Both:
+        self._first.__enter__()
+        self._second.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._second.__exit__(kind, error, trace)
+        self._first.__exit__(kind, error, trace)
+
+    def started(self, process: ReplicaProcess) -> None:
+        self._first.started(process)
+        self._second.started(process)
+
+    def ended(self, process: ReplicaProcess) -> None:
+        self._first.ended(process)
+        self._second.ended(process)
+
+    def show(self, statuses: Sequence[ReplicaStatus], rates: Mapping[int, float], problems: Mapping[int, str]) -> None:
+        self._first.show(statuses, rates, problems)
+        self._second.show(statuses, rates, problems)
+
+    def stopping(self) -> None:
+        self._first.stopping()
+        self._second.stopping()
+
+    def stopped(self, code: ExitCode) -> None:
+        self._first.stopped(code)
+        self._second.stopped(code)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from psmr.cli.arguments import AllowNondeterminism, ClusterFile, Json, prose
-from psmr.cli.output import console, print_json, say
+from psmr.cli.output import console, say
+from psmr.json_output import JsonOutput
 
 if TYPE_CHECKING:
     from cdep import StateMachine
@@ -18,7 +19,7 @@ def upgrade(
     file: ClusterFile,
     timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Give up after so long.")] = 300.0,
     allow_nondeterminism: AllowNondeterminism = False,
-    json: Json = False,
+    json: Json = None,
 ) -> int:
     """Have the service's source, as it is now, take over from the version that a cluster runs.
 
@@ -42,6 +43,7 @@ def upgrade(
     from psmr.lint import refuse_nondeterminism
     from psmr.services import find_service
 
+    output = JsonOutput(json)
     config = load(file)
     owner = find_service(config.service)
     refuse_nondeterminism(owner, allowed=allow_nondeterminism or config.lint == "off", say=say)
@@ -51,10 +53,9 @@ def upgrade(
     addresses = {replica.id: replica.clients for replica in config.replicas}
     say(f"{service.name} version {service.version} ({service.fingerprint:#018x}) is to take over")
     found = Upgrade(addresses, service, timeout_s=timeout, report=say).run()
-    if json:
-        print_json({"fingerprint": f"{service.fingerprint:#018x}", "replicas": [_about(each) for each in found]})
-    else:
+    if not output.is_alone:
         _show(found)
+    output.write({"fingerprint": f"{service.fingerprint:#018x}", "replicas": [_about(each) for each in found]})
     return 0
 
 

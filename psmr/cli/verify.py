@@ -12,6 +12,7 @@ from psmr.cli import infer
 from psmr.cli.arguments import Json, Service, prose
 from psmr.cli.proving import Seconds, Seed, States, application_of, clock_of, say_what_has_no_source
 from psmr.cli.workload_arguments import Settings
+from psmr.json_output import JsonOutput
 
 if TYPE_CHECKING:
     from psmr.verification.cost import Cost
@@ -32,7 +33,7 @@ def verify(
         typer.Option("--script", metavar="FILE", help="Where to write the smallest counterexample as a Python script."),
     ] = None,
     settings: Settings = None,
-    json: Json = False,
+    json: Json = None,
 ) -> int:
     """Search for calls whose order matters although C-Dep does not order them.
 
@@ -43,12 +44,12 @@ def verify(
 
     [b]psmr cdep verify kv --seconds 10[/]
     """
-    from psmr.cli.files import check_place, write_whole
-    from psmr.cli.output import print_json
+    from psmr.files import check_place, write_whole
     from psmr.services import find_service, service_text
     from psmr.verification.script import BEGINNING, script_of
     from psmr.verification.verifying import verify as verified
 
+    output = JsonOutput(json)
     owner = find_service(service)
     if script is not None:
         check_place(script, what="a script", starts_with=BEGINNING)
@@ -63,9 +64,8 @@ def verify(
         text = script_of(service_text(owner), found, explained(result.service, found))
         if script is not None:
             write_whole(script, text, what="a script", starts_with=BEGINNING)
-    if json:
-        print_json({**_document(result), "seed": seed, "seconds": round(clock.elapsed_s, 2), "script": text})
-    else:
+    output.write({**_document(result), "seed": seed, "seconds": round(clock.elapsed_s, 2), "script": text})
+    if not output.is_alone:
         typer.echo("\n".join(_lines(result, clock.elapsed_s, seed)))
         if script is not None and text is not None:
             typer.echo(f"script written to {script}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -150,8 +151,27 @@ class Command:
     __slots__ = ()
     proxy: ClassVar[CommandProxy]
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "proxy" in vars(cls):
+            for method in vars(cls).values():
+                if isinstance(method, FunctionType):
+                    _have_it_tell(method, cls.proxy.name)
+
     def _groups(self, *arguments: object) -> int:
         return self.proxy.groups(arguments)
+
+
+def _have_it_tell(method: FunctionType, command: str) -> None:
+    """Have Python's own refusal of a call with too few or too many arguments give the signature that the caller wrote against.
+
+    Python begins it with the method's qualified name, which nobody else reads. To look at arguments in Python costs every call.
+    """
+    code = method.__code__
+    names = code.co_varnames[1 : code.co_argcount]
+    called = command if method.__name__ == "__call__" else f"{command}.{method.__name__}"
+    wanted = ", ".join(f"{name}: {method.__annotations__[name]}" for name in names)
+    method.__qualname__ = f"expected {called}({wanted}), found other arguments: {called}"
 
 
 def check_size(name: str, rows_max: int, count: int, payload_bytes: int) -> None:

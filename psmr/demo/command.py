@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
-
 from psmr.cluster.local import LocalCluster
 from psmr.config import Tuning
 from psmr.demo.leader_dies import LeaderDies
@@ -42,10 +39,9 @@ def run_demo(options: DemoOptions) -> int:
         scenario = Scenario(options, application, cluster, display, faults)
         findings = run_and_verify(scenario, cluster, display)
     result = _result(options, scenario, findings, faults.killed_us)
-    if options.json:
-        sys.stdout.write(json.dumps(result.as_json()) + "\n")
-    else:
+    if not options.output.is_alone:
         print_outcome(result.app, result, _rows(result))
+    options.output.write(result.as_json())
     return 0 if result.passed else EXIT_FAILED
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from psmr.json_output import JsonOutput
+
 SECONDS = 15.0
 RATE = 25_000
 LONGEST_S = 900.0
@@ -24,7 +26,7 @@ class DemoOptions:
     seconds: float = SECONDS
     clients: int = 4
     input: Path | None = None
-    json: bool = False
+    output: JsonOutput = field(default_factory=lambda: JsonOutput(None))
     lint: str = "on"
     """"off": a service that may make replicas differ is started all the same."""
     rate: int = RATE

@@ -28,7 +28,7 @@ from proxies.server_text import server_text
 from psmr.core import event_format
 from psmr.proxy_files import cache_folder, import_file, importable_service, write_file
 
-__all__ = ["FOLDERS_KEPT", "cache_folder", "compiling", "import_file", "server_module", "write"]
+__all__ = ["FOLDERS_KEPT", "cache_folder", "compiling", "has_machine_code", "import_file", "server_module", "write"]
 
 FOLDERS_KEPT = 8
 """How many folders a service may have: one for each version of its source, of the engine or of Numba that was run lately."""
@@ -66,6 +66,11 @@ def compiling(module: ModuleType) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX)
             os.utime(lock.name)  # when the folder was last used
         yield
+
+
+def has_machine_code(module: ModuleType) -> bool:
+    """Whether a server proxy's handlers have been compiled and kept: a replica that starts now only loads them."""
+    return any(Path(module.run.stats.cache_path).glob("server.run-*.nbc"))
 
 
 def _lock_of(folder: Path) -> Path:

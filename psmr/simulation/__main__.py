@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from psmr.errors import Violation
+from psmr.json_output import JsonOutput, add_json_option
 from psmr.simulation.replay import replay_command
 from psmr.simulation.simulation import Simulation, SimulationResult
 
@@ -18,16 +18,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0 when every run kept every invariant, 1 at the first that did not."""
     options = _parser().parse_args(arguments)
     seeds = [options.seed] if options.seed is not None else range(options.start, options.start + options.seeds)
+    output = JsonOutput(options.json)
     began_s = time.monotonic()
     results: list[SimulationResult] = []
     for seed in seeds:
-        write = print if options.trace else None
+        write = print if options.trace and not output.is_alone else None
         try:
             results.append(Simulation(seed, options.replicas, write=write).run())
         except Violation as violation:
-            _report_failure(violation, seed, options)
+            _report_failure(violation, seed, options, output)
             return 1
-    _report(results, time.monotonic() - began_s, options.json)
+    _report(results, time.monotonic() - began_s, output)
     return 0
 
 
@@ -38,14 +39,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--start", type=int, default=0, help="the first of them (0)")
     parser.add_argument("--replicas", type=int, default=3, help="members of the group (3)")
     parser.add_argument("--trace", action="store_true", help="print every step")
-    parser.add_argument("--json", action="store_true", help="print the results as one line of JSON each")
+    add_json_option(parser)
     return parser
 
 
-def _report(results: list[SimulationResult], elapsed_s: float, as_json: bool) -> None:
-    if as_json:
+def _report(results: list[SimulationResult], elapsed_s: float, output: JsonOutput) -> None:
+    with output.stream() as write:
         for result in results:
-            print(json.dumps(asdict(result)))
+            write(asdict(result))
+    if output.is_alone:
         return
     if len(results) == 1:
         print(results[0])
@@ -57,11 +59,11 @@ def _report(results: list[SimulationResult], elapsed_s: float, as_json: bool) ->
     )
 
 
-def _report_failure(violation: Violation, seed: int, options: argparse.Namespace) -> None:
+def _report_failure(violation: Violation, seed: int, options: argparse.Namespace, output: JsonOutput) -> None:
     command = replay_command(seed, options.replicas)
-    if options.json:
-        print(json.dumps({"seed": seed, "detail": str(violation), "replay": command}))
-    else:
+    with output.stream() as write:
+        write({"seed": seed, "detail": str(violation), "replay": command})
+    if not output.is_alone:
         print(f"{violation}\nseed {seed}; replay: {command} --trace", file=sys.stderr)
 
 

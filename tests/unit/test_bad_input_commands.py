@@ -84,12 +84,12 @@ def test_a_wrong_parameter_is_not_the_input_files_fault(tmp_path: Path, capsys: 
 @pytest.mark.parametrize("path", ["/proc/figures.json", "/proc/none/figures.json"])
 def test_measurements_without_a_place_are_not_begun(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     line = complaint(capsys, "bench", "replicated", "--json", path)
-    assert f"{path}: expected a place to write measurements to" in line
+    assert f"{path}: expected a place to write JSON to" in line
 
 
 def test_measurements_do_not_replace_another_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "notes").write_text("mine")
-    assert "expected measurements or no file" in complaint(capsys, "bench", "replicated", "--json", tmp_path / "notes")
+    assert "expected JSON or no file" in complaint(capsys, "bench", "replicated", "--json", tmp_path / "notes")
     assert (tmp_path / "notes").read_text() == "mine"
 
 

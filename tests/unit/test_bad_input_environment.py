@@ -16,8 +16,9 @@ import pytest
 import psmr
 from psmr.cli.exits import ExitCode
 from psmr.cli.interrupts import leaving_at_once
-from psmr.cli.output import print_json, speak_any_encoding
+from psmr.cli.output import speak_any_encoding
 from psmr.errors import ConfigurationError
+from psmr.json_output import print_json
 from psmr.proxy_files import cache_folder
 
 ROOT = Path(__file__).parents[2]

@@ -13,11 +13,12 @@ from psmr.cli.status import judge
 from psmr.cli.status_notes import status_notes
 from psmr.cli.status_table import shares, status_table
 from psmr.cli.target import target_of
-from psmr.cli.up_display import LinesDisplay
+from psmr.cli.up_display import LinesDisplay, display_for
 from psmr.cli.watching import Watch, exit_code_for
 from psmr.cluster import ReplicaStatus, majority
 from psmr.config import local_cluster
 from psmr.errors import ConfigurationError
+from psmr.json_output import STANDARD_OUTPUT, JsonOutput
 
 LEADER = {
     "role": "leader",
@@ -95,6 +96,26 @@ def test_whoever_else_answers_at_a_replicas_address_is_not_taken_for_it(tmp_path
     config = local_cluster("demo", "apps.kv:KV", tmp_path, token="0")
     found = Watch(tmp_path / "cluster.toml", config, LinesDisplay()).own(status(1, pid=77))
     assert (found.reachable, found.problem) == (False, "process 77 answers there")
+
+
+def test_who_serves_and_leads_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    written: list[dict[str, object]] = []
+    display = display_for(JsonOutput(STANDARD_OUTPUT), written.append)
+    with display:
+        display.show([gone(1), gone(2)], {}, {})
+        for _ in range(2):
+            display.show([status(1), gone(2)], {}, {})
+        display.show([status(1, role="follower"), status(2)], {}, {})
+        display.stopping()
+    printed = capsys.readouterr()
+    assert printed.err.splitlines() == [
+        "replica 1 serves, and is leader in term 3",
+        "replica 1 is follower in term 3",
+        "replica 2 serves, and is leader in term 3",
+        "stopping the replicas",
+    ]
+    assert printed.out == ""
+    assert [each["event"] for each in written] == ["status"] * 4 + ["stopping"]
 
 
 def test_equal_positions_must_have_equal_digests() -> None:

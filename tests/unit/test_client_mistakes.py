@@ -90,3 +90,26 @@ def test_a_call_of_a_client_that_is_not_connected_yet() -> None:
         AttributeError, match=r"^add: expected a client that is connected.*client = await connect\(...\)"
     ):
         connecting.add(b"ann", 5)
+
+
+@pytest.mark.parametrize(
+    ("call", "signature", "found"),
+    [
+        (lambda client: client.add(b"ann"), "Ledger.add(name: bytes, amount: int)", "'amount'"),
+        (lambda client: client.add(b"ann", 5, 6), "Ledger.add(name: bytes, amount: int)", "4 were given"),
+        (lambda client: client.add(nam=b"ann"), "Ledger.add(name: bytes, amount: int)", "'nam'"),
+        (lambda client: client.add.groups(), "Ledger.add.groups(name: bytes, amount: int)", "'name'"),
+        (lambda client: client.clear.many(), "Ledger.clear.many(count: int)", "'count'"),
+    ],
+)
+def test_too_few_or_too_many_arguments_are_answered_by_the_signature(
+    call: Callable[[Any], Any], signature: str, found: str
+) -> None:
+    clients = proxy_files.client_module(Ledger)
+    for client in (clients.AsyncLedger(AsyncLoopback()), clients.BlockingLedger(BlockingLoopback())):
+        with pytest.raises(TypeError) as error:
+            call(client)
+        text = str(error.value)
+        assert text.startswith(f"expected {signature}, found other arguments: Ledger.")
+        assert found in text
+        assert "__call__" not in text

@@ -13,7 +13,7 @@ from psmr.core.reply import BatchStatus, Reply, encode_reply
 from psmr.core.submission_events import Parts
 from psmr.transport import client_protocol as protocol
 
-MEMBERS = [(0, "tcp://a"), (1, "tcp://b"), (2, "tcp://c")]
+MEMBERS = [(0, "tcp://a:7201"), (1, "tcp://b:7201"), (2, "tcp://c:7201")]
 SESSION = 65_536
 ASK_US, WELCOME_US, RETRY_US = 50, 100, 10_000
 DEADLINE_US = 1 << 40
@@ -49,7 +49,7 @@ class Talk:
 
     def dial(self, address: str) -> None:
         """Part of `Wire`."""
-        self.said.append(address.removeprefix("tcp://"))
+        self.said.append(address.removeprefix("tcp://").removesuffix(":7201"))
 
     def transmit(self, frames: list[bytes]) -> None:
         """Part of `Wire`."""

@@ -17,7 +17,8 @@ import pytest
 from cdep.code_digest import code_digest
 from psmr import Map, StateMachine, partially_dependent, u64
 from psmr.execution import generated
-from psmr.execution.generated import FOLDERS_KEPT, compiling, server_module
+from psmr.execution.engine import Engine
+from psmr.execution.generated import FOLDERS_KEPT, compiling, has_machine_code, server_module
 
 FACTOR = 3
 
@@ -34,6 +35,14 @@ class Counting(StateMachine):
     @partially_dependent("key")
     def count(self, key: u64) -> u64:
         return scaled(key)
+
+
+class CountingByItself(StateMachine):
+    """Can be compiled: uses nothing from beside it."""
+
+    @partially_dependent("key")
+    def count(self, key: u64) -> u64:
+        return key
 
 
 @pytest.fixture
@@ -55,6 +64,16 @@ def test_the_same_service_is_written_once(cache: Path) -> None:
     first = server_module(Counting)
     assert server_module(Counting) is first
     assert [path.name for path in cache.iterdir()] == [folder_of(first)]
+
+
+def test_what_is_compiled_is_known_to_be_so(cache: Path) -> None:
+    assert not has_machine_code(server_module(CountingByItself))
+    engine = Engine(CountingByItself, 1)
+    try:
+        engine.start()
+    finally:
+        engine.close()
+    assert has_machine_code(server_module(CountingByItself))
 
 
 def test_another_constant_in_another_function_gives_another_folder(

@@ -20,6 +20,7 @@ PACKAGES = {
 """Which of the other top-level packages each may import."""
 
 PURE = {"errors", "core"}
+TOLD = {"files", "json_output"}
 DEVICES = PURE | {"storage", "state", "transport"}
 PORTS = DEVICES | {"proxy_files", "log", "execution"}
 ENDS = PORTS | {"config", "replica", "client"}
@@ -27,6 +28,8 @@ AROUND = {"workload", "services", "lint", "cluster", "simulation", "checking", "
 
 LAYERS = {
     "errors": set[str](),
+    "files": {"errors"},
+    "json_output": {"files"},
     "core": {"errors"},
     "storage": PURE,
     "state": PURE,
@@ -37,8 +40,8 @@ LAYERS = {
     "config": {"errors"},
     "replica": PORTS | {"config"},
     "client": PORTS | {"config"},
-    "simulation": ENDS | {"checking"},
-    "checking": PURE,
+    "simulation": ENDS | TOLD | {"checking"},
+    "checking": PURE | TOLD,
     "verification": PURE | {"state", "workload"},
     "workload": PURE,
     "services": {"errors", "workload"},
@@ -46,12 +49,12 @@ LAYERS = {
     "cluster": DEVICES | {"config", "services", "lint"},
     "": ENDS | {"workload"},
     "testing": ENDS | AROUND | {"demo"},
-    "demo": ENDS | AROUND,
+    "demo": ENDS | AROUND | TOLD,
     "chaos": ENDS | AROUND | {"demo"},
     "advice": ENDS | AROUND | {"demo"},
     "fuzzing": ENDS | {""},
     "replaying": ENDS | {"services"},
-    "cli": ENDS | AROUND | {"", "testing", "demo", "fuzzing", "chaos", "advice", "replaying"},
+    "cli": ENDS | AROUND | TOLD | {"", "testing", "demo", "fuzzing", "chaos", "advice", "replaying"},
     "__main__": {"cli"},
 }
 """Which of the other parts of psmr each part may import; "" is `psmr/__init__.py`, the public names."""

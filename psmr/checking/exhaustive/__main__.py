@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 from psmr.checking.exhaustive.groups import KINDS
 from psmr.checking.exhaustive.running import Disagreement, Run
+from psmr.json_output import JsonOutput, add_json_option
 
 _SAY_EVERY_S = 10.0
 
@@ -18,9 +18,10 @@ _SAY_EVERY_S = 10.0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0 when the checker agrees with the search, 1 at the first history where it does not."""
     options = _parser().parse_args(arguments)
+    output = JsonOutput(options.json)
     run = Run(options.model, options.operations)
     if options.count:
-        _print({"model": options.model, "operations": options.operations, "histories": run.count}, options.json)
+        _print({"model": options.model, "operations": options.operations, "histories": run.count}, output)
         return 0
     began_s = said_s = time.monotonic()
     processor_s = time.process_time()
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 break
     except Disagreement as found:
         print(found, file=sys.stderr)
-        _print({"model": options.model, "operations": options.operations, "disagreement": str(found)}, options.json)
+        _print({"model": options.model, "operations": options.operations, "disagreement": str(found)}, output)
         return 1
     spent_s = time.process_time() - processor_s
     checked = run.done - options.start
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "wall_s": round(time.monotonic() - began_s, 1),
         "per_processor_s": round(checked / spent_s) if spent_s else 0,
     }
-    _print(figures, options.json)
+    _print(figures, output)
     return 0
 
 
@@ -64,12 +65,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--histories", type=int, help="how many (all)")
     parser.add_argument("--seconds", type=float, help="stop after so many seconds of processor time, and say where")
     parser.add_argument("--count", action="store_true", help="only say how many histories there are")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    add_json_option(parser)
     return parser
 
 
-def _print(figures: dict[str, Any], as_json: bool) -> None:
-    print(json.dumps(figures) if as_json else ", ".join(f"{name} {value}" for name, value in figures.items()))
+def _print(figures: dict[str, Any], output: JsonOutput) -> None:
+    if not output.is_alone:
+        print(", ".join(f"{name} {value}" for name, value in figures.items()))
+    output.write(figures)
 
 
 if __name__ == "__main__":

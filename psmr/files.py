@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from psmr.errors import ConfigurationError
@@ -11,7 +13,7 @@ from psmr.errors import ConfigurationError
 
 def write_whole(path: Path, text: str, *, what: str, starts_with: str) -> None:
     """Write a file whole or not at all. A file that is not the like of it, and may be somebody's work, stays."""
-    try:
+    with _complaining(path, what):
         _refuse_to_replace(path, what, starts_with)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
@@ -23,17 +25,36 @@ def write_whole(path: Path, text: str, *, what: str, starts_with: str) -> None:
         except OSError:
             os.unlink(name)
             raise
-    except OSError as error:
-        raise _no_place(path, what, error) from None
 
 
 def check_place(path: Path, *, what: str, starts_with: str) -> None:
     """Raise now what `write_whole` would raise after long work: no folder there, no permission, somebody's file."""
-    try:
+    with _complaining(path, what):
         _refuse_to_replace(path, what, starts_with)
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
             return
+
+
+@contextmanager
+def line_by_line(path: Path, *, what: str, starts_with: str) -> Iterator[Callable[[str], None]]:
+    """A new file that grows by a whole line at a time, for who reads it meanwhile; refuses what `write_whole` does."""
+    check_place(path, what=what, starts_with=starts_with)
+    with _complaining(path, what):
+        file = open(path, "wb", buffering=0)  # noqa: SIM115 - closed below: a line is one write, or is not there
+
+    def add(line: str) -> None:
+        with _complaining(path, what):
+            file.write(line.encode() + b"\n")
+
+    with file:
+        yield add
+
+
+@contextmanager
+def _complaining(path: Path, what: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise _no_place(path, what, error) from None
 
