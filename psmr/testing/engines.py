@@ -149,7 +149,15 @@ class RealWorkers(_Workers):
         self._where = where
         self._delivered = 0
         self._executing: deque[TakenBatch] = deque()
-        self.engine = Engine(owner, workers, compiled=compiled, ring_bytes=_RING_BYTES, spin=20)
+        # All of them in every batch: what one alone would do is compared anyway.
+        self.engine = Engine(
+            owner,
+            workers,
+            compiled=compiled,
+            ring_bytes=_RING_BYTES,
+            spin=20,
+            choose=lambda synchronous, count: workers,
+        )
         self.service = self.engine.service
         self.layout = self.engine.layout
         self._reading = Reading(self.layout)

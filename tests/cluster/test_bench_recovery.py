@@ -21,7 +21,7 @@ from psmr.demo.apart import run_apart
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 COMMANDS = 20 * COLUMN
-ROLES = {f"{who} {what}" for who in ("leader", "follower 1", "follower 2") for what in ("loop", "workers", "network")}
+ROLES = {f"{who} {what}" for who in ("leader", "follower 1", "follower 2") for what in ("loop", "workers")}
 
 
 def silent(text: str) -> None:

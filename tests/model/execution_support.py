@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import select
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,12 @@ class Raised:
     text: str
 
 
+def mostly_together(workers: int) -> Callable[[int, int], int]:
+    """A width for an engine: every fourth batch alone, the others by all workers, which adaptive width might leave idle."""
+    batches = itertools.count(1)
+    return lambda synchronous, count: workers if next(batches) % 4 else 1
+
+
 @contextmanager
 def engines(
     owner: type[StateMachine], workers: Sequence[int], forms: Sequence[bool] = (True, False)
@@ -47,7 +54,8 @@ def engines(
         for count in workers:
             for compiled in forms:
                 name = f"{'compiled' if compiled else 'interpreted'}, {count} workers"
-                made[name] = Engine(owner, count, compiled=compiled, ring_bytes=RING_BYTES, spin=20, patience=0)
+                options = {"ring_bytes": RING_BYTES, "spin": 20, "patience": 0, "choose": mostly_together(count)}
+                made[name] = Engine(owner, count, compiled=compiled, **options)
                 stack.callback(made[name].close)
         for engine in made.values():
             engine.start()

@@ -32,7 +32,9 @@ class Recording:
 
     def __init__(self, folder: Path, owner: type[StateMachine], *, workers: int = 1, compiled: bool = False) -> None:
         self.folder = folder
-        self.engine = Engine(owner, workers, compiled=compiled, ring_bytes=8 << 20, spin=20)
+        self.engine = Engine(
+            owner, workers, compiled=compiled, ring_bytes=8 << 20, spin=20, choose=lambda synchronous, count: workers
+        )
         self.engine.start()
         service = self.engine.service
         claim(

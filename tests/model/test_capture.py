@@ -55,7 +55,9 @@ def captured_rightly(workers: int, compiled: bool, seed: int, patched: pytest.Mo
         assert _command_digests(engine) == digests
         with patched.context() as patches:
             assert capture(driver, patches)[1].digest == at_last, "a second capture, with nothing executed meanwhile"
-    restored = Engine(Kept, 2, compiled=compiled, ring_bytes=RING_BYTES, spin=20, patience=0)
+    restored = Engine(
+        Kept, 2, compiled=compiled, ring_bytes=RING_BYTES, spin=20, patience=0, choose=lambda synchronous, count: 2
+    )
     try:
         restored.restore(memoryview(body.content), at_first)
         assert restored.digest() == at_first
@@ -345,7 +347,9 @@ def test_what_a_map_held_before_it_was_cleared_is_in_no_digest(compiled: bool) -
         digest = engine.capture().write(body.put).digest
         engine.end_capture()
         replies, at_last = driver.finish(), engine.digest()
-    restored = Engine(Kept, 2, compiled=compiled, ring_bytes=RING_BYTES, spin=20, patience=0)
+    restored = Engine(
+        Kept, 2, compiled=compiled, ring_bytes=RING_BYTES, spin=20, patience=0, choose=lambda synchronous, count: 2
+    )
     try:
         restored.restore(memoryview(body.content), digest)
         restored.start()

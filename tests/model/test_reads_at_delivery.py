@@ -54,7 +54,7 @@ class Bench:
     """A delivery that is fed by hand."""
 
     def __init__(self, workers: int) -> None:
-        self.engine = Engine(IntegerKV, workers)
+        self.engine = Engine(IntegerKV, workers, choose=lambda synchronous, count: workers)
         self.engine.start()
         self.delivery = Delivery(Sessions(), self.engine)
         self.replies: list[Reply] = []

@@ -32,7 +32,7 @@ def test_a_capture_among_stages_is_the_state_at_its_position(seed: int, monkeypa
         assert driver.given > FIRST, "nothing was executed during the capture"
         assert result.digest == at_first
         assert (driver.finish(), two.digest()) == (replies, at_last)
-    restored = Engine(Orders, 3, ring_bytes=RING_BYTES, spin=20, patience=0)
+    restored = Engine(Orders, 3, ring_bytes=RING_BYTES, spin=20, patience=0, choose=lambda synchronous, count: 3)
     try:
         restored.restore(memoryview(body.content), at_first)
         restored.start()
