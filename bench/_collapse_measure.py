@@ -57,7 +57,7 @@ class Effort:
     commands: int = 40_000
     """Of a round; every round executes others, for a state that they have changed before would answer otherwise."""
     rounds: int = 6
-    warm_ups: int = 2
+    warm_ups: int = 6
     """Rounds that are not counted: code, caches, and the choice of width, which has to see both ways."""
 
 

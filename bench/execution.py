@@ -30,7 +30,8 @@ from psmr.execution.engine import Engine
 
 QUESTION = "what does parallel execution win, and where does it collapse?"
 BATCH = 1024
-WARM_UPS = 3
+WARM_UPS = 8
+"""Rounds that are not counted: code, caches, and the choice of width, which sees both ways and learns only from round to round."""
 RING_BYTES = 512 << 20
 _STALL_S = 60.0
 _COLLECT_S = 1.0
@@ -93,7 +94,7 @@ class _Contestants:
             for names in orders:
                 if len({answers[name] for name in names}) != 1:
                     raise AssertionError(f"execution: expected one answer of {', '.join(names)}, found several")
-        # The first rounds warm up: code, caches, and the choice of width, which has to see both ways once.
+
         return {name: Spread(tuple(values[WARM_UPS:])) for name, values in figures.items()}
 
     def close(self) -> None:
