@@ -19,6 +19,9 @@ LIMIT_S = 10.0
 """Of processor time, that one call may take: those that end take milliseconds."""
 _LOOKS: Final = 5
 """How often within that time it is looked whether the call is the same."""
+_TRY_AGAIN_S: Final = 0.001
+_TRIES: Final = 1000
+"""Where a call that must be stopped is not in its own code: it is looked again so soon, and so often."""
 _EXECUTES: Final = TracedMachine._run.__code__
 
 
@@ -48,8 +51,11 @@ def stopping_what_is_endless() -> Iterator[None]:
         executing = inside[-1] if inside else None
         times_seen = times_seen + 1 if executing is latest else 0
         latest = executing
-        if executing is not None and times_seen >= _LOOKS:
+        if executing is None or times_seen < _LOOKS:
+            return
+        if _is_handler_itself(inside) or times_seen > _LOOKS + _TRIES:
             raise _Stopped(_text(executing, inside[:-1]))
+        signal.setitimer(signal.ITIMER_VIRTUAL, _TRY_AGAIN_S, LIMIT_S / _LOOKS)
 
     before = signal.signal(signal.SIGVTALRM, look)
     signal.setitimer(signal.ITIMER_VIRTUAL, LIMIT_S / _LOOKS, LIMIT_S / _LOOKS)
@@ -61,6 +67,11 @@ def stopping_what_is_endless() -> Iterator[None]:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
         latest = None
+
+
+def _is_handler_itself(inside: list[FrameType]) -> bool:
+    """Whether code of the handler's own file is being executed: what is raised in a finaliser, for one, stops nothing."""
+    return len(inside) > 1 and inside[0].f_code.co_filename == inside[-2].f_code.co_filename
 
 
 def _inside(frame: FrameType | None) -> list[FrameType]:
