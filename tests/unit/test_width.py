@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from psmr.core.width import BUDGET, CLEAR_AFTER, TRIAL_MAX, TRIAL_MIN, TRIALS_APART, Width, class_of
+from psmr.core.width import BUDGET, CLEAR_AFTER, TRIAL_MAX, TRIAL_MIN, TRIALS_APART, Width, _Class, class_of
 
 COUNT = 1024
 MANY = 20_000
@@ -155,3 +155,19 @@ def test_classes_follow_the_share_of_synchronous_commands_and_the_size() -> None
     assert not set(classes[1:]) & set(sizes)
     assert class_of(COUNT, COUNT) == classes[-1]
     assert class_of(5, 10) == class_of(40, 63) - (class_of(0, 63) - class_of(0, 10))
+
+
+def test_a_trial_of_which_each_batch_follows_another_way_says_nothing() -> None:
+    """Batches of another class, executed the other way, may come between all of them."""
+    kind = _Class()
+    for _ in range(TRIAL_MIN):
+        kind.observe(False, False, COUNT, 1000.0)
+    tried = 0
+    while kind.choose(COUNT) == (True, True):
+        tried += 1
+    assert tried >= TRIAL_MIN
+    for _ in range(tried):
+        kind.observe(True, True, COUNT, 1000.0)
+    kind.observe(False, False, COUNT, 1000.0)
+    assert not kind.is_trying
+    assert kind.choose(COUNT) == (False, False)
