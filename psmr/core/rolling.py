@@ -17,6 +17,8 @@ KEPT_ENTRIES = 1 << 16
 FORM = 2
 """How command digests are made. Those of another form say nothing; raise it with whatever changes a digest."""
 _MASK = (1 << 64) - 1
+_ROOM_ENTRIES = 256
+"""For so many there is room at first; it grows as entries come: a replica that starts has none."""
 
 
 class Mark(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
@@ -39,8 +41,8 @@ class Rolling:
         self._filled = through
         self._total = known.total
         self._rows = 0
-        self._totals = array("Q", bytes(8 * KEPT_ENTRIES))
-        self._rows_through = array("Q", bytes(8 * KEPT_ENTRIES))
+        self._totals = array("Q", bytes(8 * _ROOM_ENTRIES))
+        self._rows_through = array("Q", bytes(8 * _ROOM_ENTRIES))
         self._put(through)
 
     def take(self, index: int, digest: int, count: int) -> None:
@@ -65,8 +67,16 @@ class Rolling:
         self._filled = max(self._filled, index)
 
     def _put(self, index: int) -> None:
-        self._totals[index % KEPT_ENTRIES] = self._total
-        self._rows_through[index % KEPT_ENTRIES] = self._rows
+        place = self._place(index)
+        if place >= len(self._totals):
+            more = bytes(8 * (min(KEPT_ENTRIES, max(2 * len(self._totals), place + 1)) - len(self._totals)))
+            self._totals.frombytes(more)
+            self._rows_through.frombytes(more)
+        self._totals[place] = self._total
+        self._rows_through[place] = self._rows
+
+    def _place(self, index: int) -> int:
+        return (index - self._first) % KEPT_ENTRIES
 
     @property
     def oldest(self) -> int:
@@ -75,14 +85,14 @@ class Rolling:
 
     def at(self, index: int) -> int | None:
         """R(index); None where it is not kept any more, or not complete."""
-        return self._totals[index % KEPT_ENTRIES] if self.oldest <= index <= self.through else None
+        return self._totals[self._place(index)] if self.oldest <= index <= self.through else None
 
     def rows_of(self, index: int) -> tuple[int, int] | None:
         """How many commands were executed since the start before entry `index`, and in it; None as for `at`."""
         if self.at(index) is None or self.at(index - 1) is None:
             return None
-        before = self._rows_through[(index - 1) % KEPT_ENTRIES]
-        return before, self._rows_through[index % KEPT_ENTRIES] - before
+        before = self._rows_through[self._place(index - 1)]
+        return before, self._rows_through[self._place(index)] - before
 
     @property
     def mark(self) -> Mark:
