@@ -35,6 +35,8 @@ def entries_of(
     message: AppendEntries, payloads: Sequence[bytes]
 ) -> tuple[tuple[Record, ...], tuple[tuple[int, Membership], ...]] | None:
     """The records that came with a message, and which of them carry a membership; None unless all of it is whole."""
+    if not payloads and not message.entry_terms:
+        return (), ()  # a heartbeat, as most messages are
     records = records_of(message, payloads)
     if records is None:
         return None

@@ -40,6 +40,8 @@ class Questions:
     def expire(self, now_us: int) -> int:
         """Give up what is overdue; when the next one will be."""
         next_us = _NEVER_US
+        if not self._open:
+            return next_us
         for number, (token, due_us) in list(self._open.items()):
             if due_us == _NEVER_US:
                 due_us = now_us + self._patience_us
@@ -53,5 +55,7 @@ class Questions:
 
     def take(self) -> list[tuple[int, int | None]]:
         """(token, index or None) of questions that ended since the last call."""
+        if not self._answered:
+            return []
         answered, self._answered = self._answered, []
         return answered

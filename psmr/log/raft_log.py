@@ -82,6 +82,7 @@ _THERE_US = 30_000_000
 """A member that was heard of so lately is there, or starts again with a snapshot that it has fetched."""
 _MESSAGES_PER_STEP = 64
 _SAID_MAX = 1024
+_ABOUT_SNAPSHOTS = (SnapshotOffered, SnapshotAsked, SnapshotPart)
 
 
 class RaftLog:
@@ -195,7 +196,8 @@ class RaftLog:
     def step(self, now_us: int, ready: Container[Any] | None = None) -> int:
         """Take in time, writes, messages and payloads, in this order."""
         self._now_us = now_us
-        self._perform(self._raft.handle(Tick(now_us)))
+        if effects := self._raft.handle(Tick(now_us)):
+            self._perform(effects)
         if ready is None or self._store.fileno() in ready or self._store.has_synced:
             self._take_synced()
         links = self._links
@@ -206,9 +208,10 @@ class RaftLog:
             self._propose()
         while self._store.has_synced:
             self._take_synced()
-        to_confirm, self._to_confirm = self._to_confirm, []
-        for token, origin in to_confirm:
-            self._perform(self._raft.handle(ConfirmRead(token, origin)))
+        if self._to_confirm:
+            to_confirm, self._to_confirm = self._to_confirm, []
+            for token, origin in to_confirm:
+                self._perform(self._raft.handle(ConfirmRead(token, origin)))
         due_us = min(self._raft.next_deadline_us, self._questions.expire(now_us))
         if self._catch_up is not None:
             due_us = min(due_us, self._catch_up.step(now_us))
@@ -233,21 +236,21 @@ class RaftLog:
         if message.message is None:
             self._take_forwarded(message.sender, message.payloads)
             return
+        if isinstance(message.message, AppendEntries):
+            self._take_entries(message.sender, message.message, message.payloads)
+            return
         if isinstance(message.message, ConfirmAsked):
             self._to_confirm.append((message.message.token, message.sender))
             return
         if isinstance(message.message, ConfirmAnswered):
             self._questions.answer(message.message.token, message.message.index)
             return
-        if isinstance(message.message, SnapshotOffered | SnapshotAsked | SnapshotPart):
+        if isinstance(message.message, _ABOUT_SNAPSHOTS):
             self._take_snapshot_message(message.sender, message.message, message.payloads)
             return
         if isinstance(message.message, DIVERGENCE_MESSAGES):
             if len(self._said) < _SAID_MAX:
                 self._said.append(Said(message.sender, message.message, message.payloads))
-            return
-        if isinstance(message.message, AppendEntries):
-            self._take_entries(message.sender, message.message, message.payloads)
             return
         self._sending.note_answer(message.sender, message.message, self._raft.term)
         self._perform(self._raft.handle(Receive(message.sender, message.message)))

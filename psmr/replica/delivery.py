@@ -11,7 +11,7 @@ behind what was delivered, and leave no trace: neither sessions nor state know o
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from msgspec import Struct
@@ -189,7 +189,7 @@ class Delivery:
         if self.is_eager or self._waiting:
             self.engine.publish()
 
-    def collect(self) -> Iterator[Answer]:
+    def collect(self) -> Sequence[Answer]:
         """Answers that are ready: executed batches', and those that needed no execution."""
         for executed in self.engine.collect():
             if executed.is_read:
@@ -207,8 +207,10 @@ class Delivery:
         self.push()
         if self.rolling is not None:
             self.rolling.complete(self._executed_through())
-        while self._ready:
-            yield self._ready.popleft()
+        if not self._ready:
+            return ()
+        ready, self._ready = self._ready, deque()
+        return ready
 
     def _executed_through(self) -> int:
         """The last entry of which, and of all before it, nothing is still to be executed."""

@@ -115,11 +115,12 @@ class EventAsks:
 
     def answers(self, now_us: int) -> list[tuple[bytes, EventsAre]]:
         """What can be answered now, to whom: not everything at once. Raises DiskFailed, LogDamaged."""
-        log, found = self._log, list[tuple[bytes, EventsAre]]()
+        log = self._log
         if log is None or not self._waiting:
-            return found
+            return []
         if not self._is_due and log.written == self._looked_at and now_us < self.next_due_us:
-            return found
+            return []
+        found: list[tuple[bytes, EventsAre]] = []
         self._is_due, self._looked_at = False, log.written
         for _ in range(len(self._waiting)):
             ask = self._waiting.popleft()

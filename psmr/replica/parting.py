@@ -42,6 +42,7 @@ REPORT_BYTES_MAX = 1 << 20
 _MEMBERS_US = 100_000
 _NEVER_US = 1 << 62
 _POLL_US = 50_000
+_DIGESTS = (DigestTold, DigestsAsked, DigestsGiven)
 
 
 class ReplicaParted(Exception):
@@ -104,7 +105,7 @@ class Parting:
 
     def _take(self, said: Said) -> None:
         message = said.message
-        if isinstance(message, DigestTold | DigestsAsked | DigestsGiven):
+        if isinstance(message, _DIGESTS):
             self._perform(self._core.handle(Received(said.sender, message)))
         elif isinstance(message, RowsAsked):
             rows = command_digests(self.delivery, message.index)

@@ -151,10 +151,12 @@ class Replica:
         """Everything that is ready, once; when to take the next turn at the latest."""
         if self._port.inbox in ready or self._port.has_received:
             self._take_requests()
-        self._ask_for_reads()
+        if self._reads.wants_confirmation:
+            self._ask_for_reads()
         deadline_us = min(self._log.step(self._clock_us(), ready), self._reads.next_due_us)
         self._tell_news()
-        self._record_override()
+        if self._override is not None:
+            self._record_override(self._override)
         self._take_confirmed()
         self._answer()
         self._start_reads()
@@ -162,8 +164,7 @@ class Replica:
         more = self._deliver()
         self._start_reads()
         self._answer()
-        deadline_us = min(deadline_us, self._publish_held())
-        deadline_us = min(deadline_us, self._answer_events())
+        deadline_us = min(deadline_us, self._publish_held(), self._answer_events())
         if self._parting is not None:
             deadline_us = min(deadline_us, self._parting.turn(self._clock_us()))
         if self._wants_quiet and self._delivery.idle:
@@ -211,14 +212,12 @@ class Replica:
             for connection in self._routes.connections():
                 self._port.welcome(Greeted(connection), news.leader)
 
-    def _record_override(self) -> None:
+    def _record_override(self, override: Override) -> None:
         """Have the log say, once, that this service runs although its handlers may make replicas differ."""
-        if self._override is None:
-            return
-        if any(each.override.fingerprint == self._override.fingerprint for each in self._delivery.overrides):
+        if any(each.override.fingerprint == override.fingerprint for each in self._delivery.overrides):
             self._override = None
         else:
-            self._log.record(self._override)
+            self._log.record(override)
 
     def _take_requests(self) -> None:
         for _ in range(REQUESTS_PER_TURN):
@@ -301,8 +300,6 @@ class Replica:
 
     def _ask_for_reads(self) -> None:
         """One question for all the reads that came since the last."""
-        if not self._reads.wants_confirmation:
-            return
         token = self._reads.ask()
         try:
             self._log.confirm(token)
@@ -333,11 +330,11 @@ class Replica:
 
     def _deliver(self) -> bool:
         """Hand committed entries to delivery while it wants them; whether more are waiting that it would take."""
-        if self._wants_quiet:
+        log, delivery = self._log, self._delivery
+        if log.committed <= delivery.delivered or self._wants_quiet or not delivery.wants_entries:
             return False
-        if self._delivery.wants_entries and self._log.committed > self._delivery.delivered:
-            self._delivery.deliver(self._log.read(self._delivery.delivered + 1, DELIVER_BYTES))
-        return self._delivery.wants_entries and self._log.committed > self._delivery.delivered
+        delivery.deliver(log.read(delivery.delivered + 1, DELIVER_BYTES))
+        return delivery.wants_entries and log.committed > delivery.delivered
 
     def _answer(self) -> None:
         for answer in self._delivery.collect():

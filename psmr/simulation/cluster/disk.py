@@ -7,6 +7,7 @@ events are files of their own (`psmr.simulation.cluster.files`); a snapshot repl
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -179,7 +180,7 @@ class SimulatedStore:
         found: list[Record] = []
         if first < self.first_index:
             raise Violation(f"store: expected a read from {self.first_index} on, found {first}")
-        for record in self.records[first - self.first_index :]:
+        for record in islice(self.records, first - self.first_index, None):
             if found and max_bytes < len(record.raw):
                 break
             max_bytes -= len(record.raw)

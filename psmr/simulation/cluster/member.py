@@ -33,7 +33,7 @@ from psmr.simulation.cluster.files import SimulatedFiles
 from psmr.simulation.cluster.invariants import Watch, check_log, check_snapshot
 from psmr.simulation.cluster.power import PowerCut
 from psmr.simulation.cluster.trace import ClusterTrace
-from psmr.simulation.cluster.wires import Always, SimulatedLinks, SimulatedPort
+from psmr.simulation.cluster.wires import SimulatedLinks, SimulatedPort
 from psmr.simulation.conditions import Delay
 from psmr.simulation.network import SimulatedNetwork
 from psmr.simulation.scheduler import Scheduler
@@ -44,7 +44,8 @@ from psmr.transport.peers import PeerLinks, PeerMessage
 
 _NEVER_US = 1 << 62
 _NOTICED_RATE = 0.1
-_ALL = Always()
+_NOTHING: tuple[object, ...] = ()
+"""No descriptor is readable; what is there, links, port and store say themselves."""
 CLUSTER_ID = 0x5349_4D
 _EVENTS_BYTES = 8 << 20
 
@@ -349,7 +350,7 @@ class SimulatedMember:
         if self._is_doomed and (self.links.inbox or self.port.inbox):
             self._is_doomed, self._fuse = False, int(self._around.random.random() * 7)
         try:
-            deadline_us = replica.turn(_ALL)
+            deadline_us = replica.turn(_NOTHING)
         except (SnapshotInstalled, VersionReached) as reached:
             self._note(f"starts again: {reached}")
             self.crash()

@@ -11,11 +11,7 @@ from psmr.transport.client_port import ChangeAsked, EventsAsked, Greeted, Status
 from psmr.transport.peers import PeerMessage
 
 
-class Always:
-    """A set of ready sources that holds every one: looking at an empty queue costs nothing here."""
-
-    def __contains__(self, source: object) -> bool:
-        return True
+_WISHES = (protocol.AskChange, protocol.AskUpgrade)
 
 
 class SimulatedLinks:
@@ -32,6 +28,11 @@ class SimulatedLinks:
     def send(self, peer: int, message: Any, payloads: Sequence[Any] = ()) -> bool:
         """Put a message on its way."""
         return self._send(peer, message, payloads)
+
+    @property
+    def has_received(self) -> bool:
+        """Whether messages are waiting."""
+        return bool(self.inbox)
 
     def receive(self) -> PeerMessage | None:
         """The next message that arrived."""
@@ -66,7 +67,7 @@ class SimulatedPort:
                 return Submitted(connection, request.batch)
             if isinstance(request, protocol.AskStatus):
                 return StatusAsked(connection, request.digest)
-            if isinstance(request, protocol.AskChange | protocol.AskUpgrade):
+            if isinstance(request, _WISHES):
                 return ChangeAsked(connection, request)
             if request.fingerprint != self._fingerprint:
                 self._send(connection, protocol.encode_mismatch(f"version {self._fingerprint:#x} runs here"))
