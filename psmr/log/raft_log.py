@@ -202,9 +202,9 @@ class RaftLog:
             self._take_synced()
         links = self._links
         more = (ready is None or links.inbox in ready or links.has_received) and self._take_messages()
-        if self._store.has_synced:
-            self._take_synced()
         if self._intake:
+            if self._store.has_synced:
+                self._take_synced()
             self._propose()
         while self._store.has_synced:
             self._take_synced()

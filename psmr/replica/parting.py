@@ -82,9 +82,9 @@ class Parting:
     def turn(self, now_us: int) -> int:
         """Do what there is to do; when to be called again at the latest. Raises ReplicaParted, once."""
         said = self.log.take_said()
-        is_much_new = self.rolling.through - self._looked >= CHECKPOINT_ENTRIES
-        if not said and not is_much_new and now_us < self._look_us and not self._asked:
-            return self._look_us if self.rolling.through != self._looked else _NEVER_US
+        new = self.rolling.through - self._looked
+        if not said and now_us < self._look_us and new < CHECKPOINT_ENTRIES and not self._asked:
+            return self._look_us if new else _NEVER_US
         before = self._core.parted
         if now_us >= self._members_us + _MEMBERS_US:
             self._members_us = now_us

@@ -161,9 +161,10 @@ class Replica:
         self._answer()
         self._start_reads()
         self._delivery.is_eager = self._emits or self._somebody_waits
+        known = self._delivery.delivered
         more = self._deliver()
-        self._start_reads()
-        self._answer()
+        if self._start_reads() or self._delivery.delivered != known:
+            self._answer()
         deadline_us = min(deadline_us, self._publish_held(), self._answer_events())
         if self._parting is not None:
             deadline_us = min(deadline_us, self._parting.turn(self._clock_us()))
@@ -317,12 +318,14 @@ class Replica:
             )
             self._end_read(read, BatchStatus.READ_REFUSED, text)
 
-    def _start_reads(self) -> None:
-        """Hand reads to delivery that have waited for enough; all delivered so far must have been decided for that."""
-        if self._reads.confirmed and self._delivery.wants_entries and not self._wants_quiet:
-            ready = self._reads.ready(self._delivery.delivered, self._delivery.sessions)
-            if ready:
-                self._delivery.read(*ready)
+    def _start_reads(self) -> bool:
+        """Hand reads to delivery that have waited for enough, if any; all delivered so far must have been decided for that."""
+        if not (self._reads.confirmed and self._delivery.wants_entries) or self._wants_quiet:
+            return False
+        ready = self._reads.ready(self._delivery.delivered, self._delivery.sessions)
+        if ready:
+            self._delivery.read(*ready)
+        return bool(ready)
 
     def _refuse(self, request: Submitted, session: int, sequence: int, status: BatchStatus, text: str) -> None:
         reply = encode_reply(session, sequence, status, blob=text.encode(), detail=SEQUENCE_UNUSED)

@@ -21,8 +21,9 @@ class Delay:
 
     def draw_us(self, random: Random) -> int:
         """One duration."""
-        longest_us = self.worst_us if random.random() < _RARELY else self.longest_us
-        return self.shortest_us + int(random.random() * (longest_us - self.shortest_us))
+        draw, shortest_us = random.random, self.shortest_us
+        longest_us = self.worst_us if draw() < _RARELY else self.longest_us
+        return shortest_us + int(draw() * (longest_us - shortest_us))
 
 
 class Faults(Protocol):

@@ -110,6 +110,8 @@ class SimulatedMember:
         self.files = SimulatedFiles(around.random, lambda: self._spend(), lambda: self.store.is_full)
         self._founders = founders
         self._around = around
+        self._scheduler = around.scheduler
+        self._turn_us = around.conditions.turn_us
         self._clock_offset_us = int(around.random.random() * 1_000_000)
         self._wake_us = _NEVER_US
         self._fuse: int | None = None
@@ -321,11 +323,12 @@ class SimulatedMember:
         if self.replica is None and self._aftermath is None:
             return
         self.links.inbox.append(PeerMessage(sender, message, list(payloads)))
-        self._around.trace.message(self._around.scheduler.now_us, self.me, sender, message)
+        self._around.trace.message(self._scheduler.now_us, self.me, sender, message)
         if self._aftermath is not None:
             self._aftermath.heard()
             return
-        self._has_heard |= isinstance(message, DIVERGENCE_MESSAGES)
+        if isinstance(message, DIVERGENCE_MESSAGES):
+            self._has_heard = True
         self._poke()
 
     def request(self, connection: bytes, frames: list[bytes]) -> None:
@@ -336,7 +339,7 @@ class SimulatedMember:
 
     def _poke(self) -> None:
         """Something is there for the loop: it takes a turn, as soon as the one before has ended."""
-        now_us = self._around.scheduler.now_us
+        now_us = self._scheduler.now_us
         if now_us >= self._busy_until_us:
             self.turn()
         else:
@@ -367,7 +370,8 @@ class SimulatedMember:
         if self._has_heard:
             self._has_heard = False
             self._around.watch.parting.heard(self)
-        self._busy_until_us = self._around.scheduler.now_us + self._around.conditions.turn_us
+        now_us = self._scheduler.now_us
+        self._busy_until_us = now_us + self._turn_us
         if self.log.role_changes:
             self._take_roles()
         stands = replica.delivery.delivered, self.log.committed, self.store.hard_state
@@ -376,7 +380,8 @@ class SimulatedMember:
             self._around.watch.after_turn(self)
         if self.engine.waiting and not self._is_executing:
             self._begin_execution()
-        self._turn_in(max(0, deadline_us - self._clock_us()))
+        delay_us = deadline_us - now_us - self._clock_offset_us
+        self._turn_in(delay_us if delay_us > 0 else 0)
 
     def _part(self, parted: Parted) -> None:
         """Serve no more, for good."""
@@ -407,14 +412,13 @@ class SimulatedMember:
         self.log.role_changes.clear()
 
     def _clock_us(self) -> int:
-        return self._around.scheduler.now_us + self._clock_offset_us
+        return self._scheduler.now_us + self._clock_offset_us
 
     def _turn_in(self, delay_us: int) -> None:
-        scheduler = self._around.scheduler
-        due_us = scheduler.now_us + delay_us
+        due_us = self._scheduler.now_us + delay_us
         if due_us < self._wake_us:
             self._wake_us = due_us
-            scheduler.after(delay_us, self._wake, self.incarnation, due_us)
+            self._scheduler.after(delay_us, self._wake, self.incarnation, due_us)
 
     def _wake(self, incarnation: int, due_us: int) -> None:
         if incarnation == self.incarnation and due_us == self._wake_us:

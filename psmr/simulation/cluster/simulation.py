@@ -182,7 +182,7 @@ class ClusterSimulation:
         for each in self._connected:
             each.calm_down(conditions.calm)
         self._last = self._last_calls()
-        if not scheduler.run_until(conditions.chaos_us + conditions.recovery_us, self._has_finished):
+        if not scheduler.run_until(conditions.chaos_us + conditions.recovery_us, self._has_finished, _LOOK_STEPS):
             self._fail_liveness()
         if self._watch.parting.has_spread:
             return self._result()  # from then on nobody can say who is right
@@ -260,7 +260,9 @@ class ClusterSimulation:
             self._members[to].receive(sender, message, payloads)
 
     def _request(self, to: int, connection: bytes, frames: list[bytes]) -> None:
-        if (int(connection.partition(b".")[0]), to, _TO) not in self._adversary.severed and to < len(self._members):
+        severed = self._adversary.severed
+        is_severed = severed and (int(connection.partition(b".")[0]), to, _TO) in severed
+        if not is_severed and to < len(self._members):
             self._members[to].request(connection, frames)
 
     def _reply(self, sender: int, connection: bytes, frames: list[bytes]) -> None:
@@ -287,8 +289,6 @@ class ClusterSimulation:
 
         A last call that was given up on, because it came before there was a leader again, is called once more.
         """
-        if self._scheduler.steps % _LOOK_STEPS:
-            return False
         parting = self._watch.parting
         if parting.has_spread:
             return True
