@@ -49,6 +49,7 @@ from psmr.errors import InvalidCall
 from psmr.transport import client_protocol as protocol
 
 _REST_US: Final = 20_000
+_BATCHES: Final = (SendBatch, SendRead)
 
 
 class Wire(Protocol):
@@ -326,7 +327,7 @@ class Conversation:
 
     def _perform(self, effects: list[Effect[Ticket]], now_us: int) -> None:
         for effect in effects:
-            if isinstance(effect, SendBatch | SendRead):
+            if isinstance(effect, _BATCHES):
                 self._wire.transmit(self._encode(effect))
             elif isinstance(effect, Resolve):
                 effect.ticket.resolve(effect.reply)

@@ -150,7 +150,7 @@ class Submission(Generic[TicketT]):
     @property
     def is_waiting(self) -> bool:
         """Whether the connected replica owes an answer."""
-        return min(self._retry_at_us, self._reads.retry_at_us) < _NEVER_US
+        return self._retry_at_us < _NEVER_US or self._reads.retry_at_us < _NEVER_US
 
     @property
     def pending(self) -> int:
@@ -160,10 +160,13 @@ class Submission(Generic[TicketT]):
     @property
     def next_timer_us(self) -> int | None:
         """When `TimePassed` is due next; None while nothing waits for time."""
-        at_us = min(self._deadline_us, self._retry_at_us, self._reads.deadline_us, self._reads.retry_at_us)
-        for resume_at_us in (self._resume_at_us, self._reads.resume_at_us):
-            if self._connected and 0 < resume_at_us < at_us:
-                at_us = resume_at_us
+        reads = self._reads
+        at_us = min(self._deadline_us, self._retry_at_us, reads.deadline_us, reads.retry_at_us)
+        if self._connected:
+            if 0 < self._resume_at_us < at_us:
+                at_us = self._resume_at_us
+            if 0 < reads.resume_at_us < at_us:
+                at_us = reads.resume_at_us
         return at_us if at_us < _NEVER_US else None
 
     def handle(self, event: Event[TicketT]) -> list[Effect[TicketT]]:

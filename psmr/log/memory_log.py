@@ -83,6 +83,10 @@ class MemoryLog:
     def step(self, now_us: int, ready: Container[Any] | None = None) -> int:
         return now_us + _LATER_US
 
+    @property
+    def leader(self) -> int | None:
+        return None
+
     def status(self) -> LogStatus:
         return LogStatus("alone", 0, None, len(self._entries), len(self._entries), newest_version=self._newest_version)
 

@@ -107,6 +107,10 @@ class OrderedLog(Protocol):
     def committed(self) -> int:
         """The index of the newest committed entry; 0 when there is none."""
 
+    @property
+    def leader(self) -> int | None:
+        """The member that leads, as far as this one knows; as `status` says, at less cost."""
+
     def append(self, payload: bytes) -> None:
         """Hand in a payload to be ordered.
 

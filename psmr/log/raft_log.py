@@ -45,7 +45,6 @@ from psmr.core.raft import (
     SendSnapshot,
     Settings,
     Synced,
-    Tick,
     Truncate,
     Unreachable,
 )
@@ -144,6 +143,11 @@ class RaftLog:
         """The newest index that is committed."""
         return self._committed
 
+    @property
+    def leader(self) -> int | None:
+        """The leader that this member knows of."""
+        return self._raft.leader
+
     def append(self, payload: bytes) -> None:
         """Order the payload with the next step, or send it on to the leader."""
         if len(payload) > MAX_PAYLOAD_BYTES:
@@ -196,7 +200,7 @@ class RaftLog:
     def step(self, now_us: int, ready: Container[Any] | None = None) -> int:
         """Take in time, writes, messages and payloads, in this order."""
         self._now_us = now_us
-        if effects := self._raft.handle(Tick(now_us)):
+        if effects := self._raft.pass_time(now_us):
             self._perform(effects)
         if ready is None or self._store.fileno() in ready or self._store.has_synced:
             self._take_synced()

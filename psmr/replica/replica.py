@@ -153,11 +153,12 @@ class Replica:
             self._take_requests()
         if self._reads.wants_confirmation:
             self._ask_for_reads()
-        deadline_us = min(self._log.step(self._clock_us(), ready), self._reads.next_due_us)
+        now_us = self._clock_us()
+        deadline_us = min(self._log.step(now_us, ready), self._reads.next_due_us)
         self._tell_news()
         if self._override is not None:
             self._record_override(self._override)
-        self._take_confirmed()
+        self._take_confirmed(now_us)
         self._answer()
         self._start_reads()
         self._delivery.is_eager = self._emits or self._somebody_waits
@@ -165,9 +166,10 @@ class Replica:
         more = self._deliver()
         if self._start_reads() or self._delivery.delivered != known:
             self._answer()
-        deadline_us = min(deadline_us, self._publish_held(), self._answer_events())
+        now_us = self._clock_us()
+        deadline_us = min(deadline_us, self._publish_held(), self._answer_events(now_us))
         if self._parting is not None:
-            deadline_us = min(deadline_us, self._parting.turn(self._clock_us()))
+            deadline_us = min(deadline_us, self._parting.turn(now_us))
         if self._wants_quiet and self._delivery.idle:
             self._use_quiet()
         if self._snapshots is not None:
@@ -236,8 +238,7 @@ class Replica:
             elif isinstance(request, EventsAsked):
                 self._take_events_asked(request)
             else:
-                status = self._log.status()
-                self._port.welcome(request, status.leader)
+                self._port.welcome(request, self._log.leader)
 
     def _take_wish(self, asked: ChangeAsked) -> None:
         """Do as an operator wants, if this replica leads and it may be done now."""
@@ -309,10 +310,10 @@ class Replica:
             for read in self._reads.refuse_new():
                 self._end_read(read, BatchStatus.READ_REFUSED, str(refused))
 
-    def _take_confirmed(self) -> None:
+    def _take_confirmed(self, now_us: int) -> None:
         for token, index in self._log.take_confirmed():
             self._reads.confirm(token, index)
-        for read in self._reads.overdue(self._clock_us()):
+        for read in self._reads.overdue(now_us):
             text = (
                 f"it was not known within {PATIENCE_US / 1000:g} ms up to where this replica must have come; try again"
             )
@@ -352,12 +353,12 @@ class Replica:
         except Refused as refused:
             self._port.error(request.connection, str(refused))
 
-    def _answer_events(self) -> int:
+    def _answer_events(self, now_us: int) -> int:
         """Write what was emitted, and send it to those who wait for it; when to look again at the latest."""
         if self._events is None:
             return _NEVER_US
         self._events.flush()
-        for connection, found in self._event_asks.answers(self._clock_us()):
+        for connection, found in self._event_asks.answers(now_us):
             self._port.send_events(connection, found)
         return 0 if self._event_asks.wants_turn else self._event_asks.next_due_us
 

@@ -83,7 +83,7 @@ def encode_header(head: SnapshotHead, cluster_id: int, trailer_checksum: int) ->
 
 def decode_header(data: bytes) -> Header | None:
     """The header that a snapshot begins with, or None when `data`, its first BODY_OFFSET bytes, is none."""
-    if len(data) != BODY_OFFSET or any(data[HEADER_BYTES:]):
+    if len(data) != BODY_OFFSET or data.count(0, HEADER_BYTES) != BODY_OFFSET - HEADER_BYTES:
         return None
     magic, *fields = (*_HEADER.unpack_from(data), *_CHECKSUM.unpack_from(data, _HEADER.size))
     if magic != MAGIC or fields[-1] != xxh3_64_intdigest(data[: _HEADER.size]):

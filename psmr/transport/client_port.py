@@ -12,6 +12,7 @@ from psmr.transport import client_protocol as protocol
 from psmr.transport.client_connections import ClientConnections
 
 _GARBAGE_PER_CALL = 64
+_WISHES = (protocol.AskChange, protocol.AskUpgrade)
 _LINGER_S = 0.2
 
 
@@ -105,7 +106,7 @@ class ClientPort:
                 return Submitted(connection, request.batch)
             if isinstance(request, protocol.AskStatus):
                 return StatusAsked(connection, request.digest)
-            if isinstance(request, protocol.AskChange | protocol.AskUpgrade):
+            if isinstance(request, _WISHES):
                 return ChangeAsked(connection, request)
             if isinstance(request, protocol.AskEvents):
                 if request.fingerprint == self._service.fingerprint:

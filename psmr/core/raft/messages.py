@@ -105,9 +105,9 @@ def is_well_formed(message: Message) -> bool:
 
 
 def _is_append_well_formed(message: AppendEntries) -> bool:
-    if not (_is_position(message.prev_index, message.prev_term) and _is_number(message.round)):
+    if not (_is_position(message.prev_index, message.prev_term) and 0 <= message.round < NUMBER_MAX):
         return False
-    if not (_is_number(message.commit) and message.term > 0):
+    if not (0 <= message.commit < NUMBER_MAX and message.term > 0):
         return False
     terms = (message.prev_term, *message.entry_terms, message.term)
     if message.entry_terms and message.entry_terms[0] < 1:
@@ -117,7 +117,7 @@ def _is_append_well_formed(message: AppendEntries) -> bool:
 
 def _is_position(index: int, term: int) -> bool:
     """Terms start at 1 and so do indexes; (0, 0) is the position before the log."""
-    return _is_number(index) and _is_number(term) and (index == 0) == (term == 0)
+    return 0 <= index < NUMBER_MAX and 0 <= term < NUMBER_MAX and (index == 0) == (term == 0)
 
 
 def _is_number(value: int) -> bool:

@@ -79,8 +79,17 @@ class Raft(Member):
             self._on_heard(event.term)
         elif self._leadership is not None and event.peer in self._peers:
             self._leadership.unreachable(event.peer)
-        self._report_changes(effects)
+        if (self._role, self._term, self._leader) != self._reported or self._voted_for != self._saved.voted_for:
+            self._report_changes(effects)
         return effects
+
+    def pass_time(self, now_us: int) -> list[Effect]:
+        """As `handle(Tick(now_us))`, at little cost before `next_deadline_us`: until then a tick does nothing."""
+        if now_us >= self.next_deadline_us:
+            return self.handle(Tick(now_us))
+        if now_us > self._now_us:
+            self._now_us = now_us
+        return []
 
     # Elections
 

@@ -374,7 +374,7 @@ class SimulatedMember:
         self._busy_until_us = now_us + self._turn_us
         if self.log.role_changes:
             self._take_roles()
-        stands = replica.delivery.delivered, self.log.committed, self.store.hard_state
+        stands = self.delivery.delivered, self.log.committed, self.store.hard_state
         if stands != self._stood:
             self._stood = stands
             self._around.watch.after_turn(self)
