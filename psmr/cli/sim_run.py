@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import shlex
+import signal
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from multiprocessing.pool import Pool
 from typing import Any
 
 from psmr.cli.exits import ExitCode
 from psmr.cli.output import console, say, say_error
+from psmr.cli.sim_tally import Tally
 from psmr.errors import ConfigurationError
 from psmr.json_output import JsonOutput
 from psmr.simulation.cluster import ClusterResult, ClusterSimulation
 from psmr.simulation.faults import FAULTS, PlantedFault, catch
 
 _SAY_EVERY_S = 5.0
-_COUNTS = (
-    "steps",
-    "operations",
-    "answered",
-    "entries",
-    "elections",
-    "crashes",
-    "restarts",
-    "torn_writes",
-    "events",
-    "followed",
-    "snapshots",
-    "installed",
-    "changes",
-    "erred",
-    "parted",
-)
+_NEW_OBJECTS = 20_000
+"""So many, of which a schedule makes many more, before the collector looks for garbage among them: it is paid for by the look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +45,24 @@ class _Failure:
     detail: str
 
 
+_Outcome = tuple[ClusterResult | _Failure, float]
+
+
 def run_seeds(options: SimOptions) -> int:
-    """Run every seed until one fails."""
-    began_s = said_s = time.monotonic()
-    results: list[ClusterResult] = []
-    for outcome in _outcomes(options):
-        if isinstance(outcome, _Failure):
-            return _report_failure(outcome, options)
-        results.append(outcome)
-        if time.monotonic() - said_s >= _SAY_EVERY_S:
-            said_s = time.monotonic()
-            say(f"{len(results)} of {options.seeds} schedules, {_per_minute(results, began_s):.0f} a minute")
-    _report(results, began_s, options)
+    """Run every seed until one fails, or somebody has had enough."""
+    tally, said_s = Tally(), time.monotonic()
+    try:
+        with closing(_outcomes(options)) as outcomes:
+            for outcome, processor_s in outcomes:
+                if isinstance(outcome, _Failure):
+                    return _report_failure(outcome, tally, options)
+                tally.add(outcome, processor_s)
+                if time.monotonic() - said_s >= _SAY_EVERY_S:
+                    said_s = time.monotonic()
+                    say(f"{tally.count} of {options.seeds} schedules, {tally.pace}")
+    except KeyboardInterrupt:
+        return _report_interrupted(tally, options)
+    _report(tally, options)
     return ExitCode.OK
 
 
@@ -101,58 +97,94 @@ def _chosen(name: str) -> tuple[PlantedFault, ...]:
     return chosen
 
 
-def _outcomes(options: SimOptions) -> Iterator[ClusterResult | _Failure]:
+def _outcomes(options: SimOptions) -> Generator[_Outcome, None, None]:
+    """In the order of the seeds, each with the processor time that it took."""
     write = print if options.trace and not options.output.is_alone else None
     work = [(seed, options.replicas) for seed in range(options.start, options.start + options.seeds)]
     if options.jobs == 1:
-        for seed, replicas in work:
-            yield _one(seed, replicas, write)
+        with _rare_collections():
+            for seed, replicas in work:
+                yield _one(seed, replicas, write)
         return
-    with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
+    with _pool(options.jobs) as pool:
         yield from pool.imap(_in_a_process, work, chunksize=4)
 
 
-def _in_a_process(work: tuple[int, int]) -> ClusterResult | _Failure:
+def _pool(jobs: int) -> Pool:
+    """Processes to which Ctrl-C means nothing: who started them ends them."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which they inherit
+    try:
+        return multiprocessing.get_context("spawn").Pool(jobs, _collect_rarely)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _collect_rarely() -> None:
+    """Spare the collector what is here to stay, a compiler and all of this package, and short-lived objects a look each."""
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    before = gc.get_threshold()
+    _collect_rarely()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+def _in_a_process(work: tuple[int, int]) -> _Outcome:
     return _one(*work)
 
 
-def _one(seed: int, replicas: int, write: Any = None) -> ClusterResult | _Failure:
+def _one(seed: int, replicas: int, write: Any = None) -> _Outcome:
+    began_s = time.process_time()
+    outcome: ClusterResult | _Failure
     try:
-        return ClusterSimulation(seed, replicas, write).run()
+        outcome = ClusterSimulation(seed, replicas, write).run()
     except Exception as error:  # noqa: BLE001 - whatever the code under test raises is what the simulation looks for
-        return _Failure(seed, f"{type(error).__name__}: {error}")
+        outcome = _Failure(seed, f"{type(error).__name__}: {error}")
+    return outcome, time.process_time() - began_s
 
 
-def _report(results: list[ClusterResult], began_s: float, options: SimOptions) -> None:
-    per_minute = _per_minute(results, began_s)
-    means = {name: sum(getattr(result, name) for result in results) / len(results) for name in _COUNTS}
-    document = {
-        "schedules": len(results),
-        "start": options.start,
-        "replicas": options.replicas,
-        "violations": 0,
-        "schedules_per_minute": round(per_minute),
-        "mean": {name: round(mean, 2) for name, mean in means.items()},
-        "last": asdict(results[-1]),
-    }
-    if not options.output.is_alone:
-        counted = ", ".join(f"{mean:.1f} {name.replace('_', ' ')}" for name, mean in means.items())
+def _report(tally: Tally, options: SimOptions) -> None:
+    if not options.output.is_alone and tally.last is not None:
+        counted = ", ".join(f"{mean:.1f} {name.replace('_', ' ')}" for name, mean in tally.means.items())
         console().print(
-            f"clean: {len(results)} schedules of {options.replicas} replicas, {per_minute:.0f} a minute\n"
-            f"a schedule on average: {counted}\nlast: seed {results[-1].seed}, trace {results[-1].digest}",
+            f"clean: {tally.count} schedules of {options.replicas} replicas, {tally.pace}\n"
+            f"a schedule on average: {counted}\nlast: seed {tally.last.seed}, trace {tally.last.digest}",
             markup=False,
         )
-    options.output.write(document)
+    options.output.write({**_about(options), "violations": 0, **tally.document()})
 
 
-def _report_failure(failure: _Failure, options: SimOptions) -> int:
-    words = ["psmr", "sim", "--seeds", "1", "--start", str(failure.seed), "--replicas", str(options.replicas)]
-    replay = shlex.join([*words, "--trace"])
+def _report_interrupted(tally: Tally, options: SimOptions) -> int:
+    """Say how far it came, and how to go on from there."""
+    rest = replace(options, seeds=options.seeds - tally.count, start=options.start + tally.count)
+    go_on = _command(rest)
+    say(f"interrupted: {tally.count} of {options.seeds} schedules, all clean, {tally.pace}")
+    say(f"go on: {go_on}")
+    options.output.write({**_about(options), "violations": 0, "go_on": go_on, **tally.document()})
+    return ExitCode.INTERRUPTED
+
+
+def _report_failure(failure: _Failure, tally: Tally, options: SimOptions) -> int:
+    replay = _command(replace(options, seeds=1, start=failure.seed, jobs=1)) + " --trace"
     say_error(f"seed {failure.seed}: {failure.detail}")
     say(f"replay: {replay}")
-    options.output.write({"violations": 1, "seed": failure.seed, "detail": failure.detail, "replay": replay})
+    found = {"violations": 1, "seed": failure.seed, "detail": failure.detail, "replay": replay}
+    options.output.write({**_about(options), **found, **tally.document()})
     return ExitCode.FAILED
 
 
-def _per_minute(results: list[ClusterResult], began_s: float) -> float:
-    return len(results) / (time.monotonic() - began_s) * 60
+def _about(options: SimOptions) -> dict[str, Any]:
+    return {"seeds": options.seeds, "start": options.start, "replicas": options.replicas, "jobs": options.jobs}
+
+
+def _command(options: SimOptions) -> str:
+    words = ["psmr", "sim", "--seeds", str(options.seeds), "--start", str(options.start)]
+    words += ["--replicas", str(options.replicas)]
+    return shlex.join([*words, *(["--jobs", str(options.jobs)] if options.jobs > 1 else [])])

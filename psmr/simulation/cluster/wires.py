@@ -10,7 +10,6 @@ from psmr.transport import client_protocol as protocol
 from psmr.transport.client_port import ChangeAsked, EventsAsked, Greeted, StatusAsked, Submitted
 from psmr.transport.peers import PeerMessage
 
-
 _WISHES = (protocol.AskChange, protocol.AskUpgrade)
 
 
