@@ -8,7 +8,7 @@ import pytest
 
 from psmr.cli.program import main
 from psmr.errors import ConfigurationError
-from psmr.simulation.cluster import ClusterSimulation, simulate_cluster
+from psmr.simulation.cluster import ClusterResult, ClusterSimulation, simulate_cluster
 from psmr.simulation.faults import FAULTS, PlantedFault, catch
 from psmr.simulation.invariants import InvariantViolated
 
@@ -130,6 +130,22 @@ def test_the_command_fails_with_the_replay(capsys: pytest.CaptureFixture[str], m
     error = capsys.readouterr().err
     assert "leader completeness" in error or "state machine safety" in error or "committed is never lost" in error
     assert "replay: psmr sim --seeds 1 --start" in error
+
+
+def test_the_command_says_how_to_go_on(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(ClusterSimulation):
+        def run(self) -> ClusterResult:
+            if self._seed == 9:
+                raise KeyboardInterrupt
+            return super().run()
+
+    monkeypatch.setattr("psmr.cli.sim_run.ClusterSimulation", Interrupted)
+    assert main(["sim", "--seeds", "60", "--start", "7", "--json"]) == 130
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    assert (document["schedules"], document["last"]["seed"]) == (2, 8)
+    assert document["go_on"] == "psmr sim --seeds 58 --start 9 --replicas 3"
+    assert f"go on: {document['go_on']}" in captured.err
 
 
 def test_the_command_names_faults(capsys: pytest.CaptureFixture[str]) -> None:

@@ -344,3 +344,17 @@ def test_rolling_digests_are_the_same_wherever_the_sum_began() -> None:
 def test_a_snapshot_of_before_there_were_digests_can_be_read() -> None:
     before = msgspec.msgpack.encode((b"members", 16, 5, (), 3))
     assert snapshot_content._DECODER.decode(before).rolling is None
+
+
+def test_rolling_digests_are_found_however_many_came_and_wherever_they_began() -> None:
+    rolling = Rolling(70_001)
+    for index in range(70_002, 71_001):
+        rolling.take(index, index, 2)
+        rolling.complete(index)
+    totals, total = {70_001: 0}, 0
+    for index in range(70_002, 71_001):
+        total = (total + index * (2 * index + 1)) % 2**64
+        totals[index] = total
+    assert {index: rolling.at(index) for index in totals} == totals
+    assert rolling.rows_of(70_900) == (2 * 898, 2)
+    assert rolling.at(70_000) is rolling.at(71_001) is None

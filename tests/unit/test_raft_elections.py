@@ -179,3 +179,14 @@ def test_a_node_cannot_be_built_with_members_twice_or_with_a_term_older_than_its
         node(members=(0, 1, 1))
     with pytest.raises(Violation, match="last_term <= term"):
         node(term=1, log=(1, 2))
+
+
+def test_before_a_deadline_time_passes_as_with_ticks() -> None:
+    ticked, passed = node(log=(1, 1), term=1), node(log=(1, 1), term=1)
+    assert ticked.handle(Tick(0)) == passed.pass_time(0)
+    deadline_us = ticked.next_deadline_us
+    for now_us in (1, deadline_us - 1, 5, deadline_us, deadline_us + 1, 3 * deadline_us):
+        assert ticked.handle(Tick(now_us)) == passed.pass_time(now_us)
+        assert ticked.next_deadline_us == passed.next_deadline_us
+    assert ticked.role is Role.PRE_CANDIDATE
+    assert ticked.describe() == passed.describe()
