@@ -48,6 +48,7 @@ class EventTail:
         self._turns = 0
         self._thread: ThreadPoolExecutor | None = None
         self._writing: Future[None] | None = None
+        self._failure: OSError | None = None
 
     def put(self, frames: Sequence[Frame]) -> None:
         """Take the frames of a turn, in order: in memory or in the file, and read by `read` while they are only in memory."""
@@ -81,8 +82,7 @@ class EventTail:
         """Have everything in the file."""
         self._wait()
         held, self._held, self._held_bytes = self._held, [], 0
-        self._write(held, self._end - sum(map(len, held)))
-        self._gathered.settle()
+        self._write(held, self._end - sum(map(len, held)), is_last=True)
 
     def read(self, position: int, bytes_max: int) -> bytes | None:
         """Frames from the one with the event at `position` on: about `bytes_max`, at least one; None where the file has it."""
@@ -121,14 +121,22 @@ class EventTail:
         self._writing = self._thread.submit(self._write, held, self._end - size_bytes)
 
     def _wait(self) -> None:
-        if self._writing is not None:
-            self._writing.result()  # and again, if it failed: what follows has no place then
-            self._writing = None
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+        if self._failure is not None:
+            raise self._failure
 
-    def _write(self, frames: Sequence[bytes], offset: int) -> None:
-        for frame in frames:
-            self._gathered.write(offset, frame)
-            offset += len(frame)
+    def _write(self, frames: Sequence[bytes], offset: int, *, is_last: bool = False) -> None:
+        try:
+            for frame in frames:
+                self._gathered.write(offset, frame)
+                offset += len(frame)
+            if is_last:
+                self._gathered.settle()
+        except OSError as error:
+            self._failure = error  # for good: what follows has no place
+            raise
 
     def _let_go(self) -> None:
         """Forget frames that are in the file, and not among the newest."""
