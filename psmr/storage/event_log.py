@@ -9,7 +9,7 @@ what lies before a snapshot could not be made again; so it is synced (`sync`) be
 verifies what lies behind its position, cuts what a crash has torn, and compares with the rest whatever replay appends. Without
 syncs, where a power cut takes what it likes, the log is right, and events that differ from what it gives again are cut.
 
-One thread appends and reads; another may `sync`.
+One thread appends and reads; another may `sync`. How a stream is written: `psmr/storage/event_tail.py`.
 """
 
 from __future__ import annotations
