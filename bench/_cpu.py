@@ -7,7 +7,7 @@ nothing in between. Threads that are not ours to name are told apart by what the
 |---|---|
 | client loop, leader loop, … | a process's first thread: the generated client, the replica's loop |
 | … network | ZeroMQ's own threads, which name themselves, of whoever asks for a status |
-| … log writer | a replica's other Python thread; there is none in memory |
+| … log writer | a replica's other Python threads: its log's writer, none in memory, and its events' while they stream |
 | … workers | the replica's child processes, which execute |
 
 What the kernel does for all of them alike in threads of its own (flushing disks) belongs to nobody and shows in

@@ -66,8 +66,13 @@ class EventStream:
         if self.log is not None:
             self.log.flush()
 
+    def settle(self) -> None:
+        """Have what was taken in the files, to be synced. Raises DiskFailed."""
+        if self.log is not None:
+            self.log.settle()
+
     def sync(self) -> None:
-        """Have what was flushed on the disk; from any thread. Raises DiskFailed."""
+        """Have what was settled on the disk; from any thread. Raises DiskFailed."""
         if self.log is not None:
             self.log.sync()
 

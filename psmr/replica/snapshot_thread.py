@@ -175,7 +175,7 @@ class SnapshotThread:
         self._index, self._written, self._failure = base.index, None, ""
         events = 0
         if self._events is not None:
-            self._events.flush()
+            self._events.settle()
             events = self._events.position
         follows = self._fingerprint if fingerprint is None else fingerprint
         mark = None if self._rolling is None else self._rolling.mark

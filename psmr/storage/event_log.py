@@ -9,7 +9,7 @@ what lies before a snapshot could not be made again; so it is synced (`sync`) be
 verifies what lies behind its position, cuts what a crash has torn, and compares with the rest whatever replay appends. Without
 syncs, where a power cut takes what it likes, the log is right, and events that differ from what it gives again are cut.
 
-One thread appends and reads; another may `sync`.
+One thread appends and reads; another may `sync`. How a stream is written: `psmr/storage/event_tail.py`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from xxhash import xxh3_64_intdigest
 
 from psmr.core.event_frame import PART_BYTES, FrameHead, MalformedFrame, frame_at, head_at, whole_frames
 from psmr.errors import DiskFailed, LogDamaged
-from psmr.storage.files import Files, disk_errors, make_folder, read_fully, replace_file, write_fully
+from psmr.storage.event_tail import EventTail
+from psmr.storage.files import Files, disk_errors, make_folder, read_fully, replace_file
 
 FORMAT_VERSION = 1
 FILE_MAGIC = 0x4C455350
@@ -90,6 +91,7 @@ class EventLog:
         self._failure: DiskFailed | None = None
         self._pending: list[tuple[FrameHead, bytes]] = []
         self._fd = -1
+        self._tail: EventTail | None = None
         self.notice = ""
         self.end = start
         with disk_errors(files, folder, "opening the event files"):
@@ -125,8 +127,11 @@ class EventLog:
             self._compare(frame, head.position)
 
     def flush(self) -> None:
-        """Write what was appended. Raises DiskFailed."""
+        """Write what was appended, or have it written soon where much comes; it can be read at once. Raises DiskFailed."""
         if not self._pending:
+            if self._tail is not None:
+                with disk_errors(self._disk, self._files[-1].path, "writing events"):
+                    self._tail.rest()
             return
         pending, self._pending = self._pending, []
         done = 0
@@ -141,14 +146,21 @@ class EventLog:
                 offset += head.size_bytes
                 until += 1
             with disk_errors(self._disk, newest.path, f"writing events at offset {newest.size_bytes}"):
-                write_fully(self._disk, self._fd, [frame for _, frame in pending[done:until]], newest.size_bytes)
+                self._opened().put(pending[done:until])
             newest.size_bytes = offset
             with self._lock:
                 self._unsynced.add(newest.path)
             done = until
 
+    def settle(self) -> None:
+        """Have all that was appended in the file, to be synced. Raises DiskFailed."""
+        self.flush()
+        if self._tail is not None:
+            with disk_errors(self._disk, self._files[-1].path, "writing events"):
+                self._tail.settle()
+
     def sync(self) -> None:
-        """Have all that was flushed on the disk; from any thread. Raises DiskFailed: if one sync failed, for ever after."""
+        """Have all that was settled on the disk; from any thread. Raises DiskFailed: if one sync failed, for ever after."""
         if not self._sync:
             return
         if self._failure is not None:
@@ -178,6 +190,8 @@ class EventLog:
         chosen = self._files[which]
         if position >= self.written:
             return b""
+        if self._tail is not None and (recent := self._tail.read(position, bytes_max)) is not None:
+            return recent
         with disk_errors(self._disk, chosen.path, "reading events"):
             fd = self._disk.open_file(chosen.path)
             try:
@@ -191,9 +205,10 @@ class EventLog:
     def close(self) -> None:
         """Write what is left and let go of the files."""
         if self._fd != -1:
-            self.flush()
-            self._disk.close(self._fd)
-            self._fd = -1
+            try:
+                self.settle()
+            finally:
+                self._close_newest()
 
     def _read(self, fd: int, chosen: EventFile, position: int, bytes_max: int) -> bytes:
         place = bisect_right(chosen.places, position, key=lambda each: each[0]) - 1
@@ -254,7 +269,7 @@ class EventLog:
         chosen.places = [place for place in chosen.places if place[1] < offset]
         chosen.walked = position, offset
         self._compare_end = position
-        self._disk.close(self._fd)
+        self._close_newest()
         with disk_errors(self._disk, chosen.path, "cutting events"):
             self._cut(which, offset, position)
             self._open_newest(position)
@@ -365,7 +380,10 @@ class EventLog:
 
     def _roll(self, position: int) -> None:
         """Begin another file, and let the oldest go when there are too many bytes."""
-        self._disk.close(self._fd)
+        if self._tail is not None:
+            with disk_errors(self._disk, self._files[-1].path, "writing events"):
+                self._tail.settle()
+        self._close_newest()
         with disk_errors(self._disk, self._folder, "beginning an event file"):
             self._create(position)
             while len(self._files) > 1 and self.size_bytes > self._bytes_max - self._file_bytes:
@@ -380,6 +398,20 @@ class EventLog:
             self._fd = self._disk.open_file(self._files[-1].path)
         else:
             self._create(end)
+
+    def _opened(self) -> EventTail:
+        """The end of the newest file. Raises OSError."""
+        if self._tail is None:
+            newest = self._files[-1]
+            self._tail = EventTail(self._disk, newest.path, self._fd, newest.size_bytes)
+        return self._tail
+
+    def _close_newest(self) -> None:
+        if self._tail is not None:
+            self._tail.close()
+            self._tail = None
+        self._disk.close(self._fd)
+        self._fd = -1
 
     def _create(self, first: int) -> None:
         path = self._folder / file_name(first)

@@ -59,6 +59,10 @@ class Files:
     def fdatasync(self, fd: int) -> None:
         os.fdatasync(fd)
 
+    def uncache(self, fd: int, offset: int, count: int) -> None:
+        """Let go of the memory that holds bytes of the file which are on the disk."""
+        os.posix_fadvise(fd, offset, count, os.POSIX_FADV_DONTNEED)
+
     def fsync(self, fd: int) -> None:
         os.fsync(fd)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from psmr.storage.files import Files, write_fully
+from psmr.storage.files import Files, read_fully, write_fully
 from psmr.storage.record import Buffer
 
 PAGE_BYTES = 4096
@@ -36,7 +36,7 @@ class Gathered:
         self._files = files
         self._fd = fd
         self._direct = files.open_direct(path)
-        self._start = self._end = 0
+        self._start = self._settled = self._end = 0
         if self._direct != -1:
             self._pages = mmap.mmap(-1, GATHERED_BYTES)  # begins on a page, as it must
             self._bytes = np.frombuffer(self._pages, np.uint8)
@@ -45,10 +45,10 @@ class Gathered:
         """Write bytes, at least one."""
         if offset != self._end or self._direct == -1:
             self.settle()
-            self._start = self._end = offset
+            self._start = self._settled = self._end = offset
         if self._direct == -1 or self._start % PAGE_BYTES:
             write_fully(self._files, self._fd, [part], offset)
-            self._start = self._end = offset + len(part)
+            self._start = self._settled = self._end = offset + len(part)
             return
         done = 0
         while done < len(part):
@@ -63,14 +63,40 @@ class Gathered:
 
     def settle(self) -> None:
         """Have everything that was written in the file."""
-        if self._end > self._start:
-            with memoryview(self._pages)[: self._end - self._start] as rest:
-                write_fully(self._files, self._fd, [rest], self._start)
-            self._start = self._end
+        if self._end > self._settled:
+            with memoryview(self._pages)[self._settled - self._start : self._end - self._start] as rest:
+                write_fully(self._files, self._fd, [rest], self._settled)
+            self._keep_last_page()
+
+    def follow(self, size_bytes: int) -> None:
+        """Be ready for what follows the first `size_bytes` of the file, which are there."""
+        self.settle()
+        self._start = size_bytes & -PAGE_BYTES
+        self._settled = self._end = size_bytes
+        if self._direct != -1:
+            with memoryview(self._pages)[: size_bytes - self._start] as begun:
+                read_fully(self._files, self._fd, begun, self._start)
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether there is a way past the page cache."""
+        return self._direct != -1
+
+    @property
+    def in_file(self) -> int:
+        """Everything before this offset is in the file; from any thread."""
+        return self._settled
+
+    def _keep_last_page(self) -> None:
+        """What is behind the last whole page stays, for the next page begins with it."""
+        start = self._end & -PAGE_BYTES
+        if start > self._start:
+            self._bytes[: self._end - start] = self._bytes[start - self._start : self._end - self._start].copy()
+        self._start, self._settled = start, self._end
 
     def close(self) -> None:
         """Forget what is not in the file."""
-        self._start = self._end
+        self._start = self._settled = self._end
         self._let_go()
 
     def _put_whole(self) -> None:
@@ -83,7 +109,7 @@ class Gathered:
                 # The file system has it opened so, and wants larger pages or none.
                 write_fully(self._files, self._fd, [pages], self._start)
                 self._let_go()
-        self._start = self._end
+        self._start = self._settled = self._end
 
     def _let_go(self) -> None:
         if self._direct != -1:
