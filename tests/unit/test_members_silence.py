@@ -29,12 +29,12 @@ def test_a_cluster_that_nobody_started_is_not_waited_for(monkeypatch: pytest.Mon
 def test_that_it_is_silent_is_said_once_before_giving_up(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, None)
     told: list[str] = []
-    with pytest.raises(ClusterUnavailable, match="found none: start them, or correct their addresses$"):
+    with pytest.raises(ClusterUnavailable, match=r"found none: start them, or correct their addresses$"):
         Membership(ADDRESSES, silence_s=0.12, report=told.append).members()
     assert told == ["no replica answers: asking again for 0.12 s"]
 
 
 def test_replicas_that_answer_and_have_no_leader_yet_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, {"role": "candidate", "members_since": 0})
-    with pytest.raises(ClusterUnavailable, match="expected a leader among 1, 2 within 0.1 s"):
+    with pytest.raises(ClusterUnavailable, match=r"expected a leader among 1, 2 within 0.1 s"):
         Membership(ADDRESSES, silence_s=0, timeout_s=0.1).members()
