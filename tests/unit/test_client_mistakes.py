@@ -118,7 +118,11 @@ def test_too_few_or_too_many_arguments_are_answered_by_the_signature(
 @pytest.mark.parametrize(
     ("call", "signature", "found"),
     [
-        (lambda batch: batch.add(b"ann"), "batch().add(name: bytes | BytesColumn, amount: int | IntColumn)", "'amount'"),
+        (
+            lambda batch: batch.add(b"ann"),
+            "batch().add(name: bytes | BytesColumn, amount: int | IntColumn)",
+            "'amount'",
+        ),
         (lambda batch: batch.clear(1, 2), "batch().clear(count: int)", "3 were given"),
         (lambda batch: batch.send(b"ann"), "batch().send()", "2 were given"),
     ],
