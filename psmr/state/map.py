@@ -74,8 +74,8 @@ class Map(NotADictionary, Container, Generic[K, V]):
     """
 
     def __init__(self, key: type[K] | Max | Size, value: type[V] | Max | Size, *, capacity: int, part: int = 0) -> None:
-        self.key = declared(key)
-        self.value = declared(value)
+        self.key = declared(key, "Map: the key")
+        self.value = declared(value, "Map: the value")
         if self.key.kind == "float":
             raise TypeError("Map: a float cannot be a key; use an integer of fixed scale")
         if part and (self.key.key_kind == "integer" or not 0 < part < self.key.limit):
