@@ -71,7 +71,10 @@ class CommandEncoder:
             except (struct.error, OverflowError):
                 pass  # what it is that does not fit is found below
         if len(arguments) != len(self._fields):
-            raise CallError(f"{self._name}: expected {len(self._fields)} arguments, found {len(arguments)}")
+            names = ", ".join(field.name for field in self._fields)
+            raise CallError(
+                f"{self._name}: expected {len(self._fields)} arguments, found {len(arguments)}: give ({names})"
+            )
         values: list[Any] = [self._head]
         blob = b""
         for place, field in self._packed:

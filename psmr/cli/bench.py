@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
+import importlib.util
 from pathlib import Path
 from typing import Annotated
 
@@ -46,8 +48,7 @@ def bench(
 
     names = benchmark_names()
     if name is None:
-        for known in names:
-            console().print(known)
+        _list(names, JsonOutput(json))
         return 0
     if name not in names:
         close = difflib.get_close_matches(name, names, n=1)
@@ -59,6 +60,27 @@ def bench(
         command = importlib.import_module("bench.command")
         importlib.import_module(f"bench.{name}")
     return int(command.run_bench(name, output, quick, plot_file, page_file))
+
+
+def _list(names: list[str], output: JsonOutput) -> None:
+    questions = {name: _question(name) for name in names}
+    if not output.is_alone:
+        width = max(map(len, names), default=0)
+        for name, question in questions.items():
+            console().print(f"{name:<{width}}  {question}", markup=False, soft_wrap=True)
+    output.write({"benchmarks": questions})
+
+
+def _question(name: str) -> str:
+    """What a benchmark asks, read from its source: to import it would load all that it measures."""
+    spec = importlib.util.find_spec(f"bench.{name}")
+    if spec is None or spec.origin is None:
+        return ""
+    for statement in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
+        match statement:
+            case ast.Assign(targets=[ast.Name("QUESTION")], value=ast.Constant(str(question))):
+                return question
+    return ""
 
 
 def register(program: typer.Typer) -> None:

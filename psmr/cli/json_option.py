@@ -9,6 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from psmr.cli.arguments import benchmark_names, complete_service
+from psmr.cli.usage import command_of
 from psmr.json_output import OPTION, STANDARD_OUTPUT
 
 
@@ -46,14 +47,10 @@ def complete_json(program: typer.Typer, words: list[str]) -> list[str]:
 
 def _is_argument(program: typer.Typer, before: list[str], word: str) -> bool:
     """Whether the command still takes the word as an argument, after those words."""
-    command: Any = typer.main.get_command(program)
-    path = 0
-    while hasattr(command, "commands"):
-        if path == len(before) or before[path] not in command.commands:
-            return False
-        command = command.commands[before[path]]
-        path += 1
-    given = _given(command, before[path:])
+    command, path = command_of(program, before)
+    if hasattr(command, "commands"):
+        return False
+    given = _given(command, before[len(path) :])
     for argument in (each for each in command.params if each.param_type_name == "argument"):
         if argument.required and given.get(argument.name) is None:
             return True

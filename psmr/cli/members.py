@@ -27,7 +27,7 @@ def members(
         int | None,
         typer.Option("--remove", metavar="N", help="Have replica N belong to it no longer.", show_default=False),
     ] = None,
-    timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Give up after so long.")] = 300.0,
+    timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Give up after so long.")] = 300,
     json: Json = None,
 ) -> int:
     """Show who belongs to a running cluster; add a replica, remove one, or replace one by another.
@@ -36,7 +36,7 @@ def members(
     with [b]--add 4[/]: it is sent everything, and votes from when it has caught up. With [b]--add 4 --remove 2[/] replica 4
     takes the place of replica 2: first the one, then the other, so that there is a majority at any time.
 
-    Ends with 1 if the cluster refuses the change and with 3 if no leader answers in time.
+    Ends with 1 if the cluster refuses the change, and with 3 if no replica answers for ten seconds or no leader in time.
 
     [b]psmr members cluster.toml[/]
     """

@@ -26,9 +26,10 @@ from psmr.cli import (
     up,
     upgrade,
 )
-from psmr.cli.exits import MEANINGS, ExitCode, one_line
+from psmr.cli.exits import MEANINGS, ExitCode
 from psmr.cli.json_option import complete_json
 from psmr.cli.reporting import report, reported
+from psmr.cli.usage import usage_text
 
 _EPILOG = "\n".join(
     [
@@ -97,16 +98,9 @@ def _run(words: Sequence[str]) -> int:
     try:
         result = program(complete_json(program, list(words)), prog_name="psmr", standalone_mode=False)
     except TyperException as error:
-        message = one_line(error.format_message()).rstrip(".")
-        if not message:  # no command was given, and help is shown already
-            return ExitCode.CALLER
-        return report("UsageError", f"{message}: see {_command_path(error)} --help", ExitCode.CALLER, words)
+        text = usage_text(program, words, error)
+        return report("UsageError", text, ExitCode.CALLER, words) if text else ExitCode.CALLER
     except typer.Abort:
         return ExitCode.INTERRUPTED
     sys.stdout.flush()
     return result if isinstance(result, int) else ExitCode.OK
-
-
-def _command_path(error: TyperException) -> str:
-    context = getattr(error, "ctx", None)
-    return str(context.command_path) if context is not None else "psmr"

@@ -33,7 +33,8 @@ def upgrade(
     reason it is looked at as by [b]psmr cdep lint[/]: replicas refuse what that finds, unless they, too, were told to allow it.
 
     Ends with 1 if the cluster refuses: that version runs already, or a field has another declaration under its old name.
-    Ends with 3 if no leader answers, or not all replicas run it in time: one that finds another source says so and ends.
+    Ends with 3 if no replica answers, or no leader in time, or not all replicas run it in time: one that finds another source
+    says so and ends.
 
     [b]psmr upgrade cluster.toml[/]
     """

@@ -174,9 +174,7 @@ class AsyncConnection:
                         raise ServiceMismatch(self._conversation.mismatch)
                     await self._change()
         except TimeoutError:
-            waited_ms = self._settings.connect_timeout_us / 1000
-            text = f"expected a welcome within {waited_ms:g} ms; {self._conversation.account()}"
-            raise ClusterUnavailable(text) from None
+            raise ClusterUnavailable(self._conversation.unreachable(self._settings.connect_timeout_us)) from None
 
     def _readable(self) -> None:
         """Take messages until there are none, or others should have their turn."""

@@ -209,9 +209,7 @@ class BlockingConnection:
                 raise ServiceMismatch(self._conversation.mismatch)
             left_us = until_us - _now_us()
             if left_us <= 0:
-                waited_ms = self._settings.connect_timeout_us / 1000
-                text = f"expected a welcome within {waited_ms:g} ms; {self._conversation.account()}"
-                raise ClusterUnavailable(text)
+                raise ClusterUnavailable(self._conversation.unreachable(self._settings.connect_timeout_us))
             self.advance(left_us)
 
     def _take_messages(self) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any
 
 from proxies.encoding import Encoded, joined
-from psmr.client.commands import CommandProxy, check_size
+from psmr.client.commands import CommandProxy, check_size, have_it_tell
 from psmr.client.replies import Replies
 from psmr.core.reply import Reply
 from psmr.errors import InvalidCall
@@ -13,6 +14,12 @@ from psmr.errors import InvalidCall
 
 class BatchBuilder:
     """Calls in the order in which they are to be executed. What does not fit is refused when it is added."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name, method in vars(cls).items():
+            if isinstance(method, FunctionType) and not name.startswith("_"):
+                have_it_tell(method, f"batch().{name}")
 
     def __init__(self) -> None:
         self._calls: list[tuple[CommandProxy, int]] = []

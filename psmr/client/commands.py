@@ -156,20 +156,22 @@ class Command:
         if "proxy" in vars(cls):
             for method in vars(cls).values():
                 if isinstance(method, FunctionType):
-                    _have_it_tell(method, cls.proxy.name)
+                    name = cls.proxy.name
+                    have_it_tell(method, name if method.__name__ == "__call__" else f"{name}.{method.__name__}")
 
     def _groups(self, *arguments: object) -> int:
         return self.proxy.groups(arguments)
 
 
-def _have_it_tell(method: FunctionType, command: str) -> None:
+def have_it_tell(method: FunctionType, called: str) -> None:
     """Have Python's own refusal of a call with too few or too many arguments give the signature that the caller wrote against.
+
+    `called`: how the caller knows the method.
 
     Python begins it with the method's qualified name, which nobody else reads. To look at arguments in Python costs every call.
     """
     code = method.__code__
     names = code.co_varnames[1 : code.co_argcount]
-    called = command if method.__name__ == "__call__" else f"{command}.{method.__name__}"
     wanted = ", ".join(f"{name}: {method.__annotations__[name]}" for name in names)
     method.__qualname__ = f"expected {called}({wanted}), found other arguments: {called}"
 

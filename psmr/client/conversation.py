@@ -153,6 +153,13 @@ class Conversation:
         """Who was tried and what each answered."""
         return self._rotation.account()
 
+    def unreachable(self, waited_us: int) -> str:
+        """What to say when nobody has taken the client in."""
+        return (
+            f"expected a replica to take the client in within {waited_us / 1e6:g} s; {self.account()}: start the cluster, or "
+            "correct the address"
+        )
+
     def start(self, now_us: int) -> None:
         """Look for a replica."""
         self._dial(self._rotation.current, now_us)

@@ -59,9 +59,16 @@ class Following:
     ) -> None:
         declared = declared_events(service)
         unknown = [name for name in kinds or () if name not in declared]
-        if unknown or not declared:
-            known = ", ".join(declared) or "none"
-            raise InvalidCall(f"events: expected kinds of {service.name}, which has {known}; found {unknown or 'none'}")
+        if not declared:
+            raise InvalidCall(
+                f"events: expected a service that declares some, found {service.name} without: declare one in the class, "
+                "`filled = Event(order=u64)`, and emit it in a handler"
+            )
+        if unknown:
+            known = ", ".join(declared)
+            raise InvalidCall(
+                f"events: expected kinds of {service.name}, which has {known}; found {unknown}: correct them"
+            )
         if not 0 <= position < 1 << 63:
             raise InvalidCall(f"events: expected a position from 0 on, found {position}")
         self.position = position

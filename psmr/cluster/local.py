@@ -166,7 +166,8 @@ class LocalCluster:
 
     def membership(self, timeout_s: float = CHANGE_TIMEOUT_S) -> Membership:
         """To look at the members and change them."""
-        return Membership({each.id: each.clients for each in self.config.replicas}, timeout_s=timeout_s)
+        addresses = {each.id: each.clients for each in self.config.replicas}
+        return Membership(addresses, timeout_s=timeout_s, silence_s=timeout_s)
 
     def upgrade(self, service: Service, timeout_s: float = UPGRADE_TIMEOUT_S) -> list[ReplicaStatus]:
         """Have another version of the service take over, whose source is in place; how the replicas stand then."""

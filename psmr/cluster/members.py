@@ -24,6 +24,8 @@ from psmr.transport.client_protocol import (
 
 CHANGE_TIMEOUT_S = 300.0
 """Long, for a learner must fetch the whole state before it may vote."""
+SILENCE_S = 10.0
+"""Of all replicas, from the beginning: then there is nothing to wait for. Replicas that answered once may be starting again."""
 _LOOK_S = 0.05
 _REPORT_S = 1.0
 
@@ -33,7 +35,8 @@ Report = Callable[[str], None]
 class Membership:
     """The members of a cluster, to be looked at and changed by its operator. `addresses`: where clients reach replicas, by id.
 
-    Raises ClusterUnavailable when no leader answers or a change does not settle in `timeout_s`, Refused when it cannot be.
+    Raises ClusterUnavailable when no leader answers or a change does not settle in `timeout_s`, or no replica has answered at
+    all in `silence_s`; Refused when a change cannot be.
     """
 
     def __init__(
@@ -41,11 +44,17 @@ class Membership:
         addresses: Mapping[int, str],
         *,
         timeout_s: float = CHANGE_TIMEOUT_S,
+        silence_s: float = SILENCE_S,
         report: Report = lambda text: None,
     ) -> None:
         self._addresses = dict(addresses)
-        self._deadline_s = time.monotonic() + timeout_s
+        now_s = time.monotonic()
+        self._deadline_s = now_s + timeout_s
         self._timeout_s = timeout_s
+        self._silent_until_s = min(now_s + silence_s, self._deadline_s)
+        self._silence_s = min(silence_s, timeout_s)
+        self._any_answered = False
+        self._is_silence_told = False
         self._report = report
         self._led_at = ""
         self._since = 0
@@ -67,7 +76,25 @@ class Membership:
             if self._led_at:
                 self._led_at = ""
                 continue
+            self._hear(found)
             self._look_again("a leader among " + ", ".join(map(str, self._addresses)), "none that answers")
+
+    def _hear(self, found: list[ReplicaStatus]) -> None:
+        """Give up on a cluster of which nobody has answered yet; say that once before."""
+        if self._any_answered or any(one.reachable for one in found):
+            self._any_answered = True
+            return
+        if time.monotonic() >= self._silent_until_s:
+            raise ClusterUnavailable(
+                f"expected an answer of one of the replicas {self._places()} within {self._silence_s:g} s, found none: "
+                "start them, or correct their addresses"
+            )
+        if not self._is_silence_told:
+            self._is_silence_told = True
+            self._report(f"no replica answers: asking again for {self._silence_s:g} s")
+
+    def _places(self) -> str:
+        return ", ".join(f"{number} ({address})" for number, address in self._addresses.items())
 
     def _accepted_leader(self) -> ReplicaStatus:
         """A leader that most of its voters follow: what it knows of the members is no older than what they know."""

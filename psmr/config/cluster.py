@@ -113,7 +113,10 @@ class ClusterConfig:
             if replica.id == replica_id:
                 return replica
         there_are = ", ".join(str(replica.id) for replica in self.replicas)
-        raise ConfigurationError(f'cluster "{self.name}" has no replica {replica_id}: it has {there_are}')
+        raise ConfigurationError(
+            f'cluster "{self.name}" has no replica {replica_id}: it has {there_are}; give one of them, or write a [[replica]] '
+            f"with id = {replica_id} into its file"
+        )
 
     def folder(self, replica_id: int) -> Path:
         """Where the replica of that id keeps its log."""

@@ -20,6 +20,7 @@ from numba.core.errors import NumbaError, NumbaTypeSafetyWarning, UnsupportedByt
 
 from cdep import StateMachine
 from psmr.errors import ConfigurationError
+from psmr.state.mistaken import MAP_CURE, ROWS_CURE, TABLE_CURE
 
 CAUSE_LIMIT = 200
 _CORRECT = "correct that line"
@@ -28,7 +29,6 @@ _REWRITE = (
     "write it with numbers, bytes and the declared state only, "
     'or set execution = "interpreted", which takes any Python and is slower'
 )
-_MAP_METHODS = "correct that line: a Map is read with `get(key)` or `get(key, default)`, written with `put(key, value)`"
 _NOISE = re.compile(r"Failed in nopython mode|- Resolution failure|Raised from|$")
 _OWN = re.compile(r"(?:\w+Error: )?(.+: expected .+, found .+)")
 _SPECIFIC = re.compile(r"TypingError: (?!Failed in)(.+)")
@@ -38,10 +38,15 @@ _NO_IMPLEMENTATION = re.compile(
 _PLACE = re.compile(r"(?:at|from) (/[^\n]+?) \((\d+)\)|^File \"([^\n]+)\", line (\d+):", re.MULTILINE)
 _IN_ANY_PYTHON = re.compile(r"NameError|Unknown attribute|.+: expected .+, found |missing a required|too many")
 """Mistakes that interpreted execution would find, too: only later."""
+_DECLARE = "correct that line: state is what the class declares as a Map, Array or Table, and nothing else of `self`"
+_MISUSE = r"(?:Unknown attribute '\w+' of type |no implementation of \w+item\(|Invalid use of getiter with parameters \()psmr\."
 _CURES = (
+    (re.compile(_MISUSE + "Map"), f"{_CORRECT}: {MAP_CURE}"),
+    (re.compile(_MISUSE + "Column"), f"{_CORRECT}: {ROWS_CURE}"),
+    (re.compile(_MISUSE + "Table"), f"{_CORRECT}: {TABLE_CURE}"),
+    (re.compile(r"(?:Unknown attribute '\w+' of type |Cannot resolve setattr: \()psmr\.Machine"), _DECLARE),
     (_IN_ANY_PYTHON, _CORRECT),
     (re.compile("got an unexpected keyword argument"), _WITHOUT_NAMES),
-    (re.compile(r"no implementation of \w+item\(psmr\.Map"), _MAP_METHODS),
 )
 _CALLEE = re.compile(r"<function (?:[\w.]+\.)?(\w+) at ")
 

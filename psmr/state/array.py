@@ -169,7 +169,7 @@ class Array(_Rows, Generic[V]):
     """
 
     def __init__(self, value: type[V] | Max | Size, *, capacity: int, block: int = 1) -> None:
-        self.value = declared(value)
+        self.value = declared(value, "Array: the value")
         self._declare_rows(capacity, block)
         size = stored_bytes(self.value)
         self.row_bytes = size if size in (1, 2, 4) else round_up(size, 8)
@@ -222,7 +222,7 @@ class Table(_Rows):
         if reserved:
             raise TypeError(f"Table: a field cannot be called {reserved[0]!r}; rename it")
         self._declare_rows(capacity, block)
-        self.fields = {name: declared(kind) for name, kind in fields.items()}
+        self.fields = {name: declared(kind, f"Table: the field '{name}'") for name, kind in fields.items()}
         self._offsets, self.row_bytes = _row_layout(self.fields)
 
     def specification(self) -> str:

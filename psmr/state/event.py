@@ -27,7 +27,9 @@ class Event(Container):
     _pack: Callable[[tuple[Any, ...]], bytes]
 
     def __init__(self, **fields: Any) -> None:
-        self.fields: dict[str, ValueType] = {name: declared(kind) for name, kind in fields.items()}
+        self.fields: dict[str, ValueType] = {
+            name: declared(kind, f"Event: the field '{name}'") for name, kind in fields.items()
+        }
         self.layout = EventLayout(self.fields)
 
     def specification(self) -> str:

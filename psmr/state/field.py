@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 
+from cdep.errors import DeclarationError
 from cdep.service import StateField
 from cdep.types import Max, Size, ValueType, value_type
 from psmr.state.access import Access
@@ -99,11 +100,15 @@ class Container(StateField):
         """Numba's type of it."""
 
 
-def declared(kind: object) -> ValueType:
-    """The value type of what a container was declared with: `u64`, `bool`, `Max(32)`, `Size(16)` or an annotation."""
-    if isinstance(kind, Max | Size):
-        return value_type(Annotated[bytes, kind])
-    return value_type(kind)
+def declared(kind: object, where: str = "a container") -> ValueType:
+    """The value type of what a container was declared with: `u64`, `bool`, `Max(32)`, `Size(16)` or an annotation.
+
+    Raises DeclarationError, which says `where` it stands, for anything else.
+    """
+    try:
+        return value_type(Annotated[bytes, kind] if isinstance(kind, Max | Size) else kind)
+    except DeclarationError as error:
+        raise DeclarationError(f"{where} {error}") from None
 
 
 def round_up(size_bytes: int, unit: int) -> int:

@@ -17,6 +17,7 @@ from psmr.state import map_core
 from psmr.state.access import Access, key_bits, seen_as
 from psmr.state.field import SECTION_BYTES, Body, Container, Restored, Section, checked_capacity, declared, round_up
 from psmr.state.kinds import stored_bytes
+from psmr.state.mistaken import NotADictionary
 from psmr.state.region import PAGE_BYTES, Region
 
 K = TypeVar("K")
@@ -61,7 +62,7 @@ def _value_address(base: int, cursor: int) -> int:
     return map_core.value_address(base, map_core.entry_at(base, cursor))
 
 
-class Map(Container, Generic[K, V]):
+class Map(NotADictionary, Container, Generic[K, V]):
     """A hash map from integers or bytes to numbers, booleans or bytes.
 
     `capacity` is how many keys it is meant for, evenly spread: each of the 64 groups takes `group_capacity` of them
@@ -73,8 +74,8 @@ class Map(Container, Generic[K, V]):
     """
 
     def __init__(self, key: type[K] | Max | Size, value: type[V] | Max | Size, *, capacity: int, part: int = 0) -> None:
-        self.key = declared(key)
-        self.value = declared(value)
+        self.key = declared(key, "Map: the key")
+        self.value = declared(value, "Map: the value")
         if self.key.kind == "float":
             raise TypeError("Map: a float cannot be a key; use an integer of fixed scale")
         if part and (self.key.key_kind == "integer" or not 0 < part < self.key.limit):

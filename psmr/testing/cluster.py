@@ -85,7 +85,7 @@ class VirtualCluster:
         self._owner = self._calls.owner
         if not 1 <= replicas <= _REPLICAS_MAX or not 1 <= workers <= 16:
             raise ConfigurationError(
-                f"expected 1 to {_REPLICAS_MAX} replicas of 1 to 16 workers, found {replicas} of {workers}: give fewer"
+                f"expected 1 to {_REPLICAS_MAX} replicas of 1 to 16 workers, found {replicas} of {workers}: give so many"
             )
         if lint:
             _refuse_nondeterminism(self._owner)

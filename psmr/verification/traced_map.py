@@ -15,6 +15,7 @@ from cdep.types import ValueType
 from psmr.state.access import key_bits, seen_as
 from psmr.state.map import Map
 from psmr.state.map_core import CapacityExceeded
+from psmr.state.mistaken import NotADictionary
 from psmr.verification.cells import ADD, GROUP, KEYS, READ, VALUE, WOULD, WRITE, Cell, Recorder
 from psmr.verification.values import comparable, round_trip
 
@@ -30,7 +31,7 @@ class _Partition:
     free: list[int] = field(default_factory=list)
 
 
-class TracedMap:
+class TracedMap(NotADictionary):
     """`Map` as an interpreted handler sees it."""
 
     def __init__(self, name: str, declared: Map[Any, Any], recorder: Recorder) -> None:

@@ -40,7 +40,12 @@ def complaint(owner: type[StateMachine]) -> str:
         (services.KeepsADict, "count", "cannot safely cast unicode_type to int64", INTERPRETED),
         (services.Divides, "half", "half: reply: expected u64, found float64", "correct that line"),
         (services.StoresText, "put", "Map.put: value: expected u64, found", "correct that line"),
-        (services.Misspells, "put", "Unknown attribute 'tabel'", "correct that line"),
+        (
+            services.Misspells,
+            "put",
+            "Unknown attribute 'tabel'",
+            "as a Map, Array or Table, and nothing else of `self`",
+        ),
         (
             services.NamesWhatItEmits,
             "tell",
@@ -51,8 +56,9 @@ def complaint(owner: type[StateMachine]) -> str:
             services.WritesAsADict,
             "put",
             "no implementation of setitem(psmr.Map(u64, u64)",
-            "written with `put(key, value)`",
+            "with `key_at(cursor)` and `value_at(cursor)`",
         ),
+        (services.WalksAsADict, "total", "Unknown attribute 'items'", "with `key_at(cursor)` and `value_at(cursor)`"),
         (services.OpensAFile, "_size", "construct is not supported", INTERPRETED),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from psmr.cli import main
+from psmr.cli.arguments import benchmark_names
 from psmr.cli.exits import MEANINGS, ExitCode
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +40,7 @@ COMMANDS = [
 LIGHT = """
 import sys
 from psmr.cli import main
+from psmr.cli.arguments import benchmark_names
 assert main(["--help"]) == 0
 print(*sorted({"numpy", "numba", "zmq", "networkx", "cdep", "msgspec"} & sys.modules.keys()), file=sys.stderr)
 """
@@ -90,3 +93,13 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None
 
     assert main(["--version"]) == ExitCode.OK
     assert capsys.readouterr().out == f"psmr {__version__}\n"
+
+
+def test_benchmarks_are_listed_with_what_they_ask(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--json"]) == ExitCode.OK
+    listed = json.loads(capsys.readouterr().out)["benchmarks"]
+    assert list(listed) == benchmark_names()
+    assert all(question.endswith("?") for question in listed.values())
+    assert main(["bench"]) == ExitCode.OK
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(maxsplit=1) for line in lines] == [[name, question] for name, question in listed.items()]

@@ -136,6 +136,10 @@ def test_it_tries_every_address_then_rests() -> None:
     talk.wait(20_000)
     assert talk.wire.dialled == ["a:1", "b:1", "a:1"]
     assert talk.conversation.account() == "tried tcp://a:1: no answer in 0.1 ms; tcp://b:1: no answer in 0.1 ms"
+    assert talk.conversation.unreachable(2_000_000) == (
+        "expected a replica to take the client in within 2 s; tried tcp://a:1: no answer in 0.1 ms; "
+        "tcp://b:1: no answer in 0.1 ms: start the cluster, or correct the address"
+    )
 
 
 @pytest.mark.parametrize(

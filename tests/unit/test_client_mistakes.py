@@ -113,3 +113,27 @@ def test_too_few_or_too_many_arguments_are_answered_by_the_signature(
         assert text.startswith(f"expected {signature}, found other arguments: Ledger.")
         assert found in text
         assert "__call__" not in text
+
+
+@pytest.mark.parametrize(
+    ("call", "signature", "found"),
+    [
+        (
+            lambda batch: batch.add(b"ann"),
+            "batch().add(name: bytes | BytesColumn, amount: int | IntColumn)",
+            "'amount'",
+        ),
+        (lambda batch: batch.clear(1, 2), "batch().clear(count: int)", "3 were given"),
+        (lambda batch: batch.send(b"ann"), "batch().send()", "2 were given"),
+    ],
+)
+def test_a_batch_answers_too_few_or_too_many_arguments_by_the_signature(
+    call: Callable[[Any], Any], signature: str, found: str
+) -> None:
+    clients = proxy_files.client_module(Ledger)
+    for client in (clients.AsyncLedger(AsyncLoopback()), clients.BlockingLedger(BlockingLoopback())):
+        with pytest.raises(TypeError) as error:
+            call(client.batch())
+        text = str(error.value)
+        assert text.startswith(f"expected {signature}, found other arguments: batch().")
+        assert found in text

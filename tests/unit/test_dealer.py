@@ -47,6 +47,19 @@ def router(address: str) -> Iterator[zmq.Socket[bytes]]:
         yield made
 
 
+@contextmanager
+def plain_listener(address: str) -> Iterator[socket.socket]:
+    """Whoever dials the address is accepted as the test says; nobody speaks ZeroMQ's protocol there."""
+    place = place_of(address.replace("localhost", "127.0.0.1"), ask=False)
+    assert place is not None
+    with socket.socket(place[0]) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(place[1])
+        listener.listen()
+        listener.setblocking(False)
+        yield listener
+
+
 def _is_bound(made: zmq.Socket[bytes], address: str) -> bool:
     """A context that has just ended may hold the address for a moment."""
     with suppress(zmq.ZMQError):
@@ -126,13 +139,7 @@ def _has_lost(dealer: Dealer) -> bool:
 
 def test_a_message_that_was_begun_comes_again_whole(dealer: Dealer, address: str) -> None:
     large = os.urandom(30_000_000)
-    place = place_of(address.replace("localhost", "127.0.0.1"), ask=False)
-    assert place is not None
-    with socket.socket(place[0]) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(place[1])
-        listener.listen()
-        listener.setblocking(False)
+    with plain_listener(address) as listener:
         dealer.dial(address)
         dealer.transmit([large])
         accepted: list[socket.socket] = []
@@ -174,13 +181,7 @@ def test_what_the_former_one_said_or_was_to_hear_is_dropped(dealer: Dealer, addr
 
 
 def test_one_that_is_no_replica_is_tried_again(dealer: Dealer, address: str) -> None:
-    place = place_of(address.replace("localhost", "127.0.0.1"), ask=False)
-    assert place is not None
-    with socket.socket(place[0]) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(place[1])
-        listener.listen()
-        listener.setblocking(False)
+    with plain_listener(address) as listener:
         dealer.dial(address)
         dealer.transmit([b"hello"])
         greeted = []

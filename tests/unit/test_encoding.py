@@ -192,7 +192,7 @@ SINGLE = [
     ("put", (1.0, 0), f"Kinds.put: parameter 'key': expected {U64}, found float 1.0"),
     ("put", (None, 0), f"Kinds.put: parameter 'key': expected {U64}, found None"),
     ("put", ("7", 0), f"Kinds.put: parameter 'key': expected {U64}, found str '7'"),
-    ("put", (1,), "Kinds.put: expected 2 arguments, found 1"),
+    ("put", (1,), "Kinds.put: expected 2 arguments, found 1: give (key, amount)"),
     ("find", ("ab",), "Kinds.find: parameter 'key': expected at most 4 bytes, found str 'ab'"),
     ("find", (b"abcde",), "Kinds.find: parameter 'key': expected at most 4 bytes, found 5 bytes"),
     ("mix", (*MIX[:3], b"code", *MIX[4:]), "Kinds.mix: parameter 'code': expected exactly 5 bytes, found 4 bytes"),

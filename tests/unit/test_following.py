@@ -57,6 +57,19 @@ def asked(follower: Following, now_us: int) -> int:
     return ask.position
 
 
+class Silent(StateMachine):
+    """No events."""
+
+    @dependent
+    def ring(self) -> None:
+        """Never called."""
+
+
+def test_a_service_that_declares_no_events_is_told_how_to() -> None:
+    with pytest.raises(InvalidCall, match="expected a service that declares some, found Silent without: declare one"):
+        Following(service_of(Silent), ADDRESSES, 0, None, TIMEOUT_US)
+
+
 def test_events_come_decoded_and_the_next_question_begins_behind_them() -> None:
     follower = following()
     assert follower.dial(0) == ADDRESSES[0]

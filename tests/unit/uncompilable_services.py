@@ -52,6 +52,19 @@ class Misspells(StateMachine):
         return key
 
 
+class WalksAsADict(StateMachine):
+    """A method of a dictionary."""
+
+    table = Map(u64, u64, capacity=100)
+
+    @dependent(access="read")
+    def total(self) -> u64:
+        found = u64(0)
+        for _key, value in self.table.items():  # here
+            found += value
+        return found
+
+
 class WritesAsADict(StateMachine):
     """An item of a map."""
 
