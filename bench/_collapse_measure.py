@@ -7,7 +7,8 @@
     watched  k workers in every batch, barriers combined, their waits written down: it shows what one would wait for
 
 Between their turns the commands' costs are measured on an engine of its own, so that what disturbs the machine disturbs both.
-Every reply and the state in the end must be those of the one thread.
+Every engine gets the batches window by window, as many at once as four clients have under way, so that the choice of width
+learns as a replica's does. Every reply and the state in the end must be those of the one thread.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from psmr.advice.batches import Commands, commands_of, first, in_parts, preload_
 from psmr.advice.costs import ServiceCosts, wait_share_of
 from psmr.advice.predicting import with_costs
 from psmr.advice.report import TOP, Asked, document_of, named
-from psmr.advice.running import Ran, Runner
+from psmr.advice.running import WINDOW, Ran, Runner
 from psmr.advice.undisturbed import pieces, undisturbed
 from psmr.execution.waits import Waited, Waits
 from psmr.services import find_application
@@ -144,10 +145,10 @@ class _Engines:
             return workers
 
         self.runners = {
-            "smr": Runner(owner, 1),
-            "paper": Runner(owner, workers, look_ahead=0, choose=together),
-            "psmr": Runner(owner, workers),
-            "watched": Runner(owner, workers, choose=together),
+            "smr": Runner(owner, 1, at_once=WINDOW),
+            "paper": Runner(owner, workers, at_once=WINDOW, look_ahead=0, choose=together),
+            "psmr": Runner(owner, workers, at_once=WINDOW),
+            "watched": Runner(owner, workers, at_once=WINDOW, choose=together),
         }
         self._given_up: set[str] = set()
         self._waits = Waits(self.runners["watched"].engine.memory)

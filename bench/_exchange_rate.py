@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from types import TracebackType
@@ -16,8 +15,10 @@ from bench._growth_cpu import WorkersClock
 from bench._measurement import Spread
 from cdep import StateMachine
 from proxies.encoding import Encoded
+from psmr.advice.batches import Commands
+from psmr.advice.running import WINDOW, Runner
 from psmr.core.reply import REPLY_HEADER_BYTES
-from psmr.execution.engine import Engine
+from psmr.execution.outcome import Executed
 
 CONTESTANTS: dict[str, tuple[type[StateMachine], int]] = {
     "plain, 1 worker": (PlainExchange, 1),
@@ -26,9 +27,6 @@ CONTESTANTS: dict[str, tuple[type[StateMachine], int]] = {
     "staged, 2 workers": (Exchange, 2),
 }
 WARM_UPS = 3
-_RING_BYTES = 128 << 20
-_STALL_S = 120.0
-_COLLECT_S = 0.5
 
 
 class Race:
@@ -41,19 +39,17 @@ class Race:
         self._openings: dict[type[StateMachine], int] = {
             owner: len(list(FlowLog(owner, parameters).opening())) for owner in (PlainExchange, Exchange)
         }
-        self._engines = {
-            name: Engine(owner, workers, ring_bytes=_RING_BYTES) for name, (owner, workers) in CONTESTANTS.items()
-        }
+        self._runners = {name: Runner(owner, workers, at_once=WINDOW) for name, (owner, workers) in CONTESTANTS.items()}
 
     def __enter__(self) -> Self:
-        self._clocks = {name: WorkersClock(engine) for name, engine in self._engines.items()}
+        self._clocks = {name: WorkersClock(runner.engine) for name, runner in self._runners.items()}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for engine in self._engines.values():
-            engine.close()
+        for runner in self._runners.values():
+            runner.close()
 
     def run(self, rounds: int, batches: int, say: Callable[[str], None]) -> dict[str, dict[str, Spread]]:
         """Commands a second and ns of processor time a command of each; raises AssertionError if answers or states differ."""
@@ -65,7 +61,7 @@ class Race:
                 rates[name].append(commands / seconds)
                 costs[name].append(cpu_ns / commands)
             say(f"round {done}: " + ", ".join(f"{name} {values[-1] / 1e6:.2f} M/s" for name, values in rates.items()))
-        if len({engine.digest() for engine in self._engines.values()}) != 1:
+        if len({runner.engine.digest() for runner in self._runners.values()}) != 1:
             raise AssertionError("exchange: expected one state of all contestants, found several")
         return {
             name: {"rate": Spread(tuple(rates[name][WARM_UPS:])), "cpu_ns": Spread(tuple(costs[name][WARM_UPS:]))}
@@ -86,33 +82,18 @@ class Race:
         return taken
 
     def _execute(self, name: str, batches: list[Encoded]) -> tuple[float, int, int]:
-        """(seconds from publishing to the last reply, ns of processor time, hash of replies and events)."""
-        engine, clock, digest = self._engines[name], self._clocks[name], xxhash.xxh3_64()
-        until = time.perf_counter() + _STALL_S
-        for batch in batches:
-            while not engine.prepare(7, 1, batch.stride, batch.count, batch.records, batch.blob, 0):
-                if time.perf_counter() > until:
-                    raise AssertionError("exchange: expected a round to fit the ring")
-                time.sleep(0.001)
-        started, used_ns = time.perf_counter(), clock.now_ns()
-        engine.publish()
-        while not engine.settle(_COLLECT_S):
-            if time.perf_counter() > until:
-                raise AssertionError(
-                    f"exchange: expected the workers to finish, found {engine.dead() or 'them stalled'}"
-                )
-            _take(engine, digest)
-        seconds, cpu_ns = time.perf_counter() - started, clock.now_ns() - used_ns
-        _take(engine, digest)
-        return seconds, cpu_ns, digest.intdigest()
+        """(seconds in which workers executed, ns of their processor time, hash of replies and events)."""
+        clock, digest = self._clocks[name], xxhash.xxh3_64()
+
+        def take(executed: Executed) -> None:
+            digest.update(executed.reply[REPLY_HEADER_BYTES:])
+            digest.update(executed.events)
+
+        used_ns = clock.now_ns()
+        ran = self._runners[name].run([Commands(batch.records, batch.count, batch.blob) for batch in batches], take)
+        return ran.seconds, clock.now_ns() - used_ns, digest.intdigest()
 
     def waits(self) -> dict[str, Any]:
         """Rounds that the two workers of the staged exchange met in, and reservations that waited."""
-        counters = self._engines["staged, 2 workers"].counters()
+        counters = self._runners["staged, 2 workers"].engine.counters()
         return {"rounds": counters.rounds[0], "waited": sum(counters.waited), "commands": sum(counters.commands)}
-
-
-def _take(engine: Engine, digest: Any) -> None:
-    for executed in engine.collect():
-        digest.update(executed.reply[REPLY_HEADER_BYTES:])
-        digest.update(executed.events)

@@ -3,8 +3,10 @@
 The same batches are executed by one worker without masks and barriers (single-threaded SMR), by several workers with a barrier
 a synchronous command (`look_ahead = 0`, as in the paper), and by several workers whose barriers combine and whose width is
 chosen by what has been measured; these keep the order of arrival. The last contestant declares commutative order: the dependent
-commands of a batch come after the others. Batches are in place and routed before the clock runs; runs take turns. The state
-afterwards and every reply must be those that one thread gives in the same order: a figure counts only then.
+commands of a batch come after the others. Everybody gets the log window by window, as many batches at once as four clients have
+under way, so that the choice of width learns as a replica's does; what is prepared before a window and collected after it is no
+worker's time and does not count, nor does the first batch of a window, in which workers wake up (`Runner`). Runs take turns.
+The state afterwards and every reply must be those that one thread gives in the same order: a figure counts only then.
 
 Amdahl's bound for a share d of dependent commands on k workers is 1 / (d + (1 - d) / k).
 """
@@ -12,9 +14,10 @@ Amdahl's bound for a share d of dependent commands on k workers is 1 / (d + (1 -
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -26,35 +29,40 @@ from bench._plot import Plot
 from bench._work import CELLS, CommutativeWork, Work
 from cdep import StateMachine, service_of
 from proxies.layout import layout_of
-from psmr.execution.engine import Engine
+from psmr.advice.batches import Commands
+from psmr.advice.running import WINDOW, Runner
 
 QUESTION = "what does parallel execution win, and where does it collapse?"
 BATCH = 1024
-WARM_UPS = 8
-"""Rounds that are not counted: code, caches, and the choice of width, which sees both ways and learns only from round to round."""
-RING_BYTES = 512 << 20
-_STALL_S = 60.0
-_COLLECT_S = 1.0
+COUNT_MAX = 400_000
+"""Commands of a run."""
+WARM_UP_BATCHES, WARM_UP_S = 64, 0.2
+"""At least so many batches, and so much of one thread, are not counted: code, caches, first trials of the choice of width."""
 _SERVICE_NS = (20, 200, 2_000, 20_000)
+_INTERPRETED_NS = 10_000
+"""About what an interpreted command takes: runs are as long as others."""
 _SHARES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """What to measure."""
+    """What to measure; a run is `run_s` of one thread, and at least `least` batches."""
 
     workers: tuple[int, ...]
     service_ns: tuple[int, ...] = _SERVICE_NS
     shares: tuple[float, ...] = _SHARES
     runs: int = 5
     run_s: float = 0.08
+    least: int = 8
+    warm_up_batches: int = WARM_UP_BATCHES
+    warm_up_s: float = WARM_UP_S
 
 
 def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """The grid: workers × share of dependent commands × service time, and an interpreted handler."""
     cores = len(os.sched_getaffinity(0))
     workers = tuple(count for count in (2, 4, 8, 16) if count <= cores) or (2,)
-    grid = Grid(workers[:1], (200,), (0.0, 1.0), 1, 0.005) if quick else Grid(workers)
+    grid = Grid(workers[:1], (200,), (0.0, 1.0), 1, 0.005, 8, 16, 0.005) if quick else Grid(workers)
     cost = _calibrate(say)
     rows: list[dict[str, Any]] = []
     for count in grid.workers:
@@ -68,68 +76,51 @@ class _Contestants:
     """Engines over the same service, by name; they sleep while another one runs."""
 
     def __init__(self, workers: int, compiled: bool) -> None:
-        def engine(service: type[StateMachine], workers: int, **options: Any) -> Engine:
-            return Engine(service, workers, compiled=compiled, ring_bytes=RING_BYTES, **options)
+        def runner(service: type[StateMachine], workers: int, **options: Any) -> Runner:
+            return Runner(service, workers, at_once=WINDOW, compiled=compiled, **options)
 
         self._made = {
-            "smr": engine(Work, 1),
-            "paper": engine(Work, workers, look_ahead=0, choose=lambda synchronous, count: workers),
-            "psmr": engine(Work, workers),
-            "commutative": engine(CommutativeWork, workers),
-            "commutative_smr": engine(CommutativeWork, 1),
+            "smr": runner(Work, 1),
+            "paper": runner(Work, workers, look_ahead=0, choose=lambda synchronous, count: workers),
+            "psmr": runner(Work, workers),
+            "commutative": runner(CommutativeWork, workers),
+            "commutative_smr": runner(CommutativeWork, 1),
         }
         for made in self._made.values():
             made.start()
 
-    def race(self, records: np.ndarray[Any, Any], runs: int) -> dict[str, Spread]:
+    def race(self, log: np.ndarray[Any, Any], runs: int, warm_ups: int) -> dict[str, Spread]:
         """Commands a second of each, over runs that take turns; raises AssertionError if their answers differ."""
+        batches = _batches(log)
         figures: dict[str, list[float]] = {name: [] for name in self._made}
-        for _ in range(runs + WARM_UPS):
+        for _ in range(warm_ups + runs):
             answers: dict[str, tuple[int, int]] = {}
-            for name, engine in self._made.items():
-                seconds, replies = _execute(engine, records)
-                figures[name].append(len(records) / seconds)
-                answers[name] = (replies, engine.digest())
+            for name, runner in self._made.items():
+                rate_per_s, replies = _execute(runner, batches)
+                figures[name].append(rate_per_s)
+                answers[name] = (replies, runner.engine.digest())
             orders = ("smr", "paper", "psmr"), ("commutative", "commutative_smr")
             for names in orders:
                 if len({answers[name] for name in names}) != 1:
                     raise AssertionError(f"execution: expected one answer of {', '.join(names)}, found several")
 
-        return {name: Spread(tuple(values[WARM_UPS:])) for name, values in figures.items()}
+        return {name: Spread(tuple(values[warm_ups:])) for name, values in figures.items()}
 
     def close(self) -> None:
-        for engine in self._made.values():
-            engine.close()
+        for runner in self._made.values():
+            runner.close()
 
 
-def _execute(engine: Engine, records: np.ndarray[Any, Any]) -> tuple[float, int]:
-    """Execute prepared batches: (seconds from publishing to the last reply, hash of all replies)."""
-    stride = engine.layout.stride
-    for start in range(0, len(records), BATCH):
-        rows = records[start : start + BATCH]
-        _prepare(engine, stride, rows)
-    started = time.perf_counter()
-    engine.publish()
+def _execute(runner: Runner, batches: Sequence[Commands]) -> tuple[float, int]:
+    """(commands a second while workers execute batch after batch, hash of all replies)."""
     digest = xxhash.xxh3_64()
-    # Replies that are not collected may leave no room for more; where there is room, nothing is collected while the clock runs.
-    while not engine.settle(_COLLECT_S):
-        if time.perf_counter() - started > _STALL_S:
-            raise AssertionError(f"execution: expected the workers to finish, found {engine.dead() or 'them stalled'}")
-        for executed in engine.collect():
-            digest.update(executed.reply)
-    seconds = time.perf_counter() - started
-    for executed in engine.collect():
-        digest.update(executed.reply)
-    return seconds, digest.intdigest()
+    ran = runner.run(batches, lambda executed: digest.update(executed.reply))
+    return ran.rate_per_s(batches), digest.intdigest()
 
 
-def _prepare(engine: Engine, stride: int, rows: np.ndarray[Any, Any]) -> None:
-    """Put a batch in place; a worker that has only passed others' batches may need a moment to give their places back."""
-    until = time.perf_counter() + _STALL_S
-    while not engine.prepare(1, 1, stride, len(rows), rows.tobytes(), b"", 0):
-        if time.perf_counter() > until:
-            raise AssertionError("execution: expected the whole log to fit the ring")
-        time.sleep(0.001)
+def _batches(log: np.ndarray[Any, Any]) -> list[Commands]:
+    rows = (log[start : start + BATCH] for start in range(0, len(log), BATCH))
+    return [Commands(each.tobytes(), len(each), b"") for each in rows]
 
 
 def _log(count: int, share: float, rounds: int) -> np.ndarray[Any, Any]:
@@ -146,44 +137,43 @@ def _log(count: int, share: float, rounds: int) -> np.ndarray[Any, Any]:
 
 def _calibrate(say: Callable[[str], None]) -> tuple[float, float]:
     """(ns of a command without work, ns a round), on one worker."""
-    engine = Engine(Work, 1, ring_bytes=RING_BYTES)
-    engine.start()
-    try:
-        empty = min(_execute(engine, _log(200_000, 0.0, 0))[0] for _ in range(5)) / 200_000 * 1e9
-        full = min(_execute(engine, _log(20_000, 0.0, 1000))[0] for _ in range(5)) / 20_000 * 1e9
-    finally:
-        engine.close()
+    with closing(Runner(Work, 1)) as runner:
+        runner.start()
+        empty, full = (
+            1e9 / max(_execute(runner, _batches(_log(count, 0.0, rounds)))[0] for _ in range(9))
+            for count, rounds in ((200_000, 0), (20_000, 1000))
+        )
     say(f"a command without work takes {empty:.1f} ns, a round {(full - empty) / 1000:.2f} ns")
     return empty, (full - empty) / 1000
 
 
 def _measure(grid: Grid, workers: int, cost: tuple[float, float], say: Callable[[str], None]) -> list[dict[str, Any]]:
-    contestants = _Contestants(workers, compiled=True)
     rows: list[dict[str, Any]] = []
-    try:
-        for service_ns in grid.service_ns:
-            rounds = max(0, round((service_ns - cost[0]) / cost[1]))
-            count = int(min(900_000, max(2048, grid.run_s * 1e9 / service_ns)))
-            for share in grid.shares:
-                spreads = contestants.race(_log(count, share, rounds), grid.runs)
-                rows.append(_row("compiled", workers, share, service_ns, spreads))
-                say(_line(rows[-1]))
-    finally:
-        contestants.close()
+    for service_ns in grid.service_ns:
+        rounds = max(0, round((service_ns - cost[0]) / cost[1]))
+        for share in grid.shares:
+            spreads = _race(grid, workers, True, share, rounds, service_ns)
+            rows.append(_row("compiled", workers, share, service_ns, spreads))
+            say(_line(rows[-1]))
     return rows
 
 
 def _measure_interpreted(grid: Grid, workers: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
-    contestants = _Contestants(workers, compiled=False)
     rows: list[dict[str, Any]] = []
-    try:
-        for share in grid.shares:
-            spreads = contestants.race(_log(4000, share, 1), grid.runs)
-            rows.append(_row("interpreted", workers, share, round(1e9 / spreads["smr"].median), spreads))
-            say(_line(rows[-1]))
-    finally:
-        contestants.close()
+    for share in grid.shares:
+        spreads = _race(grid, workers, False, share, 1, _INTERPRETED_NS)
+        rows.append(_row("interpreted", workers, share, round(1e9 / spreads["smr"].median), spreads))
+        say(_line(rows[-1]))
     return rows
+
+
+def _race(grid: Grid, workers: int, compiled: bool, share: float, rounds: int, service_ns: int) -> dict[str, Spread]:
+    """One cell, by engines of its own: nothing that was learned of other commands is known."""
+    batch_ns = service_ns * BATCH
+    batches = max(grid.least, int(min(grid.run_s * 1e9 / batch_ns, COUNT_MAX / BATCH)))
+    warm_ups = ceil(max(grid.warm_up_batches, grid.warm_up_s * 1e9 / batch_ns) / batches)
+    with closing(_Contestants(workers, compiled)) as contestants:
+        return contestants.race(_log(batches * BATCH, share, rounds), grid.runs, warm_ups)
 
 
 def _row(handler: str, workers: int, share: float, service_ns: int, spreads: dict[str, Spread]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cdep.program import Program, Rules, masks_of, order_of
-from cdep.schedule_model import GROUPS, LOOK_AHEAD, BarrierCosts, Simulated, owners_of, simulate
+from cdep.schedule_model import GROUPS, LOOK_AHEAD, BarrierCosts, Simulated, owners_of, rows_ahead, simulate
 from cdep.staged_model import is_several, is_staged, simulate_stages, stages_of
 
 WORKERS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
@@ -85,8 +85,10 @@ class Predictor:
             rate = self._rate(one)
             return Predicted(1, rate, rate, rate, 1.0, one)
         together = self._simulated(workers)
-        alone = self._alone(workers, together)
-        chosen = self._simulated(workers, alone=alone) if alone.any() else together
+        ahead = rows_ahead(float(self.service_ns.mean()) if self._count else 0.0, LOOK_AHEAD)
+        near = self._simulated(workers, look_ahead=ahead)
+        alone = self._alone(workers, near)
+        chosen = self._simulated(workers, look_ahead=ahead, alone=alone) if alone.any() else near
         sizes = np.diff(self._batches)
         return Predicted(
             workers,

@@ -17,6 +17,8 @@ from psmr.execution.outcome import Executed
 
 SLOTS_AT_ONCE = 1000
 """Batches prepared before the clock runs: fewer than the engine has slots."""
+WINDOW = 64
+"""As many as four clients have under way by default: so many at once, and an engine chooses its width as a replica's does."""
 RING_BYTES = 256 << 20
 _STALL_S = 120.0
 _COLLECT_S = 0.1
@@ -24,23 +26,44 @@ _COLLECT_S = 0.1
 
 @dataclass(slots=True)
 class Ran:
-    """`seconds` from publishing to the last command; `busy_ns`: by batch, a worker each.
+    """`seconds` in which there was something to execute; `busy_ns`: by batch, a worker each.
 
-    `took_ns`: by batch, from the end of the one before, or from publishing, to its own; no pause between them counts.
+    `took_ns`: by batch, until its end, from the end of the one before or, where that was not published together with it, from its
+    own beginning; their sum is `seconds`. `is_first`: whether it was the first of those published together.
     """
 
     seconds: float
     busy_ns: list[list[int]]
     took_ns: list[int] = field(default_factory=list)
+    is_first: list[bool] = field(default_factory=list)
+
+    def rate_per_s(self, batches: Sequence[Commands]) -> float:
+        """Commands a second while batch follows batch: in the first of those published together workers wake up, one by one.
+
+        Raises ValueError where every batch was a first.
+        """
+        following = list(zip(batches, self.took_ns, self.is_first, strict=True))
+        count = sum(batch.count for batch, _, is_first in following if not is_first)
+        if not count:
+            raise ValueError("rate: expected several batches at once, found none that follows another")
+        return count * 1e9 / max(1, sum(took_ns for _, took_ns, is_first in following if not is_first))
 
 
 class Runner:
-    """An engine that executes prepared batches, several at once or one after another; it sleeps in between."""
+    """An engine that executes prepared batches, several at once or one after another; it sleeps in between.
 
-    def __init__(self, owner: type[StateMachine], workers: int, **options: Any) -> None:
+    `at_once`: batches that are prepared and published together. Between one such window and the next their replies are collected,
+    and `Width` is told what they took, with the clock standing still: this process wants a processor for that, and what is measured
+    is what workers do with theirs.
+    """
+
+    def __init__(
+        self, owner: type[StateMachine], workers: int, *, at_once: int = SLOTS_AT_ONCE, **options: Any
+    ) -> None:
         self.engine = Engine(owner, workers, ring_bytes=RING_BYTES, **options)
+        self._at_once = at_once
         self._slots = 0
-        self._ended_ns: list[int] = []
+        self._times_of_slots: list[list[tuple[int, int]]] = []
 
     def start(self) -> None:
         """Fork the workers."""
@@ -54,17 +77,15 @@ class Runner:
     def run(self, batches: Sequence[Commands], take: Callable[[Executed], object] = lambda executed: None) -> Ran:
         """Execute batches, as many at once as there is room for; `take` gets each reply, in order."""
         total = Ran(0.0, [])
-        for part in parts_of(batches):
+        for part in parts_of(batches, self._at_once):
             self.prepare(part)
-            started_ns = time.monotonic_ns()
+            self._times_of_slots.clear()
             self.engine.publish()
-            self._ended_ns.clear()
             total.busy_ns += self.wait(take)
             total.busy_ns += self.collect(take)
-            # By the workers' own clocks: this process looks up only now and then.
-            ended_ns = [started_ns, *accumulate(self._ended_ns, max)]
-            total.seconds += (ended_ns[-1] - started_ns) / 1e9
-            total.took_ns += [end - begin for begin, end in pairwise(ended_ns)]
+            total.took_ns += _took_ns(self._times_of_slots)
+            total.is_first += [place == 0 for place in range(len(part))]
+        total.seconds = sum(total.took_ns) / 1e9
         return total
 
     def prepare(self, batches: Sequence[Commands]) -> None:
@@ -97,7 +118,7 @@ class Runner:
         """Take the replies; what each batch kept each worker busy for."""
         times = [self._times_ns(slot) for slot in range(self._slots, self.engine.completed())]
         busy = [[busy_ns for busy_ns, _ in workers] for workers in times]
-        self._ended_ns += [max(ended_ns for _, ended_ns in workers) for workers in times]
+        self._times_of_slots += times
         self._slots += len(busy)
         for executed in self.engine.collect():
             take(executed)
@@ -119,13 +140,22 @@ class Runner:
         self.engine.close()
 
 
-def parts_of(batches: Sequence[Commands]) -> Iterator[list[Commands]]:
-    """Batches in groups that fit the engine's slots and, with room to spare, its rings."""
+def _took_ns(times: Sequence[Sequence[tuple[int, int]]]) -> list[int]:
+    """Of batches published together, by the workers' own clocks: the process that publishes looks up only now and then."""
+    if not times:
+        return []
+    began_ns = min(ended_ns - busy_ns for busy_ns, ended_ns in times[0] if ended_ns)
+    ended_ns = accumulate((max(ended_ns for _, ended_ns in workers) for workers in times), max)
+    return [end - begin for begin, end in pairwise([began_ns, *ended_ns])]
+
+
+def parts_of(batches: Sequence[Commands], at_once: int = SLOTS_AT_ONCE) -> Iterator[list[Commands]]:
+    """Batches in groups of at most so many, which fit the engine's slots and, with room to spare, its rings."""
     part: list[Commands] = []
     size = 0
     for batch in batches:
         size_bytes = len(batch.records) + len(batch.blob) + 16 * batch.count
-        if part and (len(part) == SLOTS_AT_ONCE or size + size_bytes > RING_BYTES // 4):
+        if part and (len(part) == at_once or size + size_bytes > RING_BYTES // 4):
             yield part
             part, size = [], 0
         part.append(batch)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from cdep import StateMachine, service_of
+from cdep.schedule_model import rows_ahead
 from cdep.service import COMMUTATIVE
 from proxies.layout import layout_of
 from psmr.core.batch import MalformedBatch
@@ -58,6 +59,7 @@ class Engine:
     """k workers over one state. `start` forks them; nothing may have started a thread or opened a socket before.
 
     `choose(synchronous, count)` says how many workers a batch is worth, all or 1; by default what has been measured does.
+    From a meeting workers go on to the next within `look_ahead` rows, or fewer where commands turn out to be long (`rows_ahead`).
     A worker that waits looks `spin` times before it sleeps; for another worker up to `patience` times, while the machine is calm.
     `digests`: whether what commands do is digested. `notes_bytes` is how much each worker may note during a capture before it
     waits for the end of that.
@@ -109,16 +111,17 @@ class Engine:
         self._patience = Patience(spin, patience, self._pressure.waited_us)
         self.row_digests = RowDigests(self.memory) if digests else None
         self._results = Results(self.memory, self.layout.reply_stride, self._width, self.row_digests)
-        self._lay_constants(spin, look_ahead)
+        self._look_ahead = self._ahead = look_ahead
+        self._lay_constants(spin)
 
-    def _lay_constants(self, spin: int, look_ahead: int) -> None:
+    def _lay_constants(self, spin: int) -> None:
         memory = self.memory
         memory.set(memory.control + at.BELL, self.bell)
         memory.set(memory.control + at.BELL + 8, 1)
         memory.set(memory.control + at.PATIENCE, self._patience.spins)
         for frame in memory.frames:
             memory.set(frame + at.FRAME_SPIN, spin)
-            memory.set(frame + at.FRAME_LOOK_AHEAD, look_ahead)
+            memory.set(frame + at.FRAME_LOOK_AHEAD, self._ahead)
             memory.set(frame + at.FRAME_ROUND_ROWS, ROUND_ROWS)
         owners = [1 << (group % self.workers) for group in range(64)] + [(1 << self.workers) - 1]
         memory.region.at(memory.table, 130)[:] = np.array(owners, "<u2").tobytes()
@@ -369,6 +372,7 @@ class Engine:
             executed.append(self._results.collect(slot, self._collected))
             self._ring.give_back()
             self._collected += 1
+        self._look_as_far_as_pays()
         store(self.memory.control + at.COLLECTED, self._collected)
         if self._collected >= self._captures.unused_from:
             self._captures.give_back()
@@ -378,6 +382,14 @@ class Engine:
             for worker in range(self.workers):
                 rouse_for_room(self.memory.control, worker)
         return executed
+
+    def _look_as_far_as_pays(self) -> None:
+        """Workers may see it at any row, each at another: whoever executes at a meeting says by itself where the others go on."""
+        ahead = rows_ahead(self._results.command_ns, self._look_ahead)
+        if ahead != self._ahead:
+            self._ahead = ahead
+            for frame in self.memory.frames:
+                self.memory.set(frame + at.FRAME_LOOK_AHEAD, ahead)
 
     def _rouse_all(self) -> None:
         for worker in range(self.workers):

@@ -28,6 +28,8 @@ class Results:
         self._width = width
         self._digests = digests
         self._ended_ns = 0  # when all slots collected so far were completed
+        self.command_ns = 0.0
+        """What a command costs one worker, a mean in which the newest batches weigh most; 0 while that is unknown."""
 
     def collect(self, slot: Slot, number: int) -> Executed:
         """Those of slot `number`, which is completed, and the last to be collected."""
@@ -36,6 +38,8 @@ class Results:
         headers = [self._header_of(worker, number) for worker in workers]
         found = [self._memory.words(header, at.REPLIES_WORDS) for header in headers]
         self._width.observe(self._took_ns(found))
+        if slot.alone and slot.count:
+            self._learn(found[0][at.REPLIES_BUSY_NS >> 3] / slot.count)
         if is_one:
             blob, records = found[0][at.REPLIES_BLOB_BYTES >> 3], found[0][at.REPLIES_RECORDS >> 3]
             body: Any = self._memory.region.at(records, slot.count * self._stride + blob)
@@ -54,6 +58,11 @@ class Results:
         if self._memory.has_events:
             events, event_count = emitted.collect_events(self._memory, number, len(found), slot.count, slot.places)
         return slot.done(self._reply(slot, body, blob), digest, events, event_count)
+
+    def _learn(self, command_ns: float) -> None:
+        """A batch that was interrupted says little: it counts as four times what was known."""
+        known_ns = self.command_ns or command_ns
+        self.command_ns = known_ns + (min(command_ns, 4 * known_ns) - known_ns) / 8
 
     def _took_ns(self, found: Sequence[Sequence[int]]) -> int:
         """How much longer everything until here took for this slot; pauses before it, when nobody executed, do not count."""
