@@ -77,7 +77,7 @@ class LogStore:
         self._segments = segments
         self._epoch = 0
         self._closed = False
-        self._writer = LogWriter(segments, mark, files, folder, aside, at_once=not sync)
+        self._writer = LogWriter(segments, mark, files, folder, aside, threaded=sync)
 
     @property
     def base(self) -> tuple[int, int]:

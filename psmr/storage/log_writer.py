@@ -1,7 +1,8 @@
 """The writer of the log: whatever has queued up goes to disk in one write and one fdatasync (group commit), by a thread.
 
-A log that is not synced has nothing to wait for: its records go to the kernel at once, in the owner's own thread, and are
-reported at once.
+A log that is not synced has nothing to wait for: its records go to the kernel in the owner's own thread, when it asks what has
+been written. So what it hands over before it asks is one write, and what it does first, sending the records to others for one,
+does not wait for the write.
 
 The owner puts work in; reports come out with an eventfd that an event loop can poll. When the disk fails, the thread
 ends there: nothing queued is written, nothing is reported, and `check` raises from then on. A failed fdatasync is never
@@ -59,7 +60,7 @@ _Task = list[Record] | Cut | Compact | _Stop
 
 
 class LogWriter:
-    """Owns the segments for writing; all its methods are the owner's, `_run` is the thread. `at_once`: no thread.
+    """Owns the segments for writing; all its methods are the owner's, `_run` is the thread. `threaded`: whether there is one.
 
     What is dropped goes beside both, to `archive` if there is one: appends would wait for it.
     """
@@ -72,30 +73,37 @@ class LogWriter:
         folder: Path,
         archive: Path | None = None,
         *,
-        at_once: bool = False,
+        threaded: bool = True,
     ) -> None:
         self._segments = segments
         self._commit_mark = commit_mark
         self._files = files
         self._folder = folder
         self._queue: SimpleQueue[_Task] = SimpleQueue()
+        self._held: list[Record] = []
         self._reports: deque[Synced] = deque()
         self._event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._has_rung = False
         self._epoch = 0
         self._stopping = False
         self._ended = False
         self._failure: DiskFailed | None = None
         self.mark_wanted = commit_mark.index
         self._mark_saved_at_s = time.monotonic()
-        self._remover = Remover(files, archive, self._ring, sync=not at_once)
+        self._remover = Remover(files, archive, self._ring, sync=threaded)
         self._thread: Thread | None = None
-        if not at_once:
+        if threaded:
             self._thread = Thread(target=self._run, name="log-writer", daemon=True)
             self._thread.start()
 
     def append(self, records: list[Record]) -> None:
         """Queue records, to be reported when written; the list is the writer's from now on."""
-        self._hand_over(records)
+        if self._thread is not None:
+            self._queue.put(records)
+        elif self._held:
+            self._held += records
+        else:
+            self._held = records
 
     def cut(self, cut: Cut) -> None:
         """Queue a cut, behind what is queued already."""
@@ -108,33 +116,44 @@ class LogWriter:
     @property
     def has_reports(self) -> bool:
         """Whether `take_reports` would give any."""
-        return bool(self._reports)
+        return bool(self._held or self._reports)
 
-    def _hand_over(self, task: list[Record] | Cut | Compact) -> None:
+    def _hand_over(self, task: Cut | Compact) -> None:
         if self._thread is not None:
             self._queue.put(task)
-            return
-        try:
-            self._perform([task])
-            self._save_mark(at_once=False)
-        except DiskFailed as failure:
-            self._failure = failure
-            raise
+        else:
+            self._perform_here([self._take_held(), task])
 
     def fileno(self) -> int:
         """Readable when the thread has written something, or ended: `take_reports` says what, or raises.
 
-        Without a thread it never is: whoever hands records over knows that they are written.
+        Without a thread it is when something that was dropped could not be removed: `has_reports` tells of the rest.
         """
         return self._event_fd
 
     def take_reports(self) -> list[Synced]:
-        """What was written since the last call, oldest first. Raises like `check`."""
+        """What was written since the last call, oldest first; without a thread it is written now. Raises like `check`."""
         # Before the reports: one that comes in between signals anew. Unsignalled ones may be here as well.
-        with suppress(BlockingIOError):
-            os.eventfd_read(self._event_fd)
+        if self._thread is not None or self._has_rung:
+            self._has_rung = False
+            with suppress(BlockingIOError):
+                os.eventfd_read(self._event_fd)
         self.check()
+        if self._held:
+            self._perform_here([self._take_held()])
         return [self._reports.popleft() for _ in range(len(self._reports))]
+
+    def _take_held(self) -> list[Record]:
+        held, self._held = self._held, []
+        return held
+
+    def _perform_here(self, tasks: list[_Task]) -> None:
+        try:
+            self._perform(tasks)
+            self._save_mark(at_once=False)
+        except DiskFailed as failure:
+            self._failure = failure
+            raise
 
     def check(self) -> None:
         """Raise DiskFailed once the disk has failed; Violation when the thread ended for any other reason."""
@@ -153,7 +172,7 @@ class LogWriter:
             self._queue.put(_Stop())
             self._thread.join()
         elif self._failure is None:
-            self._save_mark_finally()
+            self._finish_here()
         self._remover.close()
         self._segments.close()
         self._commit_mark.close()
@@ -171,7 +190,9 @@ class LogWriter:
             self._ring()
 
     def _ring(self) -> None:
+        # In this order: an owner that believed in a ring before it is there would take back nothing, and be woken for ever.
         os.eventfd_write(self._event_fd, 1)
+        self._has_rung = True
 
     def _take(self) -> list[_Task]:
         """All that is queued, consecutive appends made one; empty after a period without any."""
@@ -213,8 +234,9 @@ class LogWriter:
         if self._thread is not None:
             self._ring()
 
-    def _save_mark_finally(self) -> None:
+    def _finish_here(self) -> None:
         try:
+            self._perform([self._take_held()])
             self._save_mark(at_once=True)
         except DiskFailed as failure:
             self._failure = failure
