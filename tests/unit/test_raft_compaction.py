@@ -55,10 +55,10 @@ def test_a_node_starts_with_what_its_disk_remembers_as_committed() -> None:
 
 def test_what_the_disk_remembers_as_committed_is_never_cut_off() -> None:
     raft = node(term=3, log=(1, 2, 2), committed=2)
-    effects = step(raft, Receive(1, AppendEntries(4, 1, 1, 1, (3, 3), 1)))
+    effects = append(raft, 4, (1, 1), (3, 3), commit=1, round=1)
     assert not [effect for effect in effects if isinstance(effect, Truncate | Append)]
     assert (raft.commit, raft.last_index) == (2, 3)
-    step(raft, Receive(1, AppendEntries(4, 2, 2, 2, (3,), 1)))
+    append(raft, 4, (2, 2), (3,), commit=1, round=2)
     assert (raft.commit, raft.last_term) == (2, 3)
 
 
