@@ -234,7 +234,7 @@ class SimulatedStore:
     def _newest_mark(self) -> int:
         """The last index that is known to be committed and was synced here."""
         index = min(self.committed, self.last_index)
-        while (record := self.record(index)) is not None and not self.keeps(index, record.raw):
+        while (record := self.record(index)) is not None and not self.keeps(index, bytes(record.raw)):
             index -= 1
         return index
 
