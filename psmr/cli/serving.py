@@ -61,11 +61,12 @@ class Serve(NamedTuple):
 
 @contextmanager
 def _without_collecting() -> Iterator[None]:
-    """Imports leave hardly any garbage, and looking for it takes an eighth of their time."""
+    """Imports leave hardly any garbage, and looking for it takes an eighth of their time; later as much, hence `freeze`."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if was_enabled:
             gc.enable()

@@ -154,4 +154,7 @@ def stop_all(processes: list[ReplicaProcess], grace_s: float) -> None:
 
 def _environment() -> dict[str, str]:
     paths = [os.path.abspath(path) for path in sys.path]
-    return {**os.environ, DIE_WITH_PARENT: str(os.getpid()), "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
+    # Machine code is kept beside the sources in any case; without bytecode beside them each start would compile them all anew,
+    # a quarter of its processor time.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**inherited, DIE_WITH_PARENT: str(os.getpid()), "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}

@@ -116,7 +116,9 @@ class RaftLog:
         term, voted_for = hard_state.load(store.last_term)
         terms = terms_of(store, base)
         settings = settings or Settings()
-        self._raft = Raft(me, self._rosters.memberships, seed, HardState(term, voted_for), terms, settings)
+        self._raft = Raft(
+            me, self._rosters.memberships, seed, HardState(term, voted_for), terms, settings, store.committed_index
+        )
         self._questions = Questions(seed, 2 * settings.heartbeat_us)
         self._catch_up = CatchUp(links, snapshots, part_bytes) if snapshots is not None else None
         self._retained_bytes = retained_bytes
@@ -125,7 +127,8 @@ class RaftLog:
         self._refusal = ""
         self._has_news = True
         self._me = me
-        self._committed = base.index
+        # What the disk remembers as committed is delivered while nobody leads yet: a start need not wait for that.
+        self._committed = self._raft.commit
         self._intake = Intake()
         self._to_confirm: list[tuple[int, int]] = []
         self._uncommitted: deque[tuple[int, int]] = deque()

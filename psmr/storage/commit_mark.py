@@ -1,4 +1,4 @@
-"""How far the log was known to be committed: a hint on disk that tells damage from a torn tail.
+"""How far the log was known to be committed: a hint on disk that tells damage from a torn tail, and what to deliver at once.
 
 Written in place and never synced, so it may be old, or missing, or torn after a power cut, and then counts for less. It
 is never too high: it names only records that were committed *and* synced on this disk, and those are never cut off.

@@ -33,12 +33,14 @@ def node(
     seed: int = 7,
     base: tuple[int, int] = (0, 0),
     memberships: tuple[tuple[int, Membership], ...] = (),
+    committed: int = 0,
 ) -> Raft:
     """A node restarted with the entry terms `log` behind `base`, index and term, at time 0."""
     log_terms = LogTerms(base_index=base[0], base_term=base[1])
     for entry_term in log:
         log_terms.append(entry_term)
-    raft = Raft(me, memberships or ((0, Membership(members)),), seed, HardState(term, voted_for), log_terms, settings)
+    state = HardState(term, voted_for)
+    raft = Raft(me, memberships or ((0, Membership(members)),), seed, state, log_terms, settings, committed)
     step(raft, Tick(0))
     return raft
 

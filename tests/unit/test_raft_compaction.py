@@ -21,6 +21,7 @@ from psmr.core.raft import (
     SendSnapshot,
     Synced,
     Tick,
+    Truncate,
 )
 from psmr.errors import Violation
 
@@ -44,6 +45,21 @@ def test_a_node_starts_with_what_its_snapshot_holds_committed() -> None:
     assert (raft.base_index, raft.commit, raft.durable_index, raft.last_index) == (5, 5, 6, 6)
     empty = node(term=3, base=(5, 2))
     assert (empty.commit, empty.last_index, empty.last_term) == (5, 5, 2)
+
+
+def test_a_node_starts_with_what_its_disk_remembers_as_committed() -> None:
+    assert node(term=3, log=(1, 2, 3), committed=2).commit == 2
+    assert node(term=3, log=(1, 2, 3), committed=9).commit == 3
+    assert node(term=3, log=(3,), base=(5, 2), committed=4).commit == 5
+
+
+def test_what_the_disk_remembers_as_committed_is_never_cut_off() -> None:
+    raft = node(term=3, log=(1, 2, 2), committed=2)
+    effects = append(raft, 4, (1, 1), (3, 3), commit=1, round=1)
+    assert not [effect for effect in effects if isinstance(effect, Truncate | Append)]
+    assert (raft.commit, raft.last_index) == (2, 3)
+    append(raft, 4, (2, 2), (3,), commit=1, round=2)
+    assert (raft.commit, raft.last_term) == (2, 3)
 
 
 def test_a_follower_skips_what_lies_below_its_base_and_takes_the_rest() -> None:

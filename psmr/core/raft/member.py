@@ -20,7 +20,8 @@ class Member:
     """Replica `me`, restarted from a saved term and vote and from a log that is on disk entirely.
 
     `memberships`: (index from which in force, membership), oldest first. The first was in force at the log's base: the
-    founding one, whose index is 0, a snapshot's, or, of a replica that is to join, one without voters.
+    founding one, whose index is 0, a snapshot's, or, of a replica that is to join, one without voters. `committed`: up to where
+    the disk remembers this log to be committed.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Member:
         hard_state: HardState,
         log_terms: LogTerms,
         settings: Settings,
+        committed: int = 0,
     ) -> None:
         self._me = me
         self._settings = settings
@@ -46,7 +48,7 @@ class Member:
         self._leadership: Leadership | None = None
         self._take_membership()
         self._reads = ReadRequests()
-        self._commit = self._log.base_index
+        self._commit = max(self._log.base_index, min(committed, self._log.last_index))
         self._durable_index = self._log.last_index
         self._truncations = 0
         self._now_us = 0

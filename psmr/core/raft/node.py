@@ -53,8 +53,9 @@ from psmr.errors import Violation
 class Raft(Member):
     """Replica `me`, restarted from a saved term and vote and from a log that is on disk entirely (see `Member`).
 
-    The same arguments and events give the same effects. The commit index starts at the log's base and is learned
-    anew. Nothing that arrives from another member raises: what no correct member can have sent is dropped.
+    The same arguments and events give the same effects. The commit index starts at what the disk remembers, which is at least
+    the log's base: what was committed once is for ever. Nothing that arrives from another member raises: what no correct
+    member can have sent is dropped.
     """
 
     def handle(self, event: Event) -> list[Effect]:

@@ -64,7 +64,7 @@ class SimulatedStore:
         self.base = (0, 0)
         self.hard_state: tuple[int, int | None] = (0, None)
         self.control_indexes: list[int] = []
-        self.committed = 0
+        self.committed = self.committed_index = 0
         self.torn = 0
         self.is_full = False
         self.fails_next = False
@@ -214,6 +214,8 @@ class SimulatedStore:
 
     def crash(self) -> None:
         """Lose what was not synced, all but a beginning of random length, and read back what is left."""
+        # The mark is written when it is convenient: at every other crash it is not there.
+        self.committed_index = self._newest_mark() if self._life % 2 else 0
         random = self._random
         kept = int(random.random() * (len(self._pending) + 1))
         self._settle(kept)
@@ -229,6 +231,13 @@ class SimulatedStore:
         self.durable, self.control_indexes = self._recovered(log)
         self.records = list(self.durable)
         self.first_index = self.durable_first
+
+    def _newest_mark(self) -> int:
+        """The last index that is known to be committed and was synced here."""
+        index = min(self.committed, self.last_index)
+        while (record := self.record(index)) is not None and not self.keeps(index, bytes(record.raw)):
+            index -= 1
+        return index
 
     def _damaged(self, raw: bytes) -> bytes:
         """What a write that a crash interrupted may leave: a piece of it, one bit of it wrong, or nothing."""
