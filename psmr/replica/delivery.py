@@ -155,6 +155,7 @@ class Delivery:
                 continue
             self._waiting.extend(_Delivered(entry, ordinal, batch) for ordinal, batch in enumerate(batches))
         self.push()
+        self._complete()
 
     def _succeed(self, entry: Entry) -> None:
         """End here. What executed the entries up to here wrongly, having begun with the wrong source, must not go on."""
@@ -205,12 +206,15 @@ class Delivery:
                 self.rolling.take(entry.index, executed.digest, executed.count)
                 self.recent.keep(entry.index, executed.reply)
         self.push()
-        if self.rolling is not None:
-            self.rolling.complete(self._executed_through())
+        self._complete()
         if not self._ready:
             return ()
         ready, self._ready = self._ready, deque()
         return ready
+
+    def _complete(self) -> None:
+        if self.rolling is not None:
+            self.rolling.complete(self._executed_through())
 
     def _executed_through(self) -> int:
         """The last entry of which, and of all before it, nothing is still to be executed."""

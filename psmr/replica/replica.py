@@ -78,12 +78,13 @@ class Replica:
         self._log = log
         self._engine = engine
         self._port = port
+        self._inbox = port.inbox
         self._clock_us = clock_us
         self._routes = Routes()
         self._delivery = delivery
         self._snapshots = snapshots
         self._events = events
-        self._emits = events is not None and events.log is not None
+        self._stream = events if events is not None and events.log is not None else None
         self._override = override
         self._event_asks = EventAsks(events)
         self._parting = parting
@@ -139,17 +140,18 @@ class Replica:
         A replica that nobody talks to, a follower as a rule, does so when it has something else to do: to be woken for each
         batch once more would cost as much as ordering it.
         """
-        busy = self._reads.held or self._delivery.reads or not self._delivery.wants_entries
-        return busy or bool(self._routes) or self._wants_quiet
+        if self._routes or self._reads.held or self._delivery.reads:
+            return True
+        return not self._delivery.wants_entries or self._wants_quiet
 
     def _sources(self) -> list[int]:
         """Descriptors that are readable when there is something to do."""
         more = self._snapshots.sources() if self._snapshots is not None else []
-        return [self._port.inbox, *self._log.sources(), self._engine.bell, *self._engine.sentinels, *more]
+        return [self._inbox, *self._log.sources(), self._engine.bell, *self._engine.sentinels, *more]
 
     def turn(self, ready: Container[Any]) -> int:
         """Everything that is ready, once; when to take the next turn at the latest."""
-        if self._port.inbox in ready or self._port.has_received:
+        if self._inbox in ready or self._port.has_received:
             self._take_requests()
         if self._reads.wants_confirmation:
             self._ask_for_reads()
@@ -158,16 +160,20 @@ class Replica:
         self._tell_news()
         if self._override is not None:
             self._record_override(self._override)
-        self._take_confirmed(now_us)
-        self._answer()
+        if self._reads.held:
+            self._take_confirmed(now_us)
+        if not self._delivery.idle:
+            self._answer()
         self._start_reads()
-        self._delivery.is_eager = self._emits or self._somebody_waits
+        self._delivery.is_eager = self._stream is not None or self._somebody_waits
         known = self._delivery.delivered
         more = self._deliver()
         if self._start_reads() or self._delivery.delivered != known:
             self._answer()
         now_us = self._clock_us()
-        deadline_us = min(deadline_us, self._publish_held(), self._answer_events(now_us))
+        deadline_us = min(deadline_us, self._publish_held())
+        if self._stream is not None:
+            deadline_us = min(deadline_us, self._answer_events(self._stream, now_us))
         if self._parting is not None:
             deadline_us = min(deadline_us, self._parting.turn(now_us))
         if self._wants_quiet and self._delivery.idle:
@@ -353,11 +359,9 @@ class Replica:
         except Refused as refused:
             self._port.error(request.connection, str(refused))
 
-    def _answer_events(self, now_us: int) -> int:
+    def _answer_events(self, stream: EventStream, now_us: int) -> int:
         """Write what was emitted, and send it to those who wait for it; when to look again at the latest."""
-        if self._events is None:
-            return _NEVER_US
-        self._events.flush()
+        stream.flush()
         for connection, found in self._event_asks.answers(now_us):
             self._port.send_events(connection, found)
         return 0 if self._event_asks.wants_turn else self._event_asks.next_due_us
