@@ -122,6 +122,7 @@ class Divergence:
         self._members: frozenset[int] = frozenset()
         self._voters: frozenset[int] = frozenset()
         self._peers: dict[int, _Peer] = {}
+        self._asked_us: dict[int, int] = {}  # when a peer was asked of which nothing is known where others differ
         self._now_us = 0
         self._told = -1
         self._told_us = -CHECKPOINT_US
@@ -137,16 +138,18 @@ class Divergence:
         elif isinstance(event, Voters):
             self._members, self._voters = event.members, event.voters
             self._peers = {peer: known for peer, known in self._peers.items() if peer in event.members}
+            self._asked_us = {peer: asked_us for peer, asked_us in self._asked_us.items() if peer in event.members}
         elif isinstance(event.message, DigestsAsked):
             effects.append(Send(event.sender, self._answer(event.message)))
         elif event.sender in self._members and event.message.form == FORM:
             self._take(event.sender, event.message)
-        return effects + self._search() + self._judge()
+        return effects + self._search() + self._inquire() + self._judge()
 
     @property
     def due_us(self) -> int:
         """When to be told of the time again at the latest."""
         waits = [known.asked_us + PATIENCE_US for known in self._peers.values() if self._wants(known)]
+        waits += [self._asked_us.get(peer, -_NEVER_US) + PATIENCE_US for peer in self._unheard()]
         if self._told < self._rolling.through:
             waits.append(self._told_us + CHECKPOINT_US)
         return min(waits, default=_NEVER_US)
@@ -252,6 +255,34 @@ class Divergence:
                 mine is not None
             ):  # it may not know: what it was told may be lost, or it has begun anew, and nothing new may come
                 effects.append(Send(peer, DigestTold(FORM, self._rolling.origin, known.differs, mine)))
+        return effects
+
+    def _unheard(self) -> dict[int, int]:
+        """The voters of whom nothing is known where somebody else differs, and the entry, while there is no verdict."""
+        if self.parted is not None:
+            return {}
+        unheard: dict[int, int] = {}
+        for index in sorted(
+            known.differs for known in self._peers.values() if known.is_found and known.differs is not None
+        ):
+            if not self._has_majority(self._same_as_me(index)):
+                for peer in self._voters - {self._me} - self._known_at(index):
+                    unheard.setdefault(peer, index)
+        return unheard
+
+    def _known_at(self, index: int) -> frozenset[int]:
+        """The peers of which it is known whether they did the same up to there, or is being asked."""
+        return frozenset(
+            peer for peer, known in self._peers.items() if known.agreed >= index or known.differs is not None
+        )
+
+    def _inquire(self) -> list[Effect]:
+        """Ask who says nothing: one that has parted already tells nothing new by itself, and its word may decide."""
+        effects: list[Effect] = []
+        for peer, index in sorted(self._unheard().items()):
+            if self._now_us >= self._asked_us.get(peer, -_NEVER_US) + PATIENCE_US:
+                self._asked_us[peer] = self._now_us
+                effects.append(Send(peer, DigestsAsked((index,))))
         return effects
 
     # Who is right.

@@ -297,6 +297,27 @@ def test_one_that_was_not_told_is_told_by_who_asks_it() -> None:
     assert cluster.stopped == {2: 24}, "nothing new is executed, and the others have told what there is"
 
 
+@pytest.mark.parametrize(
+    ("third", "stopped"),
+    [({}, {1: 5}), ({3: (5, 1 << 30)}, {2: 5}), ({3: (5, 1 << 31)}, {1: 5, 2: 5})],
+    ids=["the same as one", "the same as the other", "another thing again"],
+)
+def test_one_that_told_nobody_is_asked_when_others_differ(
+    third: dict[int, tuple[int, int]], stopped: dict[int, int]
+) -> None:
+    cluster = Cluster(3, {1: (5, 1 << 30), **third})
+    cluster.down.add(3)
+    for number in cluster.members:
+        cluster.execute(number, 20)
+    cluster.run(3)
+    assert cluster.stopped == {}
+    # It is there, but has nothing new to tell, as one that has parted from somebody else already.
+    cluster.down.clear()
+    cluster.replicas[3].core._told = 20
+    cluster.run(3)
+    assert {number: at for number, at in cluster.stopped.items() if number != 3} == stopped
+
+
 def test_digests_of_another_form_say_nothing() -> None:
     cluster = Cluster(2, {})
     cluster.all_execute(10)
