@@ -28,6 +28,7 @@ READY_TIMEOUT_S = 180.0
 """Long, for the first start of a service compiles it; a replica that ends is noticed at once."""
 STOP_GRACE_S = 5.0
 _POLL_S = 0.05
+_SAY_S = 5.0
 
 
 class LocalCluster:
@@ -228,14 +229,18 @@ class LocalCluster:
                 kind = _MEANT_BY.get(process.exit_code or 0, ClusterUnavailable)
                 raise kind(f"expected replica {number} to run, found: {process.obituary()}")
 
-    def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> int:
+    def wait_ready(
+        self, timeout_s: float = READY_TIMEOUT_S, still_waiting: Callable[[list[int]], None] | None = None
+    ) -> int:
         """Wait until every replica that was started answers and agrees on a leader, and return the leader.
 
-        Raises ClusterUnavailable after that time, and at once what `check` raises.
+        `still_waiting` is told every few seconds which of them do not answer yet. Raises ClusterUnavailable after that time,
+        and at once what `check` raises.
         """
         if not self._wanted:
             raise ClusterUnavailable("expected running replicas to wait for, found none: start one")
-        deadline = time.monotonic() + timeout_s
+        said = time.monotonic()
+        deadline = said + timeout_s
         while True:
             self.check()
             statuses = ask({number: self.config.replica(number).clients for number in sorted(self._wanted)})
@@ -244,6 +249,9 @@ class LocalCluster:
                 return leader
             if time.monotonic() >= deadline:
                 raise ClusterUnavailable(self._not_ready(statuses, timeout_s))
+            if still_waiting is not None and time.monotonic() >= said + _SAY_S:
+                said = time.monotonic()
+                still_waiting([int(status.id or 0) for status in statuses if not status.reachable])
             time.sleep(_POLL_S)
 
     def _configure(self, folder: Path) -> ClusterConfig:

@@ -27,7 +27,7 @@ def run_and_verify(
     options = scenario.options
     display.event("starting the cluster (the first time, handlers are compiled)")
     with cluster, beside or nullcontext():
-        leader = cluster.wait_ready()
+        leader = cluster.wait_ready(still_waiting=lambda silent: display.event(_not_up(silent)))
         display.event(f"up; replica {leader} leads; {options.rate:,} commands/s are offered")
         with ExitStack() as stack:
             # An event loop that is cut short while it is made complains when it is collected.
@@ -49,6 +49,12 @@ def run_and_verify(
                 workload_options(options),
             ),
         )
+
+
+def _not_up(silent: list[int]) -> str:
+    if not silent:
+        return "every replica answers; no leader yet"
+    return f"replica{'s' if silent[1:] else ''} {', '.join(map(str, silent))} not up yet"
 
 
 def print_outcome(app: str, verdicts: Verdicts, rows: list[tuple[str, str, str]]) -> None:

@@ -72,10 +72,24 @@ def wait_for_ends(handles: list[int]) -> None:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[LocalCluster]:
-    with local() as running:
-        running.wait_ready(START_PATIENCE_S)
+def told() -> list[list[int]]:
+    """Which replicas did not answer yet, each time that this was told while the cluster started."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def cluster(told: list[list[int]]) -> Iterator[LocalCluster]:
+    with local() as running, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("psmr.cluster.local._SAY_S", 0.0)
+        running.wait_ready(START_PATIENCE_S, told.append)
         yield running
+
+
+def test_who_waits_for_a_cluster_is_told_which_replicas_do_not_answer(
+    cluster: LocalCluster, told: list[list[int]]
+) -> None:
+    assert told[0] == cluster.ids, "no process is up at once"
+    assert all(set(later) <= set(cluster.ids) for later in told)
 
 
 def test_replicas_answer_and_agree(cluster: LocalCluster) -> None:
