@@ -238,6 +238,13 @@ class Executor:
             await asyncio.sleep(LOOK_S)
         if process.running and pid is not None:
             empty_disk(pid)
+            # What failed a moment ago may be about to end it. It is not, once it has answered twice since.
+            for _ in range(2):
+                await self._watch.until(
+                    lambda statuses: not process.running or _answers(statuses, victim),
+                    f"replica {victim} to answer or refuse",
+                )
+        if process.running:
             note = "it wrote nothing meanwhile"
         else:
             self._require_refusal(victim)
