@@ -69,12 +69,13 @@ class Operator:
         return not self._plan and self._wish is None and self._spoiled is None
 
     def _look(self) -> None:
-        """Look at the leader of the highest term: who says less than was settled before was deposed, and does not know."""
+        """Look at the leader of the highest term: who has less than was settled before was deposed, and does not know."""
         leaders = [one for one in self._members if one.leads]
         if leaders:
             leader = max(leaders, key=lambda one: one.term)
             status = leader.log.status()
-            if status.members_since >= self._settled:
+            # One that began with a snapshot says no more of its members than that they are as old as that, or older.
+            if max(status.members_since, status.committed) >= self._settled:
                 self._go_on(leader, status)
         if not self.is_done:
             self._scheduler.after(_LOOK_US, self._look)
