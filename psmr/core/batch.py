@@ -235,10 +235,14 @@ def _preamble_error(magic: int, version: int, reserved: int, offset: int) -> Mal
 
 def memory_of(buffer: Buffer) -> memoryview:
     """A view of `buffer`, without a copy."""
+    if type(buffer) is memoryview:
+        return buffer
     return buffer.data if isinstance(buffer, np.ndarray) else memoryview(buffer)
 
 
 def _byte_view(buffer: Buffer) -> memoryview:
+    if type(buffer) is bytes:
+        return memoryview(buffer)
     view = memory_of(buffer)
     return view if view.format == "B" and view.ndim == 1 else view.cast("B")
 

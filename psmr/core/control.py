@@ -36,6 +36,8 @@ class MalformedControl(PsmrError, ValueError):
 
 def is_control(payload: Buffer) -> bool:
     """Whether an entry's payload is none of batches but one of the cluster's own."""
+    if type(payload) is bytes:
+        return payload.startswith(CONTROL_MAGIC)
     return bytes(memory_of(payload)[:4]) == CONTROL_MAGIC
 
 

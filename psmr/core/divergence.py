@@ -143,16 +143,26 @@ class Divergence:
             effects.append(Send(event.sender, self._answer(event.message)))
         elif event.sender in self._members and event.message.form == FORM:
             self._take(event.sender, event.message)
+        if not self._somebody_differs:
+            return effects  # there is nothing to look for, to ask or to judge
         return effects + self._search() + self._inquire() + self._judge()
 
     @property
     def due_us(self) -> int:
         """When to be told of the time again at the latest."""
+        tell_us = self._told_us + CHECKPOINT_US if self._told < self._rolling.through else _NEVER_US
+        if not self._somebody_differs:
+            return tell_us
         waits = [known.asked_us + PATIENCE_US for known in self._peers.values() if self._wants(known)]
         waits += [self._asked_us.get(peer, -_NEVER_US) + PATIENCE_US for peer in self._unheard()]
-        if self._told < self._rolling.through:
-            waits.append(self._told_us + CHECKPOINT_US)
-        return min(waits, default=_NEVER_US)
+        return min([tell_us, *waits])
+
+    @property
+    def _somebody_differs(self) -> bool:
+        for known in self._peers.values():  # a loop: this is asked all the time, and mostly nobody does
+            if known.differs is not None:
+                return True
+        return False
 
     def differences(self) -> list[Difference]:
         """The peers that differ, as far as is known."""

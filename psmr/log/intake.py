@@ -17,19 +17,16 @@ class Payloads(Struct, frozen=True, gc=False):
 
 
 class Intake:
-    """What a leader has taken in and not yet proposed: its own payloads, and what followers forwarded."""
+    """What a leader has taken in and not yet proposed: its own payloads, and what followers forwarded, `waiting` together."""
 
     def __init__(self) -> None:
-        self._waiting: list[bytes] = []
+        self.waiting: list[bytes] = []
         self._forwarded_by: set[int] = set()
         self.size_bytes = 0
 
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
-
     def add(self, payloads: Sequence[bytes], forwarded_by: int | None = None) -> None:
         """Take payloads in, of this member or of a follower."""
-        self._waiting.extend(payloads)
+        self.waiting.extend(payloads)
         self.size_bytes += sum(map(len, payloads))
         if forwarded_by is not None:
             self._forwarded_by.add(forwarded_by)
@@ -39,14 +36,14 @@ class Intake:
         entries: list[Payloads] = []
         parts: list[bytes] = []
         size_bytes = 0
-        for payload in self._waiting:
+        for payload in self.waiting:
             if parts and size_bytes + len(payload) > ENTRY_BYTES:
                 entries.append(Payloads(tuple(parts)))
                 parts, size_bytes = [], 0
             parts.append(payload)
             size_bytes += len(payload)
         entries.append(Payloads(tuple(parts)))
-        self._waiting.clear()
+        self.waiting.clear()
         self.size_bytes = 0
         forwarded_by = tuple(sorted(self._forwarded_by))
         self._forwarded_by.clear()

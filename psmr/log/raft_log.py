@@ -22,6 +22,7 @@ from psmr.core.fetching import PART_BYTES
 from psmr.core.override import Override, encode_override
 from psmr.core.raft import (
     Append,
+    AppendAccepted,
     AppendEntries,
     Commit,
     Compacted,
@@ -203,34 +204,37 @@ class RaftLog:
     def step(self, now_us: int, ready: Container[Any] | None = None) -> int:
         """Take in time, writes, messages and payloads, in this order."""
         self._now_us = now_us
-        if effects := self._raft.pass_time(now_us):
+        raft, store, links = self._raft, self._store, self._links
+        if effects := raft.pass_time(now_us):
             self._perform(effects)
-        if ready is None or self._store.fileno() in ready or self._store.has_synced:
+        if ready is None or store.has_synced or store.fileno() in ready:
             self._take_synced()
-        links = self._links
-        more = (ready is None or links.inbox in ready or links.has_received) and self._take_messages()
-        if self._intake:
-            if self._store.has_synced:
+        more = (ready is None or links.has_received or links.inbox in ready) and self._take_messages()
+        if self._intake.waiting:
+            if store.has_synced:
                 self._take_synced()
             self._propose()
-        while self._store.has_synced:
+        while store.has_synced:
             self._take_synced()
         if self._to_confirm:
             to_confirm, self._to_confirm = self._to_confirm, []
             for token, origin in to_confirm:
                 self._perform(self._raft.handle(ConfirmRead(token, origin)))
-        due_us = min(self._raft.next_deadline_us, self._questions.expire(now_us))
-        if self._catch_up is not None:
-            due_us = min(due_us, self._catch_up.step(now_us))
+        due_us = raft.next_deadline_us
+        if (given_up_us := self._questions.expire(now_us)) < due_us:
+            due_us = given_up_us
+        if self._catch_up is not None and (asked_us := self._catch_up.step(now_us)) < due_us:
+            due_us = asked_us
         return 0 if more else due_us
 
     def _take_messages(self) -> bool:
         """The messages that are there, up to a number; whether there may be more."""
+        receive, take = self._links.receive, self._take
         for _ in range(_MESSAGES_PER_STEP):
-            message = self._links.receive()
+            message = receive()
             if message is None:
                 return False
-            self._take(message)
+            take(message)
         return True
 
     def _take_synced(self) -> None:
@@ -238,29 +242,28 @@ class RaftLog:
         if synced is not None:
             self._perform(self._raft.handle(Synced(*synced)))
 
-    def _take(self, message: PeerMessage) -> None:
-        self._heard_us[message.sender] = self._now_us
-        if message.message is None:
-            self._take_forwarded(message.sender, message.payloads)
-            return
-        if isinstance(message.message, AppendEntries):
-            self._take_entries(message.sender, message.message, message.payloads)
-            return
-        if isinstance(message.message, ConfirmAsked):
-            self._to_confirm.append((message.message.token, message.sender))
-            return
-        if isinstance(message.message, ConfirmAnswered):
-            self._questions.answer(message.message.token, message.message.index)
-            return
-        if isinstance(message.message, _ABOUT_SNAPSHOTS):
-            self._take_snapshot_message(message.sender, message.message, message.payloads)
-            return
-        if isinstance(message.message, DIVERGENCE_MESSAGES):
+    def _take(self, received: PeerMessage) -> None:
+        sender, message = received.sender, received.message
+        self._heard_us[sender] = self._now_us
+        if isinstance(message, AppendEntries):
+            self._take_entries(sender, message, received.payloads)
+        elif isinstance(message, AppendAccepted):
+            self._sending.note_answer(sender, message, self._raft.term)
+            self._perform(self._raft.handle(Receive(sender, message)))
+        elif message is None:
+            self._take_forwarded(sender, received.payloads)
+        elif isinstance(message, ConfirmAsked):
+            self._to_confirm.append((message.token, sender))
+        elif isinstance(message, ConfirmAnswered):
+            self._questions.answer(message.token, message.index)
+        elif isinstance(message, _ABOUT_SNAPSHOTS):
+            self._take_snapshot_message(sender, message, received.payloads)
+        elif isinstance(message, DIVERGENCE_MESSAGES):
             if len(self._said) < _SAID_MAX:
-                self._said.append(Said(message.sender, message.message, message.payloads))
-            return
-        self._sending.note_answer(message.sender, message.message, self._raft.term)
-        self._perform(self._raft.handle(Receive(message.sender, message.message)))
+                self._said.append(Said(sender, message, received.payloads))
+        else:
+            self._sending.note_answer(sender, message, self._raft.term)
+            self._perform(self._raft.handle(Receive(sender, message)))
 
     def say(self, member: int, message: DivergenceMessage, payloads: Sequence[bytes] = ()) -> bool:
         """Send another member a message that is not about the order."""
@@ -366,8 +369,10 @@ class RaftLog:
             if is_control(records[-1].payload):
                 self._rosters.take(records[-1].index, records[-1].payload)
         self._store.append(records)
-        self._uncommitted.extend((record.index, len(record.raw)) for record in records)
-        self._uncommitted_bytes += sum(len(record.raw) for record in records)
+        for record in records:
+            size_bytes = len(record.raw)
+            self._uncommitted.append((record.index, size_bytes))
+            self._uncommitted_bytes += size_bytes
 
     def _truncate(self, from_index: int) -> None:
         self._store.truncate(from_index)

@@ -123,7 +123,7 @@ class EventAsks:
         log = self._log
         if log is None or not self._waiting:
             return []
-        if not self._is_due and log.written == self._looked_at and now_us < self.next_due_us:
+        if not self._is_due and now_us < self._waiting[0].due_us and log.written == self._looked_at:
             return []
         found: list[tuple[bytes, EventsAre]] = []
         self._is_due, self._looked_at = False, log.written

@@ -93,10 +93,11 @@ class Parting:
             self._take(each)
         self._perform(self._core.handle(Progress(now_us)))
         self._answer_replayed()
-        self._looked, self._look_us = self.rolling.through, min(self._core.due_us, now_us + CHECKPOINT_US)
+        due_us = self._core.due_us
+        self._looked, self._look_us = self.rolling.through, min(due_us, now_us + CHECKPOINT_US)
         if self._core.parted is not None and before is None:
             raise ReplicaParted(self._core.parted)
-        return min(self._core.due_us, now_us + _POLL_US if self._asked else _NEVER_US)
+        return min(due_us, now_us + _POLL_US if self._asked else _NEVER_US)
 
     def _meet(self) -> None:
         members = self.log.status().members

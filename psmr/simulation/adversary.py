@@ -105,7 +105,8 @@ class Adversary:
         if not self._is_active:
             return
         for replica in self._replicas:
-            if replica.leads and replica.term > self._hunted_term:
+            # The term is asked for first: mostly it is the same as at the last look, and of a replica that is down it is 0.
+            if replica.term > self._hunted_term and replica.leads:
                 self._hunted_term = replica.term
                 self._scheduler.after(delay.draw_us(self._random), self._depose, replica)
         self._scheduler.after(_LOOK_EVERY_US, self._hunt, delay)

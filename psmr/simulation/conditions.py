@@ -22,8 +22,9 @@ class Delay:
     def draw_us(self, random: Random) -> int:
         """One duration."""
         draw, shortest_us = random.random, self.shortest_us
-        longest_us = self.worst_us if draw() < _RARELY else self.longest_us
-        return shortest_us + int(draw() * (longest_us - shortest_us))
+        if draw() < _RARELY:
+            return shortest_us + int(draw() * (self.worst_us - shortest_us))
+        return shortest_us + int(draw() * (self.longest_us - shortest_us))
 
 
 class Faults(Protocol):

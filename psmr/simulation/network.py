@@ -19,8 +19,9 @@ class SimulatedNetwork:
     """
 
     def __init__(self, scheduler: Scheduler, random: Random, conditions: Faults, deliver: Deliver) -> None:
-        self._scheduler = scheduler
+        self._after = scheduler.after
         self._random = random
+        self._draw = random.random
         self._delay = conditions.network
         self._drop_rate = conditions.drop_rate
         self._duplicate_rate = conditions.duplicate_rate
@@ -29,12 +30,12 @@ class SimulatedNetwork:
 
     def send(self, sender: int, to: int, message: object, payloads: tuple[Any, ...] = ()) -> None:
         """Put a message on its way."""
-        random = self._random.random
-        if random() < self._drop_rate:
+        draw = self._draw
+        if draw() < self._drop_rate:
             return
-        self._scheduler.after(self._delay.draw_us(self._random), self._arrive, to, sender, message, payloads)
-        if random() < self._duplicate_rate:
-            self._scheduler.after(self._delay.draw_us(self._random), self._arrive, to, sender, message, payloads)
+        self._after(self._delay.draw_us(self._random), self._arrive, to, sender, message, payloads)
+        if draw() < self._duplicate_rate:
+            self._after(self._delay.draw_us(self._random), self._arrive, to, sender, message, payloads)
 
     def cut(self, sender: int, to: int) -> None:
         """Lose everything from `sender` to `to` until the network is mended."""

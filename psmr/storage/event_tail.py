@@ -50,9 +50,14 @@ class EventTail:
         self._writing: Future[None] | None = None
         self._failure: OSError | None = None
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether something that was taken is in memory only, so that `rest` has something to do."""
+        return bool(self._recent) and self._gathered.in_file < self._end
+
     def put(self, frames: Sequence[Frame]) -> None:
         """Take the frames of a turn, in order: in memory or in the file, and read by `read` while they are only in memory."""
-        if not self._gathered.is_direct and not self._is_behind:
+        if not self._gathered.is_direct and not self.is_behind:
             write_fully(self._files, self._fd, [frame for _, frame in frames], self._end)
             self._end += sum(len(frame) for _, frame in frames)
             self._recent.clear()  # there is no way past the page cache any more; what is read without gaps is the file
@@ -73,7 +78,7 @@ class EventTail:
 
     def rest(self) -> None:
         """A turn without events."""
-        if self._is_behind:
+        if self.is_behind:
             self._turns += 1
             if self._turns >= TURNS_MAX:
                 self.settle()
@@ -107,10 +112,6 @@ class EventTail:
     @property
     def _is_idle(self) -> bool:
         return self._writing is None or self._writing.done()
-
-    @property
-    def _is_behind(self) -> bool:
-        return self._gathered.in_file < self._end and bool(self._recent)
 
     def _hand_over(self) -> None:
         self._wait()

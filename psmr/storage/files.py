@@ -8,8 +8,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from psmr.errors import DiskFailed
@@ -84,13 +83,22 @@ class Files:
         return found.f_bavail * found.f_frsize
 
 
-@contextmanager
-def disk_errors(files: Files, path: Path, doing: str) -> Iterator[None]:
+class disk_errors:  # noqa: N801 - it is used as a function is, and a generator would cost what the block does
     """Turn an OSError of the block into a DiskFailed naming the path, the error, the space left and what to do."""
-    try:
-        yield
-    except OSError as error:
-        raise DiskFailed(_failure_text(files, path, doing, error)) from error
+
+    __slots__ = ("_doing", "_files", "_path")
+
+    def __init__(self, files: Files, path: Path, doing: str) -> None:
+        self._files = files
+        self._path = path
+        self._doing = doing
+
+    def __enter__(self) -> None:
+        """Nothing has failed yet."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise DiskFailed(_failure_text(self._files, self._path, self._doing, error)) from error
 
 
 def write_fully(files: Files, fd: int, buffers: Sequence[Buffer], offset: int) -> None:

@@ -129,8 +129,8 @@ class Member:
         """When the next `Tick` is needed at the latest; 0, which is at once, before the first."""
         if not self._ticked:
             return 0
-        if self._leadership is not None:
-            leadership = self._leadership
+        leadership = self._leadership
+        if leadership is not None:
             return min(leadership.heartbeat_due_us, leadership.quorum_due_us, leadership.quorum.due_us)
         return self._timer.deadline_us
 

@@ -109,10 +109,12 @@ def _is_append_well_formed(message: AppendEntries) -> bool:
         return False
     if not (0 <= message.commit < NUMBER_MAX and message.term > 0):
         return False
-    terms = (message.prev_term, *message.entry_terms, message.term)
-    if message.entry_terms and message.entry_terms[0] < 1:
+    entry_terms = message.entry_terms
+    if not entry_terms:
+        return message.prev_term <= message.term
+    if entry_terms[0] < 1 or entry_terms[0] < message.prev_term or entry_terms[-1] > message.term:
         return False
-    return terms[0] <= terms[-1] if len(terms) == 2 else list(terms) == sorted(terms)
+    return len(entry_terms) == 1 or list(entry_terms) == sorted(entry_terms)
 
 
 def _is_position(index: int, term: int) -> bool:

@@ -35,7 +35,7 @@ class ReadRequests:
         self._asked: deque[_Asked] = deque()
 
     def __len__(self) -> int:
-        return len(self._held) + sum(len(asked.requests) for asked in self._asked)
+        return len(self._held) + sum(len(asked.requests) for asked in self._asked) if self._asked else len(self._held)
 
     @property
     def wants_round(self) -> bool:

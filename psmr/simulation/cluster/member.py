@@ -111,6 +111,8 @@ class SimulatedMember:
         self._founders = founders
         self._around = around
         self._scheduler = around.scheduler
+        self._trace = around.trace
+        self._network = around.network
         self._turn_us = around.conditions.turn_us
         self._clock_offset_us = int(around.random.random() * 1_000_000)
         self._wake_us = _NEVER_US
@@ -133,12 +135,12 @@ class SimulatedMember:
     @property
     def leads(self) -> bool:
         """Whether it runs and believes that it leads."""
-        return self._told[1] and self.is_up
+        return self._told[1] and self.replica is not None
 
     @property
     def term(self) -> int:
         """The term that it last spoke of; 0 while down."""
-        return self._told[0] if self.is_up else 0
+        return self._told[0] if self.replica is not None else 0
 
     @property
     def delivered(self) -> int:
@@ -323,7 +325,7 @@ class SimulatedMember:
         if self.replica is None and self._aftermath is None:
             return
         self.links.inbox.append(PeerMessage(sender, message, list(payloads)))
-        self._around.trace.message(self._scheduler.now_us, self.me, sender, message)
+        self._trace.message(self._scheduler.now_us, self.me, sender, message)
         if self._aftermath is not None:
             self._aftermath.heard()
             return
@@ -380,8 +382,9 @@ class SimulatedMember:
             self._around.watch.after_turn(self)
         if self.engine.waiting and not self._is_executing:
             self._begin_execution()
-        delay_us = deadline_us - now_us - self._clock_offset_us
-        self._turn_in(delay_us if delay_us > 0 else 0)
+        due_us = deadline_us - self._clock_offset_us
+        if due_us < self._wake_us:
+            self._turn_in(due_us - now_us if due_us > now_us else 0)
 
     def _part(self, parted: Parted) -> None:
         """Serve no more, for good."""
@@ -444,13 +447,15 @@ class SimulatedMember:
 
     def _send(self, to: int, message: Any, payloads: Sequence[Any]) -> bool:
         """Send; of a link that is cut the transport sometimes knows, and takes nothing."""
-        self._spend()
-        network = self._around.network
+        if self._fuse is not None:
+            self._spend()
+        network = self._network
         if network.is_cut(self.me, to) and self._around.random.random() < _NOTICED_RATE:
             return False
         network.send(self.me, to, message, tuple(payloads))
         return True
 
     def _reply(self, connection: bytes, frames: list[bytes]) -> None:
-        self._spend()
+        if self._fuse is not None:
+            self._spend()
         self._around.reply(self.me, connection, frames)
