@@ -90,11 +90,11 @@ class _Ask(Struct, frozen=True, gc=False):
 
 
 class EventAsks:
-    """Who waits for events, until there are some."""
+    """Who waits for events, until there are some: `waiting`, for others to see whether anybody does."""
 
     def __init__(self, stream: EventStream | None) -> None:
         self._log = stream.log if stream is not None else None
-        self._waiting: deque[_Ask] = deque()  # the first is due first
+        self.waiting: deque[_Ask] = deque()  # the first is due first
         self._looked_at = 0
         self._is_due = False
 
@@ -106,29 +106,29 @@ class EventAsks:
     @property
     def next_due_us(self) -> int:
         """When somebody must be answered at the latest."""
-        return self._waiting[0].due_us if self._waiting else _NEVER_US
+        return self.waiting[0].due_us if self.waiting else _NEVER_US
 
     def take(self, connection: bytes, asked: AskEvents, now_us: int) -> None:
         """Hold a question. Raises Refused when there are no events, or too many ask."""
         if self._log is None:
             raise Refused("the service declares no events")
-        if len(self._waiting) >= ASKS_MAX:
+        if len(self.waiting) >= ASKS_MAX:
             raise Refused(f"{ASKS_MAX} others wait for events already; ask another replica")
         bytes_max = min(asked.bytes_max, ANSWER_BYTES_MAX)
-        self._waiting.append(_Ask(connection, asked.position, bytes_max, now_us + PATIENCE_US))
+        self.waiting.append(_Ask(connection, asked.position, bytes_max, now_us + PATIENCE_US))
         self._is_due = True
 
     def answers(self, now_us: int) -> list[tuple[bytes, EventsAre]]:
         """What can be answered now, to whom: not everything at once. Raises DiskFailed, LogDamaged."""
         log = self._log
-        if log is None or not self._waiting:
+        if log is None or not self.waiting:
             return []
-        if not self._is_due and now_us < self._waiting[0].due_us and log.written == self._looked_at:
+        if not self._is_due and now_us < self.waiting[0].due_us and log.written == self._looked_at:
             return []
         found: list[tuple[bytes, EventsAre]] = []
         self._is_due, self._looked_at = False, log.written
-        for _ in range(len(self._waiting)):
-            ask = self._waiting.popleft()
+        for _ in range(len(self.waiting)):
+            ask = self.waiting.popleft()
             frames: bytes | None = b""
             if log.earliest <= ask.position < log.written:
                 frames = log.read(ask.position, ask.bytes_max) if len(found) < ANSWERS_A_TURN else None
@@ -136,5 +136,5 @@ class EventAsks:
             if frames or ask.position < log.earliest or now_us >= ask.due_us:
                 found.append((ask.connection, EventsAre(ask.position, log.earliest, log.written, frames or b"")))
             else:
-                self._waiting.append(ask)
+                self.waiting.append(ask)
         return found

@@ -43,7 +43,7 @@ class Read(Struct, frozen=True, gc=False):
 
 
 class Reads:
-    """The reads that a replica holds."""
+    """The reads that a replica holds. `held_bytes`: of those that wait for anything, their execution excepted; none has 0."""
 
     def __init__(self) -> None:
         self.confirmations = 0
@@ -51,14 +51,14 @@ class Reads:
         self._asked: dict[int, list[Read]] = {}
         self._confirmed: deque[tuple[int, list[Read]]] = deque()
         self._tokens = 0
-        self._held_bytes = 0
+        self.held_bytes = 0
         self._due_us = _NEVER_US  # none of those held is due earlier
 
     def take(self, read: Read) -> None:
         """Hold a read; raises Refused when too much is held."""
-        if self._held_bytes + read.batch.size_bytes > HELD_BYTES_MAX:
-            raise Refused(f"{self._held_bytes} bytes of reads wait already; try again")
-        self._held_bytes += read.batch.size_bytes
+        if self.held_bytes + read.batch.size_bytes > HELD_BYTES_MAX:
+            raise Refused(f"{self.held_bytes} bytes of reads wait already; try again")
+        self.held_bytes += read.batch.size_bytes
         self._due_us = min(self._due_us, read.due_us)
         self._new.append(read)
 
@@ -68,11 +68,6 @@ class Reads:
         return bool(self._new)
 
     @property
-    def held(self) -> bool:
-        """Whether reads wait for anything, their execution excepted."""
-        return self._held_bytes > 0
-
-    @property
     def confirmed(self) -> bool:
         """Whether reads wait for what they were confirmed at to be delivered."""
         return bool(self._confirmed)
@@ -80,7 +75,7 @@ class Reads:
     @property
     def next_due_us(self) -> int:
         """When the first of those held is overdue, at the earliest."""
-        return self._due_us if self._held_bytes else _NEVER_US
+        return self._due_us if self.held_bytes else _NEVER_US
 
     def ask(self) -> int:
         """The token of a question for every read that has none."""
@@ -139,7 +134,7 @@ class Reads:
             yield from reads
 
     def _release(self, reads: list[Read]) -> list[Read]:
-        self._held_bytes -= sum(read.batch.size_bytes for read in reads)
+        self.held_bytes -= sum(read.batch.size_bytes for read in reads)
         return reads
 
 
@@ -168,6 +163,8 @@ class ReadCheck:
             raise foreign(batch, self._service.fingerprint)
         if batch.stride > self._stride:
             raise MalformedBatch(f"records of at most {self._stride} bytes", f"{batch.stride} bytes")
+        if batch.count == 1 and self._reads[int.from_bytes(batch.records[:2], "little")]:
+            return  # a lone call, as most are
         ops = np.frombuffer(batch.records, "<u2")[:: batch.stride // 2]
         if not self._reads[ops].all():
             row = int(np.flatnonzero(~self._reads[ops])[0])

@@ -24,7 +24,7 @@ from psmr.core.override import Override
 from psmr.core.reply import SEQUENCE_UNUSED, BatchStatus, encode_reply
 from psmr.core.roster import Seat
 from psmr.errors import Refused
-from psmr.log.port import LogStatus, OrderedLog
+from psmr.log.port import LogStatus, News, OrderedLog
 from psmr.replica.delivery import Delivery
 from psmr.replica.event_stream import EventAsks, EventStream
 from psmr.replica.parting import Parting
@@ -140,7 +140,7 @@ class Replica:
         A replica that nobody talks to, a follower as a rule, does so when it has something else to do: to be woken for each
         batch once more would cost as much as ordering it.
         """
-        if self._routes or self._reads.held or self._delivery.reads:
+        if self._routes or self._reads.held_bytes or self._delivery.reads:
             return True
         return not self._delivery.wants_entries or self._wants_quiet
 
@@ -151,37 +151,44 @@ class Replica:
 
     def turn(self, ready: Container[Any]) -> int:
         """Everything that is ready, once; when to take the next turn at the latest."""
-        if self._inbox in ready or self._port.has_received:
+        port, log, delivery, reads = self._port, self._log, self._delivery, self._reads
+        if port.has_received or self._inbox in ready:
             self._take_requests()
-        if self._reads.wants_confirmation:
+        if reads.held_bytes and reads.wants_confirmation:
             self._ask_for_reads()
         now_us = self._clock_us()
-        deadline_us = min(self._log.step(now_us, ready), self._reads.next_due_us)
-        self._tell_news()
+        deadline_us = log.step(now_us, ready)
+        if reads.held_bytes:
+            deadline_us = min(deadline_us, reads.next_due_us)
+        news = log.take_news()
+        if news is not None:
+            self._tell(news)
         if self._override is not None:
             self._record_override(self._override)
-        if self._reads.held:
+        if reads.held_bytes:
             self._take_confirmed(now_us)
-        if not self._delivery.idle:
+        if not delivery.idle:
             self._answer()
-        self._start_reads()
-        self._delivery.is_eager = self._stream is not None or self._somebody_waits
-        known = self._delivery.delivered
-        more = self._deliver()
-        if self._start_reads() or self._delivery.delivered != known:
+        if reads.held_bytes:
+            self._start_reads()
+        delivery.is_eager = self._stream is not None or self._somebody_waits
+        known = delivery.delivered
+        more = log.committed > known and self._deliver()
+        if (reads.held_bytes and self._start_reads()) or delivery.delivered != known:
             self._answer()
         now_us = self._clock_us()
-        deadline_us = min(deadline_us, self._publish_held())
-        if self._stream is not None:
-            deadline_us = min(deadline_us, self._answer_events(self._stream, now_us))
-        if self._parting is not None:
-            deadline_us = min(deadline_us, self._parting.turn(now_us))
-        if self._wants_quiet and self._delivery.idle:
+        if self._engine.unpublished or self._publish_at_us != _NEVER_US:
+            deadline_us = min(deadline_us, self._publish_held())
+        if self._stream is not None and (asked_us := self._answer_events(self._stream, now_us)) < deadline_us:
+            deadline_us = asked_us
+        if self._parting is not None and (told_us := self._parting.turn(now_us)) < deadline_us:
+            deadline_us = told_us
+        if self._wants_quiet and delivery.idle:
             self._use_quiet()
         if self._snapshots is not None:
-            self._snapshots.settle(self._delivery, self._engine, self._log)
-        self._port.flush()
-        return 0 if more or self._port.has_received or self._reads.wants_confirmation else deadline_us
+            self._snapshots.settle(delivery, self._engine, log)
+        port.flush()
+        return 0 if more or port.has_received or (reads.held_bytes and reads.wants_confirmation) else deadline_us
 
     def _publish_held(self) -> int:
         """Let workers have what was held back, once it is enough or old; when to do so at the latest.
@@ -202,8 +209,9 @@ class Replica:
     @property
     def _wants_quiet(self) -> bool:
         """Whether nothing more is to be delivered until everything delivered is executed: for a digest, or a snapshot."""
-        due = self._snapshots is not None and self._snapshots.wants_quiet(self._delivery)
-        return bool(self._digest_asked) or due
+        if self._digest_asked:
+            return True
+        return self._snapshots is not None and self._snapshots.wants_quiet(self._delivery)
 
     def _use_quiet(self) -> None:
         if self._digest_asked:
@@ -211,11 +219,8 @@ class Replica:
         if self._snapshots is not None and self._snapshots.wants_quiet(self._delivery):
             self._snapshots.begin(self._delivery, self._engine, self._log)
 
-    def _tell_news(self) -> None:
+    def _tell(self, news: News) -> None:
         """Tell those that wait here who leads now and who belongs to the cluster: a leader's clients need not find out alone."""
-        news = self._log.take_news()
-        if news is None:
-            return
         self._port.meet(news.clients)
         if news.leader is not None:
             for connection in self._routes.connections():
@@ -362,9 +367,12 @@ class Replica:
     def _answer_events(self, stream: EventStream, now_us: int) -> int:
         """Write what was emitted, and send it to those who wait for it; when to look again at the latest."""
         stream.flush()
-        for connection, found in self._event_asks.answers(now_us):
+        asks = self._event_asks
+        if not asks.waiting:
+            return _NEVER_US
+        for connection, found in asks.answers(now_us):
             self._port.send_events(connection, found)
-        return 0 if self._event_asks.wants_turn else self._event_asks.next_due_us
+        return 0 if asks.wants_turn else asks.next_due_us
 
     def _answer_digests(self) -> None:
         digests = {

@@ -294,8 +294,11 @@ class ClusterSimulation:
             return True
         if parting.is_nobody_right and parting.is_without_majority:
             return all(call.tellings for call in self._calls)
-        if not self._operator.is_done or any(not call.tellings for _, call in self._last):
+        if not self._operator.is_done:
             return False
+        for _, call in self._last:  # a loop, for mostly it ends here
+            if not call.tellings:
+                return False
         if any(call.failure for _, call in self._last):
             self._last = self._last_calls()
             return False
