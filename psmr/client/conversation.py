@@ -143,10 +143,13 @@ class Conversation:
         """When `pass_time` is due next."""
         if self.phase is Phase.ENDED:
             return None
-        at_us = self._submission.next_timer_us
-        at_us = min(
-            NEVER_US if at_us is None else at_us, self._dial_at_us, self._watch.ask_at_us, self._watch.give_up_at_us
-        )
+        at_us, watch = self._submission.next_timer_us, self._watch
+        if at_us is None or self._dial_at_us < at_us:
+            at_us = self._dial_at_us
+        if watch.ask_at_us < at_us:
+            at_us = watch.ask_at_us
+        if watch.give_up_at_us < at_us:
+            at_us = watch.give_up_at_us
         return at_us if at_us < NEVER_US else None
 
     def account(self) -> str:

@@ -116,14 +116,17 @@ def whole_frames(data: Buffer, position: int, end: int, bytes_max: int) -> tuple
     Nothing is verified. At least one frame when it is whole; (0, 0) when it is not there. None that begins at position `end`.
     """
     start = offset = 0
-    found = False
-    while (head := head_at(data, offset)) is not None and offset + head.size_bytes <= len(data):
-        if head.position >= end:
+    found, available_bytes = False, len(data)
+    while offset + HEADER_BYTES <= available_bytes:
+        # Many are passed by: what `head_at` makes of each, and forgets, would cost more than the look.
+        magic, count, length, _, first, *_ = HEADER.unpack_from(data, offset)
+        behind = offset + HEADER_BYTES + length
+        if magic != MAGIC or count == 0 or length < 8 * count or behind > available_bytes or first >= end:
             break
-        if head.end > position:
+        if first + count > position:
             if not found:
                 start, found = offset, True
-            elif offset + head.size_bytes > start + bytes_max:
+            elif behind > start + bytes_max:
                 break
-        offset += head.size_bytes
+        offset = behind
     return (start, offset) if found else (0, 0)

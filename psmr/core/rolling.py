@@ -52,7 +52,8 @@ class Rolling:
         self._total = (self._total + digest * (2 * index + 1)) & _MASK
         self._rows += count
         self._put(index)
-        self._filled = max(self._filled, index)
+        if index > self._filled:
+            self._filled = index
 
     def complete(self, index: int) -> None:
         """All batches of the entries up to `index` are executed."""

@@ -161,7 +161,13 @@ class Submission(Generic[TicketT]):
     def next_timer_us(self) -> int | None:
         """When `TimePassed` is due next; None while nothing waits for time."""
         reads = self._reads
-        at_us = min(self._deadline_us, self._retry_at_us, reads.deadline_us, reads.retry_at_us)
+        at_us = self._deadline_us
+        if self._retry_at_us < at_us:
+            at_us = self._retry_at_us
+        if reads.deadline_us < at_us:
+            at_us = reads.deadline_us
+        if reads.retry_at_us < at_us:
+            at_us = reads.retry_at_us
         if self._connected:
             if 0 < self._resume_at_us < at_us:
                 at_us = self._resume_at_us
@@ -245,7 +251,7 @@ class Submission(Generic[TicketT]):
         if now_us >= self._deadline_us:
             self._expire(now_us, effects)
         self._reads.expire(now_us, effects)
-        if self._connected and now_us >= min(self._retry_at_us, self._reads.retry_at_us):
+        if self._connected and (now_us >= self._retry_at_us or now_us >= self._reads.retry_at_us):
             effects.append(Rotate(self._retry_us if now_us >= self._retry_at_us else self._reads.retry_us))
             self._retry_us = min(2 * self._retry_us, self._limits.retry_us_max)
             self._reads.retry_us = min(2 * self._reads.retry_us, self._limits.retry_us_max)

@@ -89,7 +89,7 @@ class RaftLog:
     """One member of a Raft group. `wall_clock_us` stamps entries; `monotonic` times come through `step`.
 
     The log begins behind `base`, with the members that it says, or at its first entry with `founders`; later members are
-    in the log. Up to `retained_bytes` of log are kept for members that lag behind. `role_changes` is for whoever drives it to
+    in the log. `committed` is the newest index that is committed. Up to `retained_bytes` of log are kept for members that lag behind. `role_changes` is for whoever drives it to
     read and clear.
     """
 
@@ -129,7 +129,7 @@ class RaftLog:
         self._has_news = True
         self._me = me
         # What the disk remembers as committed is delivered while nobody leads yet: a start need not wait for that.
-        self._committed = self._raft.commit
+        self.committed = self._raft.commit
         self._intake = Intake()
         self._to_confirm: list[tuple[int, int]] = []
         self._uncommitted: deque[tuple[int, int]] = deque()
@@ -141,11 +141,6 @@ class RaftLog:
         self._last_time_us = base.time_us if is_empty else store.read(store.last_index, 1)[0].time_us
         self.role_changes: deque[RoleChanged] = deque(maxlen=256)
         self._meet()
-
-    @property
-    def committed(self) -> int:
-        """The newest index that is committed."""
-        return self._committed
 
     @property
     def leader(self) -> int | None:
@@ -190,11 +185,11 @@ class RaftLog:
 
     def read(self, first: int, max_bytes: int) -> Sequence[Entry]:
         """Committed entries, from memory or from disk."""
-        if first > self._committed:
+        if first > self.committed:
             return ()
         records = self._store.read(first, max_bytes)
         return [
-            Entry(record.index, record.time_us, record.payload) for record in records if record.index <= self._committed
+            Entry(record.index, record.time_us, record.payload) for record in records if record.index <= self.committed
         ]
 
     def sources(self) -> Sequence[Any]:
@@ -300,7 +295,7 @@ class RaftLog:
             return
         if isinstance(message, SnapshotOffered):
             self._perform(self._raft.handle(Heard(message.term)))
-            catch_up.take_offer(sender, message, self._committed, self._now_us)
+            catch_up.take_offer(sender, message, self.committed, self._now_us)
         elif isinstance(message, SnapshotAsked):
             catch_up.answer(sender, message, self._raft.term)
         else:
@@ -437,7 +432,7 @@ class RaftLog:
         return lacked
 
     def _commit(self, index: int) -> None:
-        self._committed = index
+        self.committed = index
         self._store.mark_committed(min(index, self._store.last_index))
         while self._uncommitted and self._uncommitted[0][0] <= index:
             self._uncommitted_bytes -= self._uncommitted.popleft()[1]
@@ -454,7 +449,7 @@ class RaftLog:
             term=raft.term,
             leader=raft.leader,
             last_index=raft.last_index,
-            committed=self._committed,
+            committed=self.committed,
             malformed=self._links.malformed,
             first_index=self._store.first_index,
             newest_version=self._rosters.newest_version,

@@ -120,7 +120,7 @@ class Delivery:
     @property
     def idle(self) -> bool:
         """Whether everything delivered has been executed and collected."""
-        return not self._waiting and self.engine.outstanding == 0
+        return not self._waiting and not self.engine.outstanding
 
     def deliver(self, entries: Sequence[Entry]) -> None:
         """Take in the entries that follow `delivered`; execution may lag behind (`wants_entries`).

@@ -108,14 +108,16 @@ def defect(data: Buffer, offset: int) -> str | None:
     magic, length, _, _, _, checksum = HEADER.unpack_from(data, offset)
     if magic != MAGIC:
         return f"expected magic {MAGIC:#010x}, found {magic:#010x}"
-    if length > MAX_PAYLOAD_BYTES or padded_bytes(length) > left:
-        return f"expected at most {left} bytes, found a length of {padded_bytes(length)}"
+    size_bytes = padded_bytes(length)
+    if length > MAX_PAYLOAD_BYTES or size_bytes > left:
+        return f"expected at most {left} bytes, found a length of {size_bytes}"
     view = memoryview(data)
     body = offset + HEADER_BYTES
-    found = xxh3_64_intdigest(view[body : body + length], xxh3_64_intdigest(view[offset : offset + SEEDED_BYTES]))
+    end = body + length
+    found = xxh3_64_intdigest(view[body:end], xxh3_64_intdigest(view[offset : offset + SEEDED_BYTES]))
     if found != checksum:
         return f"expected checksum {checksum:#018x}, found {found:#018x}"
-    if any(view[body + length : offset + padded_bytes(length)]):
+    if length & 7 and any(view[end : offset + size_bytes]):
         return "expected zeros after the payload, found other bytes"
     return None
 

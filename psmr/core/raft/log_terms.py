@@ -15,11 +15,11 @@ from psmr.errors import Violation
 class LogTerms:
     """The terms of entries `base_index + 1` to `last_index`, as runs (first index, term) of growing index and term.
 
-    Entries up to `base_index` are gone; of them only the last one's term is known. Without any, the base is index 0, the
+    `last_index` is `base_index` when the log is empty. Entries up to `base_index` are gone; of them only the last one's term is known. Without any, the base is index 0, the
     position before the log, of term 0.
     """
 
-    __slots__ = ("_firsts", "_last_index", "_terms", "base_index", "base_term")
+    __slots__ = ("_firsts", "_terms", "base_index", "base_term", "last_index")
 
     def __init__(
         self,
@@ -33,13 +33,8 @@ class LogTerms:
         self.base_term = base_term
         self._firsts = [first for first, _ in pairs]
         self._terms = [term for _, term in pairs]
-        self._last_index = base_index if last_index is None else last_index
+        self.last_index = base_index if last_index is None else last_index
         self.validate()
-
-    @property
-    def last_index(self) -> int:
-        """The index of the last entry; `base_index` when the log is empty."""
-        return self._last_index
 
     @property
     def last_term(self) -> int:
@@ -53,11 +48,11 @@ class LogTerms:
 
     def copy(self) -> LogTerms:
         """An equal log that changes on its own."""
-        return LogTerms(self.runs, self._last_index, self.base_index, self.base_term)
+        return LogTerms(self.runs, self.last_index, self.base_index, self.base_term)
 
     def term_at(self, index: int) -> int | None:
         """The term of the entry at `index`; `base_term` at the base; None below it and behind the end."""
-        if index > self._last_index or index <= self.base_index:
+        if index > self.last_index or index <= self.base_index:
             return self.base_term if index == self.base_index else None
         if index >= self._firsts[-1]:
             return self._terms[-1]
@@ -82,19 +77,19 @@ class LogTerms:
 
         Entries up to the base, of which nothing is known, are taken to qualify: the answer lies in the log if it can.
         """
-        index = min(index, self._last_index)
+        index = min(index, self.last_index)
         run = bisect_right(self._terms, term) - 1
         if run < 0 or index <= self.base_index:
             return min(index, self.base_index)
-        end = self._firsts[run + 1] - 1 if run + 1 < len(self._firsts) else self._last_index
+        end = self._firsts[run + 1] - 1 if run + 1 < len(self._firsts) else self.last_index
         return min(index, end)
 
     def append(self, term: int, count: int = 1) -> None:
         """Add `count` entries of `term`, which is no smaller than the last one's."""
         if not self._terms or self._terms[-1] != term:
-            self._firsts.append(self._last_index + 1)
+            self._firsts.append(self.last_index + 1)
             self._terms.append(term)
-        self._last_index += count
+        self.last_index += count
 
     def extend(self, entry_terms: tuple[int, ...]) -> None:
         """Add one entry for each of these growing terms."""
@@ -109,7 +104,7 @@ class LogTerms:
         while self._firsts and self._firsts[-1] >= from_index:
             self._firsts.pop()
             self._terms.pop()
-        self._last_index = min(self._last_index, from_index - 1)
+        self.last_index = min(self.last_index, from_index - 1)
 
     def compact(self, index: int) -> None:
         """Forget the entries up to `index`, the new base; nothing changes when they are gone. They must be in the log."""
@@ -117,11 +112,11 @@ class LogTerms:
             return
         term = self.term_at(index)
         if term is None:
-            raise Violation(f"expected to forget entries up to at most {self._last_index}, the last, found {index}")
+            raise Violation(f"expected to forget entries up to at most {self.last_index}, the last, found {index}")
         keep = bisect_right(self._firsts, index) - 1
         del self._firsts[:keep], self._terms[:keep]
         self._firsts[0] = index + 1
-        if (len(self._firsts) > 1 and self._firsts[1] == index + 1) or index == self._last_index:
+        if (len(self._firsts) > 1 and self._firsts[1] == index + 1) or index == self.last_index:
             del self._firsts[0], self._terms[0]
         self.base_index, self.base_term = index, term
 
@@ -129,12 +124,12 @@ class LogTerms:
         """Raise `Violation` unless runs start behind the base and grow in index and term, none beginning after the end."""
         firsts, terms = self._firsts, self._terms
         growing = all(map(lt, firsts, firsts[1:])) and all(map(lt, terms, terms[1:]))
-        first = firsts[0] if firsts else self._last_index + 1
+        first = firsts[0] if firsts else self.last_index + 1
         follows = first == self.base_index + 1 and (not terms or terms[0] >= max(self.base_term, 1))
         has_base = (self.base_index == 0) == (self.base_term == 0) and self.base_index >= 0
-        if not (growing and follows and has_base and (not firsts or firsts[-1] <= self._last_index)):
+        if not (growing and follows and has_base and (not firsts or firsts[-1] <= self.last_index)):
             raise Violation(
                 f"expected runs of terms from index {self.base_index + 1} on, growing in index and term from term "
-                f"{self.base_term} on, up to index {self._last_index}; found {self.runs}; restore the log from another "
+                f"{self.base_term} on, up to index {self.last_index}; found {self.runs}; restore the log from another "
                 "replica"
             )

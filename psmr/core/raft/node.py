@@ -242,7 +242,8 @@ class Raft(Member):
         self._leader_heard_us = self._now_us
         self._timer.hear(self._now_us)
         following = self._following
-        following.round = max(following.round, message.round)
+        if message.round > following.round:
+            following.round = message.round
         if message.prev_index < self._log.base_index:
             behind = behind_base(self._log, message)
             if behind is None:
@@ -267,7 +268,9 @@ class Raft(Member):
         if is_new and not self._append(first_index, message.entry_terms[held:], payloads[held:], changes):
             return
         following = self._following
-        following.verified_index = max(following.verified_index, message.last_index)
+        last_index = message.last_index
+        if last_index > following.verified_index:
+            following.verified_index = last_index
         self._advance_commit(min(message.commit, following.verified_index))
         # New entries are acknowledged once on disk. A repeated message is answered: its answer may have been lost.
         if not is_new and (message.entry_terms or following.has_news(self._durable_index)):

@@ -15,7 +15,7 @@ _NEVER_US = 1 << 62
 
 
 class SimulatedConnection:
-    """Talks to one replica at a time; `deliver(member, connection, frames)` reaches it.
+    """Talks to one replica at a time; `deliver(member, connection, frames)` reaches it. Replicas know it by its `connection` of now.
 
     A connection keeps the order of what it carries and repeats nothing, as TCP does; it may lose anything.
     """
@@ -38,8 +38,9 @@ class SimulatedConnection:
         self._delay: Delay = conditions.network
         self._drop_rate = conditions.drop_rate
         self._dials = 0
+        self.connection = b"%d.0" % me
         self._member = 0
-        self._free_us = {True: 0, False: 0}
+        self._free_us = [0, 0]
         self._wake_us = _NEVER_US
         self._conversation = Conversation(self, service, addresses, conditions.client, self._draw_nonce)
         self._conversation.start(scheduler.now_us)
@@ -47,12 +48,8 @@ class SimulatedConnection:
     def dial(self, address: str) -> None:
         """Talk to another replica: a new connection."""
         self._dials += 1
+        self.connection = b"%d.%d" % (self.me, self._dials)
         self._member = int(address.removeprefix("sim://"))
-
-    @property
-    def connection(self) -> bytes:
-        """By which replicas know the connection of now."""
-        return b"%d.%d" % (self.me, self._dials)
 
     def transmit(self, frames: list[bytes]) -> None:
         """Put a message on its way to the replica dialled last."""
@@ -70,10 +67,12 @@ class SimulatedConnection:
 
     def _delay_us(self, *, outgoing: bool) -> int:
         """How long a message takes; none overtakes another in its direction."""
-        arrives_us = self._scheduler.now_us + self._delay.draw_us(self._random)
-        arrives_us = max(arrives_us, self._free_us[outgoing])
+        now_us = self._scheduler.now_us
+        arrives_us = now_us + self._delay.draw_us(self._random)
+        if arrives_us < self._free_us[outgoing]:
+            arrives_us = self._free_us[outgoing]
         self._free_us[outgoing] = arrives_us
-        return arrives_us - self._scheduler.now_us
+        return arrives_us - now_us
 
     def _receive(self, connection: bytes, frames: list[bytes]) -> None:
         if connection == self.connection:

@@ -380,7 +380,7 @@ class SimulatedMember:
         if stands != self._stood:
             self._stood = stands
             self._around.watch.after_turn(self)
-        if self.engine.waiting and not self._is_executing:
+        if not self._is_executing and self.engine.waiting:
             self._begin_execution()
         due_us = deadline_us - self._clock_offset_us
         if due_us < self._wake_us:

@@ -50,6 +50,7 @@ class SimulatedPort:
         self.inbox: deque[tuple[bytes, list[bytes]]] = deque()
         self._me = me
         self._members: tuple[tuple[int, str], ...] = ()
+        self._welcomes: dict[int | None, list[bytes]] = {}  # by leader, to these members
         self._send = send
 
     @property
@@ -78,7 +79,10 @@ class SimulatedPort:
 
     def welcome(self, request: Greeted, leader: int | None) -> None:
         """Answer a greeting."""
-        self._send(request.connection, protocol.encode_welcome("simulated", self._me, leader, self._members))
+        frames = self._welcomes.get(leader)
+        if frames is None:
+            frames = self._welcomes[leader] = protocol.encode_welcome("simulated", self._me, leader, self._members)
+        self._send(request.connection, frames)
 
     def answer_change(self, asked: ChangeAsked, accepted: bool, text: str) -> None:
         """Say what became of a wish."""
@@ -91,6 +95,7 @@ class SimulatedPort:
     def meet(self, members: Mapping[int, str]) -> None:
         """Clients are told of these members from now on."""
         self._members = tuple(members.items())
+        self._welcomes.clear()
 
     def reply(self, connection: bytes, reply: bytes) -> None:
         """Send a reply."""

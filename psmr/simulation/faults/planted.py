@@ -317,8 +317,8 @@ PATH_FAULTS = (
     Fault(
         "delivered before it is committed",
         _LOG,
-        "self._committed = index\n        self._store.mark",
-        "self._committed = self._store.last_index\n        self._store.mark",
+        "self.committed = index\n        self._store.mark",
+        "self.committed = self._store.last_index\n        self._store.mark",
     ),
     Fault(
         "vote saved only with a new term",
