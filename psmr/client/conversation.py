@@ -105,6 +105,7 @@ class Conversation:
         self._refusal = ""  # the last reason for which the replica that serves us refused a batch
         self._leader_tried = False  # a leader's address is dialled once in every search, or two stale hints would loop
         self._leader: int | None = None  # as last named
+        self._members: list[protocol.Member] = []  # as last named
         self._suspects: set[str] = set()  # left in silence since there was progress
         self.phase = Phase.RESTING
         self._is_leaving = False  # another version took over: no more than the replies to what is under way is wanted
@@ -239,7 +240,9 @@ class Conversation:
         if self.phase not in (Phase.DIALING, Phase.READY):
             return
         self._rotation.record("welcome")
-        self._rotation.learn([endpoint(member.address) for member in welcome.members])
+        if welcome.members != self._members:
+            self._rotation.learn([endpoint(member.address) for member in welcome.members])
+            self._members = welcome.members
         self.batch_bytes_max = min(batch.BATCH_BYTES_MAX, welcome.batch_bytes_max)
         has_moved = welcome.leader is not None and welcome.leader != self._leader
         self._leader = welcome.leader

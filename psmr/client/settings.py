@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from psmr.core.batch import RECORDS_MAX
 from psmr.core.submission import Limits
@@ -60,6 +61,7 @@ class ClientSettings:
         )
 
 
+@lru_cache(maxsize=256)  # every welcome names the same few
 def endpoint(address: str) -> str:
     """The endpoint of `address`: itself, or `host:port` over TCP. Raises `ConfigurationError`."""
     scheme, _, place = address.rpartition("://")

@@ -185,7 +185,7 @@ def checksum_of(view: memoryview, offset: int, end: int) -> int:
 def parse_whole(buffer: Buffer) -> Batch:
     """The one batch that `buffer` is, to its last byte. Raises `MalformedBatch`."""
     batch = parse(buffer)
-    total_bytes = memory_of(buffer).nbytes
+    total_bytes = len(buffer) if type(buffer) is bytes else memory_of(buffer).nbytes
     if batch.size_bytes != total_bytes:
         raise MalformedBatch(f"one batch of {batch.size_bytes} bytes", f"{total_bytes} bytes")
     return batch
@@ -249,6 +249,8 @@ def _byte_view(buffer: Buffer) -> memoryview:
 
 def _contiguous(name: str, buffer: Buffer) -> memoryview:
     """A view of `buffer`, whose bytes must lie one after another."""
+    if type(buffer) is bytes:
+        return memoryview(buffer)
     view = memory_of(buffer)
     if not view.c_contiguous:
         raise InvalidCall(f"{name}: expected a contiguous buffer, found one with gaps; copy it first")

@@ -109,10 +109,11 @@ def encode_reply(
     detail: int = 0,
 ) -> bytes:
     """The bytes of a reply; `records` must be `count * stride` bytes long."""
-    records_view, blob_view = memory_of(records), memory_of(blob)
-    if records_view.nbytes != count * stride:
-        raise MalformedReply(f"{count} records of {stride} bytes", f"{records_view.nbytes} bytes of records")
-    header = REPLY_HEADER.pack(session, sequence, status, stride, count, blob_view.nbytes, detail)
+    records_view = records if type(records) is bytes else memory_of(records).cast("B")
+    blob_view = blob if type(blob) is bytes else memory_of(blob).cast("B")
+    if len(records_view) != count * stride:
+        raise MalformedReply(f"{count} records of {stride} bytes", f"{len(records_view)} bytes of records")
+    header = REPLY_HEADER.pack(session, sequence, status, stride, count, len(blob_view), detail)
     return b"".join((header, records_view, blob_view))
 
 

@@ -89,8 +89,8 @@ class RaftLog:
     """One member of a Raft group. `wall_clock_us` stamps entries; `monotonic` times come through `step`.
 
     The log begins behind `base`, with the members that it says, or at its first entry with `founders`; later members are
-    in the log. `committed` is the newest index that is committed. Up to `retained_bytes` of log are kept for members that lag behind. `role_changes` is for whoever drives it to
-    read and clear.
+    in the log. `committed` is the newest index that is committed. Up to `retained_bytes` of log are kept for members that lag
+    behind. `role_changes` is for whoever drives it to read and clear.
     """
 
     def __init__(

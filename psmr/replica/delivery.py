@@ -213,8 +213,8 @@ class Delivery:
         return ready
 
     def _complete(self) -> None:
-        if self.rolling is not None:
-            self.rolling.complete(self._executed_through())
+        if self.rolling is not None and (through := self._executed_through()) > self.rolling.through:
+            self.rolling.complete(through)
 
     def _executed_through(self) -> int:
         """The last entry of which, and of all before it, nothing is still to be executed."""

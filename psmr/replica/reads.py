@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
 from cdep import Service
@@ -148,14 +150,22 @@ def _without_late(reads: list[Read], now_us: int) -> list[Read]:
     return [read for read in reads if read.due_us > now_us]
 
 
+@lru_cache(maxsize=8)
+def _reading(ops: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Of each number that a command may have, whether it is one of these; shared, and written by nobody."""
+    found = np.zeros(1 << 16, np.bool_)
+    found[list(ops)] = True
+    found.flags.writeable = False
+    return found
+
+
 class ReadCheck:
     """Refuses what may not be executed beside the log: commands that are not declared as reading."""
 
     def __init__(self, service: Service, stride: int) -> None:
         self._service = service
         self._stride = stride
-        self._reads = np.zeros(1 << 16, np.bool_)
-        self._reads[[command.op for command in service.commands if command.access == "read"]] = True
+        self._reads = _reading(tuple(command.op for command in service.commands if command.access == "read"))
 
     def check(self, batch: Batch) -> None:
         """Raises MalformedBatch for a batch of another service, or with a command that may write."""

@@ -183,7 +183,7 @@ class Replica:
             deadline_us = asked_us
         if self._parting is not None and (told_us := self._parting.turn(now_us)) < deadline_us:
             deadline_us = told_us
-        if delivery.idle and self._wants_quiet:
+        if self._wants_quiet and self._delivery.idle:
             self._use_quiet()
         if self._snapshots is not None:
             self._snapshots.settle(delivery, self._engine, log)

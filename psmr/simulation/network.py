@@ -15,7 +15,8 @@ Deliver = Callable[[int, int, Any, tuple[Any, ...]], None]
 class SimulatedNetwork:
     """Calls `deliver(to, sender, message, payloads)` some time after `send`, or never, or twice.
 
-    Whether a link is cut is asked when a message arrives: a partition also catches what is under way.
+    `severed`: the links (sender, to) that are cut. Whether one is, is asked when a message arrives: a partition also catches what
+    is under way.
     """
 
     def __init__(self, scheduler: Scheduler, random: Random, conditions: Faults, deliver: Deliver) -> None:
@@ -26,7 +27,7 @@ class SimulatedNetwork:
         self._drop_rate = conditions.drop_rate
         self._duplicate_rate = conditions.duplicate_rate
         self._deliver = deliver
-        self._cut: set[tuple[int, int]] = set()
+        self.severed: set[tuple[int, int]] = set()
 
     def send(self, sender: int, to: int, message: object, payloads: tuple[Any, ...] = ()) -> None:
         """Put a message on its way."""
@@ -39,15 +40,11 @@ class SimulatedNetwork:
 
     def cut(self, sender: int, to: int) -> None:
         """Lose everything from `sender` to `to` until the network is mended."""
-        self._cut.add((sender, to))
-
-    def is_cut(self, sender: int, to: int) -> bool:
-        """Whether nothing passes from `sender` to `to` now."""
-        return (sender, to) in self._cut
+        self.severed.add((sender, to))
 
     def mend(self) -> None:
         """Restore every link."""
-        self._cut.clear()
+        self.severed.clear()
 
     def calm_down(self, delay: Delay) -> None:
         """From now on lose and repeat nothing, and take no longer than `delay`."""
@@ -56,5 +53,5 @@ class SimulatedNetwork:
         self._drop_rate = self._duplicate_rate = 0.0
 
     def _arrive(self, to: int, sender: int, message: object, payloads: tuple[Any, ...]) -> None:
-        if (sender, to) not in self._cut:
+        if (sender, to) not in self.severed:
             self._deliver(to, sender, message, payloads)

@@ -188,7 +188,7 @@ class SimulatedReplica:
         """Send; of a link that is cut the transport sometimes knows, and says so."""
         around = self._around
         around.network.send(self.me, to, message, payloads)
-        if around.network.is_cut(self.me, to) and around.random.random() < _NOTICED_RATE:
+        if (self.me, to) in around.network.severed and around.random.random() < _NOTICED_RATE:
             around.scheduler.after(around.conditions.network.draw_us(around.random), self.step, Unreachable(to))
 
     def _arm(self, node: Raft) -> None:

@@ -62,14 +62,16 @@ class Leadership:
 
     def next_entries(self, peer: int, commit: int) -> AppendEntries | None:
         """The next message with entries for `peer`, counted as sent; None when there is nothing to send or no room."""
-        progress = self._progress[peer]
+        progress, log, settings = self._progress[peer], self._log, self._settings
         first = progress.next_index
         if first <= self._log.base_index:
             return None
-        count = min(self._log.last_index - first + 1, self._settings.max_entries_per_message)
+        if first > log.last_index or progress.paused:
+            return None
+        count = min(log.last_index - first + 1, settings.max_entries_per_message)
         if not progress.probing:
-            count = min(count, self._settings.max_entries_in_flight - (first - 1 - progress.match_index))
-        if count <= 0 or progress.paused:
+            count = min(count, settings.max_entries_in_flight - (first - 1 - progress.match_index))
+        if count <= 0:
             return None
         if progress.probing:
             progress.paused = True

@@ -15,8 +15,8 @@ from psmr.errors import Violation
 class LogTerms:
     """The terms of entries `base_index + 1` to `last_index`, as runs (first index, term) of growing index and term.
 
-    `last_index` is `base_index` when the log is empty. Entries up to `base_index` are gone; of them only the last one's term is known. Without any, the base is index 0, the
-    position before the log, of term 0.
+    `last_index` is `base_index` when the log is empty. Entries up to `base_index` are gone; of them only the last one's term is
+    known. Without any, the base is index 0, the position before the log, of term 0.
     """
 
     __slots__ = ("_firsts", "_terms", "base_index", "base_term", "last_index")

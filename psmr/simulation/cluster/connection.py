@@ -15,9 +15,10 @@ _NEVER_US = 1 << 62
 
 
 class SimulatedConnection:
-    """Talks to one replica at a time; `deliver(member, connection, frames)` reaches it. Replicas know it by its `connection` of now.
+    """Talks to one replica at a time; `deliver(member, connection, frames)` reaches it.
 
-    A connection keeps the order of what it carries and repeats nothing, as TCP does; it may lose anything.
+    A connection keeps the order of what it carries and repeats nothing, as TCP does; it may lose anything. `connection`: by which
+    replicas know the one of now.
     """
 
     def __init__(

@@ -154,9 +154,11 @@ class SimulatedStore:
         """Write behind the last; synced some time later."""
         self._spend()
         self._need_room()
+        index = self.last_index
         for record in records:
-            if record.index != self.last_index + 1:
-                raise Violation(f"store: expected record {self.last_index + 1}, found {record.index}")
+            index += 1
+            if record.index != index:
+                raise Violation(f"store: expected record {index}, found {record.index}")
             self.records.append(record)
             self._pending.append(record)
             if is_control(record.payload):

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from psmr.core.divergence import Difference, Parted
 from psmr.core.divergence_messages import DIVERGENCE_MESSAGES
+from psmr.core.raft import Role
 from psmr.core.rolling import Rolling
 from psmr.core.roster import Roster
 from psmr.errors import DiskFailed, LogDamaged
@@ -87,13 +88,14 @@ class _Emitting:
 class SimulatedMember:
     """A replica that may be down; `incarnation` counts its starts and crashes.
 
-    A turn of the production loop is taken whenever something arrives and when the last turn said that it is due. One that
+    `term` is the one that it last spoke of, 0 while it is down. A turn of the production loop is taken whenever something arrives
+    and when the last turn said that it is due. One that
     `has_parted` from the others has stopped for good.
     """
 
     def __init__(self, me: int, founders: Roster, around: Surroundings) -> None:
         self.me = me
-        self.incarnation = 0
+        self.incarnation = self.term = 0
         self.is_retired = self.has_parted = False
         self.snapshots = self.installed = 0
         self.replica: Replica | None = None
@@ -124,7 +126,7 @@ class SimulatedMember:
         self._aftermath: SimulatedAftermath | None = None
         self._busy_until_us = 0
         self._stood: tuple[int, int, tuple[int, int | None]] | None = None
-        self._told = (0, False)
+        self._leads = False
         self.start()
 
     @property
@@ -135,12 +137,7 @@ class SimulatedMember:
     @property
     def leads(self) -> bool:
         """Whether it runs and believes that it leads."""
-        return self._told[1] and self.replica is not None
-
-    @property
-    def term(self) -> int:
-        """The term that it last spoke of; 0 while down."""
-        return self._told[0] if self.replica is not None else 0
+        return self._leads and self.replica is not None
 
     @property
     def delivered(self) -> int:
@@ -199,7 +196,7 @@ class SimulatedMember:
         around = self._around
         self.incarnation += 1
         self._wake_us, self._fuse, self._is_doomed, self._is_executing = _NEVER_US, None, False, False
-        self._told, self._stood = (self.store.hard_state[0], False), None
+        self._leads, self._stood = False, None
         offset_us = int(around.random.random() * 200_000)  # a clock that was set while the machine was down
         self.links = SimulatedLinks(self._send)
         self.engine = engine = around.engine(self)
@@ -241,6 +238,7 @@ class SimulatedMember:
         plan = SnapshotPlan(disk.taker, every_bytes, int(every_bytes * (1 + around.random.random())), base.index)
         port = cast(ClientPort, self.port)
         self.replica = Replica({}, self.log, delivery, port, self._clock_us, plan, self.events, parting=self.parting)
+        self.term = self.store.hard_state[0]
         has_fetched = disk.found is not None and str(disk.found.path) in self.files.fetched
         around.watch.started(self, has_fetched=has_fetched)
         self._turn_in(0)
@@ -261,7 +259,7 @@ class SimulatedMember:
 
     def crash(self) -> None:
         """Stop at once; the disk keeps what it must."""
-        self.replica = None
+        self.replica, self.term = None, 0
         self.incarnation += 1
         self.files.crash(self._beside.end())
         self.store.crash()
@@ -329,7 +327,7 @@ class SimulatedMember:
         if self._aftermath is not None:
             self._aftermath.heard()
             return
-        if isinstance(message, DIVERGENCE_MESSAGES):
+        if type(message) in DIVERGENCE_MESSAGES:
             self._has_heard = True
         self._poke()
 
@@ -392,7 +390,7 @@ class SimulatedMember:
         self._note(f"has parted: {parted}")
         watch.parting.parted(self, parted)
         self.has_parted = self.is_retired = True
-        self.replica, self._fuse = None, None
+        self.replica, self._fuse, self.term = None, None, 0
         self.incarnation += 1
         self._beside.end()
         assert self.parting is not None
@@ -409,7 +407,7 @@ class SimulatedMember:
 
     def _take_roles(self) -> None:
         for change in self.log.role_changes:
-            self._told = (change.term, change.role.value == "leader")
+            self.term, self._leads = change.term, change.role is Role.LEADER
             self._around.watch.role(self, change)
             self._around.trace.role(self._around.scheduler.now_us, self.me, change)
         self.log.role_changes.clear()
@@ -445,12 +443,12 @@ class SimulatedMember:
                 raise PowerCut("the power went in the middle of a turn")
             self._fuse -= 1
 
-    def _send(self, to: int, message: Any, payloads: Sequence[Any]) -> bool:
+    def _send(self, to: int, message: Any, payloads: Sequence[Any] = ()) -> bool:
         """Send; of a link that is cut the transport sometimes knows, and takes nothing."""
         if self._fuse is not None:
             self._spend()
         network = self._network
-        if network.is_cut(self.me, to) and self._around.random.random() < _NOTICED_RATE:
+        if (self.me, to) in network.severed and self._around.random.random() < _NOTICED_RATE:
             return False
         network.send(self.me, to, message, tuple(payloads))
         return True

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from psmr.transport import client_protocol as protocol
 from psmr.transport.client_port import ChangeAsked, EventsAsked, Greeted, StatusAsked, Submitted
@@ -14,19 +13,15 @@ _WISHES = (protocol.AskChange, protocol.AskUpgrade)
 
 
 class SimulatedLinks:
-    """`PeerLinks` over `send(to, message, payloads)`, which says whether it was queued."""
+    """`PeerLinks` over `send(to, message, payloads)`, payloads if any, which says whether it was queued."""
 
-    def __init__(self, send: Callable[[int, Any, Sequence[Any]], bool]) -> None:
+    def __init__(self, send: Callable[..., bool]) -> None:
         self.inbox: deque[PeerMessage] = deque()
         self.malformed = 0
-        self._send = send
+        self.send = send
 
     def meet(self, addresses: Mapping[int, str]) -> None:
         """All are known."""
-
-    def send(self, peer: int, message: Any, payloads: Sequence[Any] = ()) -> bool:
-        """Put a message on its way."""
-        return self._send(peer, message, payloads)
 
     @property
     def has_received(self) -> bool:
@@ -60,8 +55,9 @@ class SimulatedPort:
 
     def receive(self) -> Greeted | Submitted | StatusAsked | ChangeAsked | EventsAsked | None:
         """The next request that arrived."""
-        while self.inbox:
-            connection, frames = self.inbox.popleft()
+        inbox = self.inbox
+        while inbox:
+            connection, frames = inbox.popleft()
             request = protocol.decode_request(frames)
             if isinstance(request, protocol.Submit):
                 return Submitted(connection, request.batch)
