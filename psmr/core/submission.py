@@ -178,17 +178,17 @@ class Submission(Generic[TicketT]):
     def handle(self, event: Event[TicketT]) -> list[Effect[TicketT]]:
         """What to do about `event`, in this order."""
         effects: list[Effect[TicketT]] = []
-        if isinstance(event, Submit):
-            self._submit(event, effects)
-            self._send(event.now_us, effects)
-        elif isinstance(event, SubmitRead):
-            self._reads.submit(event, self._submitted, effects)
-            self._send(event.now_us, effects)
-        elif isinstance(event, ReplyReceived):
+        if isinstance(event, ReplyReceived):
             self._take_reply(event.reply, event.now_us, effects)
             self._send(event.now_us, effects)
         elif isinstance(event, TimePassed):
             self._pass_time(event.now_us, effects)
+            self._send(event.now_us, effects)
+        elif isinstance(event, Submit):
+            self._submit(event, effects)
+            self._send(event.now_us, effects)
+        elif isinstance(event, SubmitRead):
+            self._reads.submit(event, self._submitted, effects)
             self._send(event.now_us, effects)
         elif isinstance(event, Connected):
             self._connect(event)

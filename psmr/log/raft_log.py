@@ -216,7 +216,7 @@ class RaftLog:
             for token, origin in to_confirm:
                 self._perform(self._raft.handle(ConfirmRead(token, origin)))
         due_us = raft.next_deadline_us
-        if (given_up_us := self._questions.expire(now_us)) < due_us:
+        if self._questions.open and (given_up_us := self._questions.expire(now_us)) < due_us:
             due_us = given_up_us
         if self._catch_up is not None and (asked_us := self._catch_up.step(now_us)) < due_us:
             due_us = asked_us
@@ -314,11 +314,11 @@ class RaftLog:
     def _perform(self, effects: list[Effect]) -> None:
         """Effects in order. A rejected proposal is dropped: its client hears nothing and sends it again."""
         for effect in effects:
-            if isinstance(effect, SendEntries):
+            if isinstance(effect, Send):
+                self._links.send(effect.to, effect.message)
+            elif isinstance(effect, SendEntries):
                 if not self._sending.send(effect):
                     self._perform(self._raft.handle(Unreachable(effect.to)))
-            elif isinstance(effect, Send):
-                self._links.send(effect.to, effect.message)
             elif isinstance(effect, Append):
                 self._append(effect)
             elif isinstance(effect, Commit):

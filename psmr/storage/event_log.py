@@ -129,7 +129,7 @@ class EventLog:
     def flush(self) -> None:
         """Write what was appended, or have it written soon where much comes; it can be read at once. Raises DiskFailed."""
         if not self._pending:
-            if self._tail is not None and self._tail.is_behind:
+            if self._tail is not None and self._tail.recent:
                 with disk_errors(self._disk, self._files[-1].path, "writing events"):
                     self._tail.rest()
             return

@@ -32,7 +32,7 @@ Frame = tuple[FrameHead, bytes]
 class EventTail:
     """The file at `path`, open as `fd`, with `size_bytes` in it. One thread, the owner, calls this; every method raises OSError.
 
-    `name`, of the thread that writes; there is none before it has something to do.
+    `recent`: the frames in memory, with none of which a turn without events has nothing to do. `name`, of the thread that writes; there is none before it has something to do.
     """
 
     def __init__(self, files: Files, path: Path, fd: int, size_bytes: int) -> None:
@@ -43,29 +43,24 @@ class EventTail:
         self._end = size_bytes
         self._held: list[bytes] = []
         self._held_bytes = 0
-        self._recent: deque[tuple[FrameHead, bytes, int]] = deque()
+        self.recent: deque[tuple[FrameHead, bytes, int]] = deque()
         self._recent_bytes = 0
         self._turns = 0
         self._thread: ThreadPoolExecutor | None = None
         self._writing: Future[None] | None = None
         self._failure: OSError | None = None
 
-    @property
-    def is_behind(self) -> bool:
-        """Whether something that was taken is in memory only, so that `rest` has something to do."""
-        return bool(self._recent) and self._gathered.in_file < self._end
-
     def put(self, frames: Sequence[Frame]) -> None:
         """Take the frames of a turn, in order: in memory or in the file, and read by `read` while they are only in memory."""
-        if not self._gathered.is_direct and not self.is_behind:
+        if not self._gathered.is_direct and not self._is_behind:
             write_fully(self._files, self._fd, [frame for _, frame in frames], self._end)
             self._end += sum(len(frame) for _, frame in frames)
-            self._recent.clear()  # there is no way past the page cache any more; what is read without gaps is the file
+            self.recent.clear()  # there is no way past the page cache any more; what is read without gaps is the file
             return
         before = self._end
         for head, frame in frames:
             self._end += len(frame)
-            self._recent.append((head, frame, self._end))
+            self.recent.append((head, frame, self._end))
             self._held.append(frame)
         self._held_bytes += self._end - before
         self._recent_bytes += self._end - before
@@ -78,7 +73,7 @@ class EventTail:
 
     def rest(self) -> None:
         """A turn without events."""
-        if self.is_behind:
+        if self._is_behind:
             self._turns += 1
             if self._turns >= TURNS_MAX:
                 self.settle()
@@ -91,11 +86,11 @@ class EventTail:
 
     def read(self, position: int, bytes_max: int) -> bytes | None:
         """Frames from the one with the event at `position` on: about `bytes_max`, at least one; None where the file has it."""
-        if not self._recent or position < self._recent[0][0].position:
+        if not self.recent or position < self.recent[0][0].position:
             return None
         found: list[bytes] = []
         size_bytes = 0
-        for head, frame, _ in self._recent:
+        for head, frame, _ in self.recent:
             if head.end > position:
                 size_bytes += len(frame)
                 if found and size_bytes > bytes_max:
@@ -112,6 +107,10 @@ class EventTail:
     @property
     def _is_idle(self) -> bool:
         return self._writing is None or self._writing.done()
+
+    @property
+    def _is_behind(self) -> bool:
+        return self._gathered.in_file < self._end and bool(self.recent)
 
     def _hand_over(self) -> None:
         self._wait()
@@ -142,5 +141,5 @@ class EventTail:
     def _let_go(self) -> None:
         """Forget frames that are in the file, and not among the newest."""
         in_file = self._gathered.in_file
-        while self._recent_bytes > RECENT_BYTES and self._recent[0][2] <= in_file:
-            self._recent_bytes -= len(self._recent.popleft()[1])
+        while self._recent_bytes > RECENT_BYTES and self.recent[0][2] <= in_file:
+            self._recent_bytes -= len(self.recent.popleft()[1])

@@ -270,8 +270,8 @@ class ClusterSimulation:
             return  # it looks at what became of it
         if self._members[sender].engine.flavour:
             return  # what clients are told by a replica that has parted, until it stops, is not to be relied on
-        client = int(connection.partition(b".")[0])
-        if (client, sender, _FROM) not in self._adversary.severed:
+        client, severed = int(connection.partition(b".")[0]), self._adversary.severed
+        if not severed or (client, sender, _FROM) not in severed:
             self._connected[client].reply(connection, frames)
 
     def _join(self) -> SimulatedMember:
