@@ -42,7 +42,9 @@ class InFlight:
 
     def send(self, peer: int, at_round: int, last_index: int, size_bytes: int) -> None:
         """A message of that round, with entries up to `last_index`, is on its way."""
-        state = self._peers.setdefault(peer, _Peer())
+        state = self._peers.get(peer)
+        if state is None:
+            state = self._peers[peer] = _Peer()
         state.sent.append(_Sent(at_round, last_index, size_bytes))
         state.size_bytes += size_bytes
 

@@ -41,30 +41,34 @@ def entries_of(
     if records is None:
         return None
     try:
-        return records, tuple(_memberships_in(records))
+        controls = [record for record in records if is_control(record.payload)]
+        return records, tuple(_memberships_in(controls)) if controls else ()
     except MalformedControl:
         return None
 
 
-def _memberships_in(records: Sequence[Record]) -> Iterator[tuple[int, Membership]]:
-    for record in records:
-        if is_control(record.payload):
-            if kind_of(record.payload) is Kind.ROSTER:
-                yield record.index, membership_of(decode_roster(record.payload))
-            elif kind_of(record.payload) is Kind.VERSION:
-                decode_version(record.payload)  # none is taken in that delivery could not read
-            else:
-                decode_override(record.payload)
+def _memberships_in(controls: Sequence[Record]) -> Iterator[tuple[int, Membership]]:
+    for record in controls:
+        kind = kind_of(record.payload)
+        if kind is Kind.ROSTER:
+            yield record.index, membership_of(decode_roster(record.payload))
+        elif kind is Kind.VERSION:
+            decode_version(record.payload)  # none is taken in that delivery could not read
+        else:
+            decode_override(record.payload)
 
 
 def records_of(message: AppendEntries, payloads: Sequence[bytes]) -> tuple[Record, ...] | None:
     """The records that came with a message; None unless they are whole and those that it announces."""
+    if len(payloads) != len(message.entry_terms):
+        return None
     try:
-        records = tuple(decode(raw) for raw in payloads)
+        records = tuple([decode(raw) for raw in payloads])
     except LogDamaged:
         return None
-    if len(records) != len(message.entry_terms):
-        return None
-    announced = enumerate(message.entry_terms, message.first_index)
-    belong = all((record.index, record.term) == place for record, place in zip(records, announced, strict=True))
-    return records if belong else None
+    index = message.prev_index
+    for record, term in zip(records, message.entry_terms, strict=True):
+        index += 1
+        if record.index != index or record.term != term:
+            return None
+    return records

@@ -32,7 +32,8 @@ Frame = tuple[FrameHead, bytes]
 class EventTail:
     """The file at `path`, open as `fd`, with `size_bytes` in it. One thread, the owner, calls this; every method raises OSError.
 
-    `recent`: the frames in memory, with none of which a turn without events has nothing to do. `name`, of the thread that writes; there is none before it has something to do.
+    `name`, of the thread that writes; there is none before it has something to do. `recent`: the frames in memory; without any, a
+    turn without events has nothing to do here.
     """
 
     def __init__(self, files: Files, path: Path, fd: int, size_bytes: int) -> None:

@@ -35,7 +35,9 @@ class ReadRequests:
         self._asked: deque[_Asked] = deque()
 
     def __len__(self) -> int:
-        return len(self._held) + sum(len(asked.requests) for asked in self._asked) if self._asked else len(self._held)
+        if not self._asked:
+            return len(self._held)
+        return len(self._held) + sum([len(asked.requests) for asked in self._asked])
 
     @property
     def wants_round(self) -> bool:

@@ -69,6 +69,8 @@ class BatchQueue:
 
     def collect(self) -> list[Executed]:
         """What was executed since the last call."""
+        if not self._done:
+            return []
         done = list(self._done)
         self._done.clear()
         return done

@@ -35,7 +35,7 @@ MEMBER_FAULTS = (
     Fault(
         "members that came with entries not told to the core",
         _OPENING,
-        "        return records, tuple(_memberships_in(records))\n",
+        "        return records, tuple(_memberships_in(controls)) if controls else ()\n",
         "        return records, ()\n",
     ),
     Fault(
