@@ -109,11 +109,13 @@ def encode_reply(
     detail: int = 0,
 ) -> bytes:
     """The bytes of a reply; `records` must be `count * stride` bytes long."""
-    records_view = records if type(records) is bytes else memory_of(records).cast("B")
-    blob_view = blob if type(blob) is bytes else memory_of(blob).cast("B")
-    if len(records_view) != count * stride:
-        raise MalformedReply(f"{count} records of {stride} bytes", f"{len(records_view)} bytes of records")
-    header = REPLY_HEADER.pack(session, sequence, status, stride, count, len(blob_view), detail)
+    records_view = records if isinstance(records, bytes) else memory_of(records)
+    blob_view = blob if isinstance(blob, bytes) else memory_of(blob)
+    records_bytes = len(records_view) if isinstance(records_view, bytes) else records_view.nbytes
+    blob_bytes = len(blob_view) if isinstance(blob_view, bytes) else blob_view.nbytes
+    if records_bytes != count * stride:
+        raise MalformedReply(f"{count} records of {stride} bytes", f"{records_bytes} bytes of records")
+    header = REPLY_HEADER.pack(session, sequence, status, stride, count, blob_bytes, detail)
     return b"".join((header, records_view, blob_view))
 
 
