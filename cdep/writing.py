@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import wraps
@@ -23,20 +24,27 @@ def written_as(form: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
 
         @wraps(function)
         def checked(*arguments: P.args, **given: P.kwargs) -> T:
+            where = _line_that_called()
             strange = next((name for name in given if name not in signature.parameters), None)
             if strange is not None:
                 raise DeclarationError(
-                    f"@{function.__name__} has no option {strange!r}{meant(strange, options)}; write {form}"
+                    f"{where}: @{function.__name__} has no option {strange!r}{meant(strange, options)}; write {form}"
                 )
             try:
                 signature.bind(*arguments, **given)
             except TypeError as error:
-                raise DeclarationError(f"@{function.__name__}: {error}; write {form}") from None
+                raise DeclarationError(f"{where}: @{function.__name__}: {error}; write {form}") from None
             return function(*arguments, **given)
 
         return checked
 
     return decorate
+
+
+def _line_that_called() -> str:
+    """Where the decorator is written: its handler is not known yet."""
+    frame = sys._getframe(2)
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def meant(word: str, options: Sequence[str]) -> str:

@@ -347,7 +347,9 @@ def test_dependent_takes_no_key() -> None:
 def test_a_decorator_says_how_it_is_written(declare: Callable[[], object], message: str) -> None:
     with pytest.raises(DeclarationError) as caught:
         declare()
-    assert str(caught.value).startswith(message)
+    where, _, said = str(caught.value).partition(": ")
+    assert where.startswith(f"{__file__}:")
+    assert said.startswith(message)
     assert "\n" not in str(caught.value)
 
 
