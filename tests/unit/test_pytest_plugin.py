@@ -171,6 +171,16 @@ BAD = {
     "assert_linearizable(psmr_cluster(OrderDependent, lint=False).run(5), BankModel)": "give the model of this service",
 }
 
+MODEL = "type('M', (), {{'initial': 0, 'read_only': (), 'step': None, 'key': None, {}}})()"
+BAD |= {
+    f"assert_linearizable([], {MODEL.format(wrong)})": said
+    for wrong, said in {
+        "'initial': lambda self: 0": "expected initial of the model M to be a value, found a method",
+        "'initial': {}": "expected a hashable state as initial of the model M, found a dict",
+        "'read_only': 'balance'": "expected names of commands as read_only of the model M, found 'balance'",
+    }.items()
+}
+
 
 def test_bad_input_is_one_message_at_the_line_of_the_test(suite: Suite) -> None:
     text = "".join(f"def test_{place}(psmr_cluster):\n    {line}\n\n" for place, line in enumerate(BAD))
