@@ -17,6 +17,7 @@ export ROOT PYTHON
 
 HERE := cd "$$ROOT" &&
 RUN := $(HERE) .venv/bin/python -m
+SAY := printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fix bench-smoke clean ready-run ready-dev
@@ -31,14 +32,20 @@ test: ready-dev
 	@$(RUN) pytest -n auto --dist loadfile -m "not long"
 
 check: ready-dev
+	@$(SAY) "formatting, lint, types, layers"
 	@$(RUN) ruff format --check
 	@$(RUN) ruff check
 	@$(RUN) mypy
 	@$(RUN) pytest tests/unit/test_layering.py tests/unit/test_purity.py tests/unit/test_tidy.py
-	@$(HERE) for name in $$(.venv/bin/python -c 'from psmr.services import app_names; print(*app_names())'); do \
+	@$(SAY) "annotations of the applications: lint, verify and infer of each"
+	@$(HERE) open=; for name in $$(.venv/bin/python -c 'from psmr.services import app_names; print(*app_names())'); do \
+		.venv/bin/psmr cdep lint $$name || exit 1; \
 		for asked in "verify $$name --seconds 10" "infer $$name --seconds 5"; do \
-			.venv/bin/psmr cdep $$asked || [ $$? -eq 2 ] || exit 1; done; done
+			.venv/bin/psmr cdep $$asked || { [ $$? -eq 2 ] || exit 1; open="$$open; $$asked"; }; done; done; \
+	echo "undecided in that time: $${open:-; none}" | sed 's/: ; /: /'
+	@$(SAY) "every test, the longest too"
 	@$(RUN) pytest -n auto --dist loadfile
+	@echo "checked: formatting, lint, types, layers; annotations of the applications; every test. Nothing is wrong."
 
 fix: ready-dev
 	@$(RUN) ruff format

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar, overload
 
 from cdep.command import Access, CommandKind, Dependency, Stage
 from cdep.errors import DeclarationError
+from cdep.writing import written_as
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,6 +39,7 @@ def annotation_of(function: object) -> Annotation | None:
     return found if isinstance(found, Annotation) else None
 
 
+@written_as("@independent, without brackets")
 def independent(function: F) -> F:
     """The command commutes with every command, itself included; replicas may execute it in any order."""
     if isinstance(function, str):
@@ -53,6 +55,7 @@ def dependent(function: F, /) -> F: ...
 def dependent(*, access: Access = "write") -> Callable[[F], F]: ...
 
 
+@written_as('@dependent or @dependent(access="read")')
 def dependent(function: Any = None, /, *, access: Access = "write") -> Any:
     """The command touches the whole state: ordered against everything, or, if it only reads, against all writes."""
     if isinstance(function, str):
@@ -65,6 +68,7 @@ def dependent(function: Any = None, /, *, access: Access = "write") -> Any:
     return decorate if function is None else decorate(function)
 
 
+@written_as('@partially_dependent("key", domain="...", access="read" or "write", stage=...)')
 def partially_dependent(
     *parameters: str,
     domain: str | Mapping[str, str] | None = None,

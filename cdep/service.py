@@ -12,8 +12,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from types import FunctionType
-from typing import Any
+from types import BuiltinMethodType, FunctionType
+from typing import Any, NoReturn
 
 import xxhash
 
@@ -21,6 +21,7 @@ from cdep.command import Access, Command, CommandKind, Dependency, Parameter
 from cdep.errors import CallError, DeclarationError
 from cdep.inspection import commands_of
 from cdep.staging import early_domains, placed
+from cdep.writing import meant
 
 __all__ = [
     "Access",
@@ -38,6 +39,7 @@ __all__ = [
 STRICT, COMMUTATIVE = ORDERS = ("strict", "commutative")
 LIMIT_OF_COMMANDS = 65535
 
+_OPTIONS = ("version", "spread_reads", "order")
 _SERVICE = "__cdep_service__"
 _OWN_COMMANDS = "__cdep_own_commands__"
 
@@ -125,8 +127,16 @@ class StateMachine:
     def __init_subclass__(
         cls, *, version: int = 1, spread_reads: Iterable[str] = (), order: str | None = None, **keywords: Any
     ) -> None:
+        if keywords and isinstance(super().__init_subclass__, BuiltinMethodType):  # no other base has options
+            _refuse_option(cls.__name__, next(iter(keywords)))
         super().__init_subclass__(**keywords)
         setattr(cls, _SERVICE, _build(cls, version, spread_reads, order, _names_around_class()))
+
+
+def _refuse_option(name: str, word: str) -> NoReturn:
+    raise DeclarationError(
+        f"{name}: has no option {word!r}{meant(word, _OPTIONS)}; write class {name}(StateMachine, version=2)"
+    )
 
 
 def service_of(cls: type[StateMachine]) -> Service:

@@ -29,6 +29,7 @@ from cdep.annotations import annotation_of, keys_of, where_of
 from cdep.command import Command, Dependency, EarlyStage, Parameter, Stage
 from cdep.errors import DeclarationError
 from cdep.types import ValueType, i64, value_type
+from cdep.writing import written_as
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,6 +60,7 @@ class EarlyAnnotation:
     dependencies: tuple[Dependency, ...]
 
 
+@written_as('@early(handler, "key", domain="...")')
 def early(
     handler: Callable[..., Any], *parameters: str, domain: str | Mapping[str, str] | None = None
 ) -> Callable[[F], F]:

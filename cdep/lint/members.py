@@ -107,8 +107,10 @@ def _undeclared(unit: Unit, owner: type, name: str, receiver: Value | None) -> V
     hint = next((vars(base).get("__annotations__", {}).get(name) for base in owner.__mro__), None)
     names = vars(sys.modules[owner.__module__]) if owner.__module__ in sys.modules else {}
     value = annotated_value(_parsed(hint), names) if isinstance(hint, str) else UNKNOWN
-    # What a handler keeps on self is reported where it is set.
-    return value.kept_by(receiver.shared) if receiver is not None and receiver.shared != SELF else value
+    if receiver is None:
+        return value
+    # Named, so that a change of what it holds is reported there, whoever sets it.
+    return value.kept_by(f"{SELF}.{name}" if receiver.shared == SELF else receiver.shared)
 
 
 def _parsed(hint: str) -> ast.expr | None:

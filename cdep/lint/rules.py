@@ -118,7 +118,7 @@ RULES: dict[str, Rule] = {
         ),
         Rule(
             "attribute",
-            "attributes set on self outside declared state",
+            "attributes of self outside declared state: set, or what they hold changed",
             "it is no replicated state: every worker has its own, and a restart or a snapshot forgets it",
             "declare it as state: Map, Array or Table; Scratch for what one command needs",
         ),

@@ -66,7 +66,7 @@ def read_calls(text: str) -> list[Call]:
 
 def read_events(text: str) -> Iterator[Event]:
     """The records of a history in the order of the file."""
-    records = _json_records(text) if _JSON.match(text) else read_edn(text)
+    records = _json_records(text) if _JSON.match(text) else _edn_records(text)
     if len(records) == 1 and isinstance(records[0], tuple):
         records = list(records[0])
     if not records:
@@ -75,6 +75,29 @@ def read_events(text: str) -> Iterator[Event]:
         event = _event(number, record)
         if event is not None:
             yield event
+
+
+def _edn_records(text: str) -> list[Any]:
+    """EDN, in which most of JSON is EDN too: a complaint of what is JSON says so."""
+    try:
+        return read_edn(text)
+    except ConfigurationError as error:
+        said = str(error)
+        if not _is_json(text):
+            raise
+    raise ConfigurationError(
+        f"{said.removesuffix('mend the EDN')}mend the JSON: one object a line, or an array of them"
+    )
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
+    return True
 
 
 def _json_records(text: str) -> list[Any]:

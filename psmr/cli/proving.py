@@ -93,6 +93,24 @@ def application_of(service: str, settings: list[str] | None) -> Application | No
     return replace(found, workload=workload)
 
 
+def what_lint_finds(owner: type[StateMachine], service: str) -> str | None:
+    """One line where handlers do what no search over declared state can see: a variable of the class, a clock. None elsewhere."""
+    from psmr.errors import ConfigurationError
+    from psmr.lint import look_at, place_of
+
+    try:
+        findings = look_at(owner).findings
+    except ConfigurationError:  # no source: said already
+        return None
+    if not findings:
+        return None
+    first, count = findings[0], len(findings)
+    return (
+        f"beyond what was searched: {count} place{'s' * (count > 1)} that would make replicas differ however commands are ordered, "
+        f"such as {place_of(first)} {first.code} ({first.what}): see psmr cdep lint {service}"
+    )
+
+
 def say_what_has_no_source(owner: type[StateMachine]) -> None:
     """One line to stderr for handlers of which only the code is there: lines are named, but nobody can read them."""
     from cdep import service_of

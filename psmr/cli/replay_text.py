@@ -67,7 +67,8 @@ def position_lines(document: Document) -> Iterator[str]:
         f"{document['folder']} at {document['position']}: {document['service']} version {document['version']} "
         f"({document['fingerprint']}), replayed from {began}"
     )
-    yield f"stamp {time_text(document['now_us'])}   state digest {document['digest']}"
+    stamp = time_text(document["now_us"]) if document["now_us"] else "none yet"
+    yield f"stamp {stamp}   state digest {document['digest']}"
     yield f"positions {document['first']} to {document['last']} can be had"
     if int(str(document["position"]).partition(":")[0]) > document["committed"]:
         yield f"entries behind {document['committed']} are not known to be committed here"

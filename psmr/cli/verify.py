@@ -10,7 +10,7 @@ import typer
 
 from psmr.cli import infer
 from psmr.cli.arguments import Json, Service, prose
-from psmr.cli.proving import Seconds, Seed, States, application_of, clock_of, say_what_has_no_source
+from psmr.cli.proving import Seconds, Seed, States, application_of, clock_of, say_what_has_no_source, what_lint_finds
 from psmr.cli.workload_arguments import Settings
 from psmr.json_output import JsonOutput
 
@@ -64,9 +64,12 @@ def verify(
         text = script_of(service_text(owner), found, explained(result.service, found))
         if script is not None:
             write_whole(script, text, what="a script", starts_with=BEGINNING)
-    output.write({**_document(result), "seed": seed, "seconds": round(clock.elapsed_s, 2), "script": text})
+    unseen = what_lint_finds(owner, service)
+    output.write(
+        {**_document(result), "lint": unseen, "seed": seed, "seconds": round(clock.elapsed_s, 2), "script": text}
+    )
     if not output.is_alone:
-        typer.echo("\n".join(_lines(result, clock.elapsed_s, seed)))
+        typer.echo("\n".join([*_lines(result, clock.elapsed_s, seed), *([unseen] if unseen else [])]))
         if script is not None and text is not None:
             typer.echo(f"script written to {script}")
         elif text is not None:

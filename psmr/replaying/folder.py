@@ -177,10 +177,13 @@ class ReplicaFolder:
 
 def _identity_in(path: Path) -> Identity:
     if not path.is_dir():
-        raise ConfigurationError(f"{path}: expected the data folder of a replica, found none there: give its path")
+        found = "a file" if path.exists() else "none"
+        raise ConfigurationError(f"{path}: expected the data folder of a replica, found {found} there: give its path")
     if not (path / IDENTITY).is_file():
+        inside = ", ".join(sorted(str(each.parent) for each in path.glob(f"*/{IDENTITY}")))
         raise ConfigurationError(
-            f"{path}: expected the data folder of a replica, found no {IDENTITY} in it: give the folder itself"
+            f"{path}: expected the data folder of a replica, found no {IDENTITY} in it: give "
+            + (f"one of those in it: {inside}" if inside else "the folder itself")
         )
     return parse_identity(path / IDENTITY, bytes_of(path / IDENTITY, "folder's identity"))
 

@@ -103,7 +103,8 @@ def no_such_row(folder: ReplicaFolder, position: Position, count: int) -> Config
     """The error for a row that an entry, of which `count` commands were executed, does not have."""
     rows = f"commands 0 to {count - 1}" if count else "no command that was executed"
     return ConfigurationError(
-        f"{folder.path}: expected a position in entry {position.index}, which has {rows}, found {position}"
+        f"{folder.path}: expected a position in entry {position.index}, which has {rows}, found {position}: "
+        + ("take one of those" if count else "replay to the entry")
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from cdep import DeclarationError, StateMachine, conflict
 from psmr.errors import CallerError
 from psmr.services import service_text
+from psmr.testing.asked import duration, whole
 from psmr.testing.calls import Calls, Written, owner_of
 from psmr.testing.plain import told_plainly
 from psmr.testing.session import session
@@ -94,8 +95,9 @@ def _pair(calls: Calls, first: Written | None, second: Written | None) -> tuple[
 def _clock(seconds: float | None, states: int | None) -> Callable[[int], bool]:
     """Whether a search is to go on; its time begins with its first state."""
     if states is not None:
-        return lambda searched: searched < states
-    limit_s = session().seconds if seconds is None else seconds
+        states_max = whole("states", states, 1)
+        return lambda searched: searched < states_max
+    limit_s = session().seconds if seconds is None else duration("how long to search", seconds)
     began_s: list[float] = []
 
     def goes_on(searched: int) -> bool:

@@ -13,6 +13,7 @@ from proxies.layout import layout_of
 from psmr.checking import Operation
 from psmr.client.commands import CommandProxy
 from psmr.errors import ConfigurationError, InvalidCall
+from psmr.testing.asked import whole
 from psmr.verification.examples import example_calls
 from psmr.verification.machine import Call
 from psmr.verification.pools import Pools
@@ -78,8 +79,10 @@ class Calls:
         return [self.read(each) for each in written]
 
     def wanted(self, written: Iterable[Written] | int, random: Random) -> list[Call]:
-        """The calls given, or so many made up."""
-        return self.generated(written, random) if isinstance(written, int) else self.read_all(written)
+        """The calls given, or so many made up. Raises ConfigurationError and InvalidCall for what is neither."""
+        if isinstance(written, Iterable):
+            return self.read_all(written)
+        return self.generated(whole("calls, a list of them or how many to make up", written, 0), random)
 
     def encoded(self, calls: Sequence[Call]) -> Encoded:
         """Calls as a batch."""

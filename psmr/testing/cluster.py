@@ -21,6 +21,7 @@ from psmr.simulation.cluster.operator import seat_of
 from psmr.simulation.cluster.trace import ClusterTrace
 from psmr.simulation.network import SimulatedNetwork
 from psmr.simulation.scheduler import Scheduler
+from psmr.testing.asked import duration, several, whole
 from psmr.testing.calls import Calls, Written
 from psmr.testing.conditions import CALL_US, CONDITIONS
 from psmr.testing.effects import Witness, states_told, told
@@ -70,6 +71,7 @@ class VirtualCluster:
     or whose state cannot be traced.
     """
 
+    @told_plainly
     def __init__(
         self,
         service: type[StateMachine] | Application,
@@ -83,10 +85,7 @@ class VirtualCluster:
     ) -> None:
         self._calls = Calls(service)
         self._owner = self._calls.owner
-        if not 1 <= replicas <= _REPLICAS_MAX or not 1 <= workers <= 16:
-            raise ConfigurationError(
-                f"expected 1 to {_REPLICAS_MAX} replicas of 1 to 16 workers, found {replicas} of {workers}: give so many"
-            )
+        replicas, workers = whole("replicas", replicas, 1, _REPLICAS_MAX), whole("workers", workers, 1, 16)
         if lint:
             _refuse_nondeterminism(self._owner)
         self.seed = session().seed_for(seed)
@@ -176,8 +175,7 @@ class VirtualCluster:
         random = self._random if seed is None else Random(f"{session().seed_for(seed)}/calls")
         chosen = faults_named(faults)
         made = self._calls.wanted(calls, random)
-        if clients < 1:
-            raise ConfigurationError(f"expected at least one client, found {clients}: give more")
+        clients = whole("clients", clients, 1)
         first = len(self._made)
         for number in range(clients):
             self._think(self._connect(), iter(made[number::clients]), random)
@@ -215,21 +213,27 @@ class VirtualCluster:
             self._is_told = True
             raise AssertionError("\n".join([*lines, f"seed {self.seed}"]))
 
+    @told_plainly
     def crash(self, replica: int | None) -> None:
         """Stop a replica at once; what its disk had not synced may be lost."""
         member = self._member(replica)
         if member.is_up:
             member.crash()
 
+    @told_plainly
     def restart(self, replica: int | None) -> None:
         """Start a replica that was stopped, from what its disk holds."""
         member = self._member(replica)
         if not member.is_up:
             member.start()
 
+    @told_plainly
     def partition(self, *sides: Iterable[int]) -> None:
         """From now on nothing passes between replicas of different sides; those named in none are a side of their own."""
-        named = [{self._member(each).me for each in side} for side in sides]
+        named = [{self._member(each).me for each in several("the replicas of a side", side)} for side in sides]
+        twice = [each for each in self.replicas if sum(each in side for side in named) > 1]
+        if twice:
+            raise ConfigurationError(f"expected each replica on one side, found {twice} on several: name each once")
         rest = set(self.replicas) - {each for side in named for each in side}
         side_of = {each: number for number, side in enumerate([*named, rest]) for each in side}
         for one in self.replicas:
@@ -241,9 +245,11 @@ class VirtualCluster:
         """Everything passes between the replicas again."""
         self._network.mend()
 
+    @told_plainly
     def elapse(self, seconds: float) -> None:
         """Let virtual time pass."""
-        self._scheduler.run_until(self._scheduler.now_us + int(seconds * 1e6))
+        passes_us = int(duration("virtual time", seconds, may_be_none=True) * 1e6)
+        self._scheduler.run_until(self._scheduler.now_us + passes_us)
 
     def close(self) -> None:
         """End what runs; harmless when nothing does."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from psmr.errors import ConfigurationError
 from psmr.simulation.adversary import Adversary
+from psmr.testing.asked import several
 
 CRASH, PARTITION = "crash", "partition"
 FAULTS = (CRASH, PARTITION)
@@ -17,13 +18,13 @@ def faults_named(given: Sequence[str] | bool) -> tuple[str, ...]:
     """The faults meant: True for all, or by name. Raises ConfigurationError for one that there is not."""
     if isinstance(given, bool):
         return FAULTS if given else ()
-    names = (given,) if isinstance(given, str) else tuple(given)
+    names = [given] if isinstance(given, str) else several(f"faults among {', '.join(FAULTS)}, or True for all", given)
     for name in names:
         if name not in FAULTS:
             close = get_close_matches(str(name), FAULTS, n=1)
             cure = f"did you mean {close[0]}?" if close else "name one of them"
             raise ConfigurationError(f"expected faults among {', '.join(FAULTS)}, found {name!r}: {cure}")
-    return names
+    return tuple(names)
 
 
 class ChosenAdversary(Adversary):

@@ -88,6 +88,24 @@ def _call_of(operation: Operation) -> tuple[str, str]:
     return operation.command, repr(operation.arguments)
 
 
+def _check_values(name: str, model: Any) -> None:
+    """Raise ConfigurationError where a model has something else as `initial` and `read_only` than a state and names."""
+    for member in ("initial", "read_only"):
+        if callable(getattr(model, member)):
+            raise ConfigurationError(
+                f"expected {member} of the model {name} to be a value, found a method: write it as an attribute, or with @property"
+            )
+    if type(model.initial).__hash__ is None:
+        raise ConfigurationError(
+            f"expected a hashable state as initial of the model {name}, found a {type(model.initial).__name__}: "
+            "take a tuple, a number or a frozenset"
+        )
+    if isinstance(model.read_only, str) or not isinstance(model.read_only, Collection):
+        raise ConfigurationError(
+            f"expected names of commands as read_only of the model {name}, found {model.read_only!r:.60}: give a tuple of them"
+        )
+
+
 class _Asked:
     """A model whose exceptions are told apart: CommandRaised, and any for a call of `may_raise`, is a reply; others are mistakes.
 
@@ -106,6 +124,7 @@ class _Asked:
                 f"expected a model of psmr.checking ({', '.join(_NEEDED)}), found {self._name} without {', '.join(missing)}: "
                 "give an object, a class without arguments or a module that has them"
             )
+        _check_values(self._name, model)
         self._model = model
         self._commands = commands
         self.initial: Any = model.initial

@@ -96,12 +96,14 @@ def psmr_cluster(tmp_path: Path) -> Iterator[Callable[..., VirtualCluster]]:
 
     Options and what it does: `psmr.testing.VirtualCluster`. When the test ends replicas are compared, and all of it is gone.
     """
+    from psmr.testing.asked import check_options
     from psmr.testing.cluster import VirtualCluster
 
     made: list[VirtualCluster] = []
 
     def make(service: type[StateMachine] | Application, **options: Any) -> VirtualCluster:
         __tracebackhide__ = True
+        _made(lambda: check_options(VirtualCluster, options))
         made.append(_made(lambda: VirtualCluster(service, **{"folder": tmp_path, **options})))
         return made[-1]
 

@@ -8,6 +8,7 @@ from random import Random
 
 from cdep import StateMachine
 from psmr.errors import ConfigurationError
+from psmr.testing.asked import several, whole
 from psmr.testing.calls import Calls, Written
 from psmr.testing.effects import Witness, states_told, told
 from psmr.testing.engines import SLOTS, RealWorkers, SimulatedWorkers
@@ -44,11 +45,12 @@ def assert_replay_identical(
     """
     known = Calls(service)
     chosen = session().seed_for(seed)
-    strange = [form for form in forms if form not in FORMS]
-    if strange or not workers or not all(1 <= count <= 16 for count in workers) or batch < 1:
+    workers = [whole("workers", count, 1, 16) for count in several("numbers of workers", workers)]
+    forms = several(f"forms among {', '.join(FORMS)}", forms)
+    batch = whole("calls of a batch", batch, 1)
+    if not workers or not forms or any(form not in FORMS for form in forms):
         raise ConfigurationError(
-            f"expected forms among {', '.join(FORMS)}, 1 to 16 workers and batches of calls, found {list(forms)}, {list(workers)} "
-            f"and {batch}: correct them"
+            f"expected forms among {', '.join(FORMS)} and numbers of workers, found {forms} and {workers}: name one at least"
         )
     log = known.wanted(calls, Random(f"{chosen}/calls"))
     batches = [

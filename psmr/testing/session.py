@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from psmr.testing.asked import whole
+
 SEED = 1
 SECONDS = 5.0
 
@@ -28,8 +30,8 @@ class Session:
     seeds: tuple[int, ...] = ()
 
     def seed_for(self, given: int | None) -> int:
-        """The seed given, or that of the run; it is remembered."""
-        seed = self.seed if given is None else given
+        """The seed given, or that of the run; it is remembered. Raises ConfigurationError for what is none."""
+        seed = self.seed if given is None else whole("a seed", given, 0)
         self.seeds = (*(known for known in self.seeds if known != seed), seed)
         return seed
 

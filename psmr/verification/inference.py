@@ -17,7 +17,7 @@ from cdep import Command, Dependency, Service
 from psmr.verification.cells import ADD, KEYS, MEMORY, READ, VALUE, WOULD, WRITE, Cell, Place
 from psmr.verification.declared import footprints
 from psmr.verification.examining import Trial, pairs
-from psmr.verification.machine import Call
+from psmr.verification.observed import Observed
 
 _CHANGING = frozenset((WRITE, ADD, WOULD))
 _VALUES_MIN = 3
@@ -63,20 +63,8 @@ class Found:
     """Another command with which it would have conflicted, had it kept its parameters."""
 
 
-class Inference:
+class Inference(Observed):
     """Gathers what a search observes; `propose` says what is to be declared."""
-
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self._states: list[list[Trial]] = []
-
-    def observe(self, trials: list[Trial]) -> None:
-        """One state's executions."""
-        self._states.append(trials)
-
-    def calls(self) -> list[Call]:
-        """The calls observed, in order."""
-        return [trial.call for trials in self._states for trial in trials]
 
     def propose(self, novel: Sequence[Trial] = ()) -> tuple[Service, dict[str, Found]]:
         """The service as it should be annotated, and why; `novel` are executions from other states, to be heeded too."""

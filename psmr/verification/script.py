@@ -8,14 +8,14 @@ from psmr.verification.shrinking import Refutation
 BEGINNING = '"""Two calls whose order matters'
 
 _TEXT = '''\
-{beginning} although C-Dep does not order them. Written by `psmr cdep verify {service}`.
+{beginning} although {claim}. Written by `psmr cdep verify {service}`.
 
 {explanation}
 """
 
 from psmr.services import find_service
 from psmr.verification.machine import Call, TracedMachine
-from psmr.verification.orders import both_orders, differences
+{imports}
 
 BEFORE = [
 {before}]
@@ -25,47 +25,35 @@ SECOND = {second}
 machine = TracedMachine(find_service("{service}"))
 for call in BEFORE:
     print(call.command, call.arguments, "->", machine.call(call).reply)
+{comparison}
+print("\\n".join(found) or "no difference shows when one runs after the other; both touch the same cell")
+'''
+
+_IMPORTS = "from psmr.verification.orders import both_orders, differences"
+_COMPARISON = """\
 straight, reverse = both_orders(machine, FIRST, SECOND)
 for title, order in (("first, then second", straight), ("second, then first", reverse)):
-    print(f"{{title}}:")
+    print(f"{title}:")
     print("   ", FIRST.command, FIRST.arguments, "->", order.first.reply)
     print("   ", SECOND.command, SECOND.arguments, "->", order.second.reply)
-    print("    state:", {{f"{{cell.container}}[{{cell.key!r}}]": value for cell, value in order.state.items()}})
-found = differences(FIRST, SECOND, straight, reverse)
-print("\\n".join(found) or "no difference shows when one runs after the other; both touch the same cell")
-'''
+    print("    state:", {f"{cell.container}[{cell.key!r}]": value for cell, value in order.state.items()})
+found = differences(FIRST, SECOND, straight, reverse)"""
 
-
-_TEXT_OF_STAGES = '''\
-{beginning} although nothing orders their stages. Written by `psmr cdep verify {service}`.
-
-{explanation}
-"""
-
-from psmr.services import find_service
-from psmr.verification.machine import Call, TracedMachine
-from psmr.verification.passing import stage_differences
-
-BEFORE = [
-{before}]
-FIRST = {first}
-SECOND = {second}
-
-machine = TracedMachine(find_service("{service}"))
-for call in BEFORE:
-    print(call.command, call.arguments, "->", machine.call(call).reply)
+_IMPORTS_OF_STAGES = "from psmr.verification.passing import stage_differences"
+_COMPARISON_OF_STAGES = """\
 found = stage_differences(machine, {kind!r}, FIRST, SECOND)
 for call in (FIRST, SECOND):
-    print(call.command, call.arguments, "->", machine.call(call).reply, "in the order of the log")
-print("\\n".join(found) or "no difference shows when one runs after the other; both touch the same cell")
-'''
+    print(call.command, call.arguments, "->", machine.call(call).reply, "in the order of the log")"""
 
 
 def script_of(service: str, found: Refutation, explanation: list[str]) -> str:
     """The script; `service` is what `find_service` finds the class by. The same refutation gives the same text."""
-    return (_TEXT if found.kind is None else _TEXT_OF_STAGES).format(
-        kind=found.kind,
+    is_of_stages = found.kind is not None
+    return _TEXT.format(
         beginning=BEGINNING,
+        claim="nothing orders their stages" if is_of_stages else "C-Dep does not order them",
+        imports=_IMPORTS_OF_STAGES if is_of_stages else _IMPORTS,
+        comparison=_COMPARISON_OF_STAGES.format(kind=found.kind) if is_of_stages else _COMPARISON,
         service=service,
         explanation="\n".join(explanation).replace("\\", "\\\\").replace('"""', "'''"),
         before="".join(f"    {_source(call)},\n" for call in found.before),

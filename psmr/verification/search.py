@@ -186,42 +186,19 @@ class Search:
         if self._stage_print is not None:
             self._judge_stages(before, list(stage_pairs(trials, self._stage_print)), palette)
             return
-        searched = self.searched
-        quiet = []
-        for pair in pairs(trials, self.service):
-            names = self._pair_names(pair)
-            if pair.ordered:
-                searched.ordered[names] += 1
-                searched.ordered_and_conflicting[names] += pair.conflicts
-                continue
-            searched.unordered[names] += 1
-            if pair.conflicts:
-                self._suspect(names, before, pair)
-            else:
-                quiet.append(pair)
+        quiet = [pair for pair in pairs(trials, self.service) if self._is_open(before, pair)]
         for pair in self._chance.sample(quiet, min(len(quiet), _IN_BOTH_ORDERS)):
             first, second = pair.first.call, pair.second.call
             if may_share_no_group(self.service, named_call(self.service, first), named_call(self.service, second)):
-                searched.in_both_orders += 1
+                self.searched.in_both_orders += 1
                 if differ(self.machine, first, second):
                     self._suspect(self._pair_names(pair), before, pair)
 
     def _judge_stages(self, before: tuple[Call, ...], found: list[StagePair], palette: Palette) -> None:
         """As `_judge`, of the stages of calls: what main stages write and early ones read is told by executing them."""
-        searched = self.searched
-        open_questions = []
-        for pair in found:
-            names = self._pair_names(pair)
-            if pair.ordered:
-                searched.ordered[names] += 1
-                searched.ordered_and_conflicting[names] += pair.conflicts
-                continue
-            searched.unordered[names] += 1
-            if pair.conflicts:
-                self._suspect(names, before, pair)
-            elif pair.must_execute:
-                open_questions.append(pair)
-        quiet = [pair for pair in found if not (pair.ordered or pair.conflicts or pair.must_execute)]
+        open_pairs = [pair for pair in found if self._is_open(before, pair)]
+        open_questions = [pair for pair in open_pairs if pair.must_execute]
+        quiet = [pair for pair in open_pairs if not pair.must_execute]
         chosen = self._chance.sample(open_questions, min(len(open_questions), _STAGES_EXECUTED))
         # What is granted hangs on amounts: the same early stage with another one, which its keys do not name.
         varied = [
@@ -230,9 +207,21 @@ class Search:
             for _ in range(_AMOUNTS_TRIED)
         ]
         for pair in [*chosen, *varied, *self._chance.sample(quiet, min(len(quiet), _IN_BOTH_ORDERS))]:
-            searched.in_both_orders += 1
+            self.searched.in_both_orders += 1
             if stage_differences(self.machine, pair.kind, pair.first.call, pair.second.call):
                 self._suspect(self._pair_names(pair), before, pair)
+
+    def _is_open(self, before: tuple[Call, ...], pair: Pair | StagePair) -> bool:
+        """Count a pair, and suspect one that conflicts unordered; whether only executing it in both orders could say more."""
+        names, searched = self._pair_names(pair), self.searched
+        if pair.ordered:
+            searched.ordered[names] += 1
+            searched.ordered_and_conflicting[names] += pair.conflicts
+            return False
+        searched.unordered[names] += 1
+        if pair.conflicts:
+            self._suspect(names, before, pair)
+        return not pair.conflicts
 
     def _suspect(self, names: Names, before: tuple[Call, ...], pair: Pair | StagePair) -> None:
         kind = pair.kind if isinstance(pair, StagePair) else None

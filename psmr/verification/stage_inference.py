@@ -17,25 +17,14 @@ from psmr.verification.comparing import Comparison, compared, decorator_text
 from psmr.verification.coverage import Line
 from psmr.verification.examining import Trial
 from psmr.verification.inference import Inference
-from psmr.verification.machine import Call, Outcome
+from psmr.verification.machine import Outcome
+from psmr.verification.observed import Observed
 
 _WHOLE = "it is decided as a whole: ordered with everything that has a main stage; nothing else is proposed"
 
 
-class StageInference:
+class StageInference(Observed):
     """Gathers what a search of a service with early stages observes; `compare` says what is to be declared of each stage."""
-
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self._states: list[list[Trial]] = []
-
-    def observe(self, trials: list[Trial]) -> None:
-        """One state's executions."""
-        self._states.append(trials)
-
-    def calls(self) -> list[Call]:
-        """The calls observed, in order."""
-        return [trial.call for trials in self._states for trial in trials]
 
     def compare(
         self, novel: Sequence[Trial], missing: Mapping[str, Collection[Line]], refuted: Collection[str]

@@ -124,7 +124,7 @@ def test_in_a_terminal_it_goes_on_jumps_and_shows(
     ("words", "expected"),
     [
         (["--to", "7"], "expected a position up to 6, the log's last entry, found 7"),
-        (["--to", "3:4"], "expected a position in entry 3, which has commands 0 to 3, found 3:4"),
+        (["--to", "3:4"], "expected a position in entry 3, which has commands 0 to 3, found 3:4: take one of those"),
         (["--to", "3:4", "--step"], "expected a position in entry 3, which has commands 0 to 3, found 3:4"),
         (["--to", "4:0"], "expected a position in entry 4, which has no command that was executed, found 4:0"),
         (["--to", "0:0"], "expected a log index from 1 on with a row, found 0:0"),

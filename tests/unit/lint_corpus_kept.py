@@ -113,6 +113,24 @@ class OwnAttributeByFunction(StateMachine):
         setattr(self, "last", key)  # fault OwnAttributeByFunction: attribute
 
 
+class ItemOfAnUndeclaredAttribute(StateMachine):
+    @dependent
+    def make(self, key: u64) -> None:
+        self.seen[key] = 1  # fault ItemOfAnUndeclaredAttribute: attribute
+
+
+class AppendsToAnUndeclaredAttribute(StateMachine):
+    recent: list[int]
+
+    @dependent
+    def make(self, key: u64) -> None:
+        self._remember(int(key))
+
+    def _remember(self, key: int) -> None:
+        recent = self.recent
+        recent.append(key)  # fault AppendsToAnUndeclaredAttribute: attribute
+
+
 class KeepsAGenerator(StateMachine):
     @dependent
     def make(self, key: u64) -> None:

@@ -105,8 +105,7 @@ class ScriptedReplica:
         self._waker.send(b"")
 
     def release(self) -> None:
-        """Answer what was held."""
-        self.held = False
+        """Answer what was held, and from then on what comes."""
         self.do(self._answer_waiting)
 
     def move_leader(self, leader: int) -> None:
@@ -203,6 +202,7 @@ class ScriptedReplica:
                 self._send(client, protocol.encode_reply_message(reply))
 
     def _answer_waiting(self) -> None:
+        self.held = False  # here and not where it was asked: what came meanwhile would be answered before what waits
         waiting, self._waiting = self._waiting, []
         for client, batch in waiting:
             self._answer(client, batch)

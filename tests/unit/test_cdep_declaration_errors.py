@@ -14,6 +14,7 @@ from cdep import (
     StateField,
     StateMachine,
     dependent,
+    early,
     f64,
     i64,
     independent,
@@ -320,6 +321,38 @@ def test_dependent_takes_no_key() -> None:
         dependent("account")  # type: ignore[call-overload]
 
 
+@pytest.mark.parametrize(
+    ("declare", "message"),
+    [
+        (
+            lambda: partially_dependent("account", acess="read"),  # type: ignore[call-arg]
+            "@partially_dependent has no option 'acess' (did you mean access?); write @partially_dependent(\"key\", ",
+        ),
+        (
+            lambda: dependent(reads=True),  # type: ignore[call-overload]
+            "@dependent has no option 'reads' (it has access); write @dependent or @dependent(access=\"read\")",
+        ),
+        (lambda: dependent(len, len), "@dependent: too many positional arguments; write @dependent or "),  # type: ignore[call-overload]
+        (independent, "@independent: missing a required argument: 'function'; write @independent, without brackets"),
+        (
+            lambda: independent(access="read"),  # type: ignore[call-arg]
+            "@independent has no option 'access' (it has none); write @independent, without brackets",
+        ),
+        (
+            lambda: early(len, domian="bank"),  # type: ignore[call-arg]
+            '@early has no option \'domian\' (did you mean domain?); write @early(handler, "key", domain="...")',
+        ),
+    ],
+)
+def test_a_decorator_says_how_it_is_written(declare: Callable[[], object], message: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        declare()
+    where, _, said = str(caught.value).partition(": ")
+    assert where.startswith(f"{__file__}:")
+    assert said.startswith(message)
+    assert "\n" not in str(caught.value)
+
+
 def _bank(**keywords: Any) -> type[StateMachine]:
     class Bank(StateMachine, **keywords):
         @partially_dependent("account")
@@ -334,6 +367,14 @@ def _bank(**keywords: Any) -> type[StateMachine]:
         ({"spread_reads": ("acount",)}, "Bank: spread_reads names 'acount', which is no domain; use one of: account"),
         ({"spread_reads": "account"}, "Bank: spread_reads is a string; write spread_reads=('account',)"),
         ({"version": 0}, "Bank: 0 is no version; use a whole number from 1 on"),
+        (
+            {"versoin": 2},
+            "Bank: has no option 'versoin' (did you mean version?); write class Bank(StateMachine, version=2)",
+        ),
+        (
+            {"replicas": 3},
+            "Bank: has no option 'replicas' (it has version, spread_reads, order); write class Bank(StateMachine, version=2)",
+        ),
         ({"version": "2"}, "Bank: '2' is no version; use a whole number from 1 on"),
     ],
 )

@@ -45,6 +45,7 @@ reveal_type(accounts.ping)
 accounts.ping("one")
 partially_dependent("key", access="reed")
 dependent("key")
+partially_dependent("key", acess="read")
 """
 
 
@@ -66,7 +67,8 @@ def test_signatures_survive_and_misuse_is_found(tmp_path: Path) -> None:
         f"def (code: {unsigned}) -> {unsigned}",
     ]
     errors = [line for line in lines if line.startswith("error:")]
-    assert [line.split()[-1] for line in errors] == ["[arg-type]", "[arg-type]", "[call-overload]"]
+    assert [line.split()[-1] for line in errors] == ["[arg-type]", "[arg-type]", "[call-overload]", "[call-arg]"]
     assert 'Argument 1 to "ping"' in errors[0]
     assert "Literal['reed']" in errors[1]
     assert '"dependent"' in errors[2]
+    assert '"acess"' in errors[3]

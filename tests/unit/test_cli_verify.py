@@ -100,6 +100,10 @@ def test_state_outside_every_container_shows_in_the_two_orders(capsys: pytest.Ca
     text = capsys.readouterr().out
     assert "a reply of remember(): " in text
     assert "`psmr cdep lint`" in text
+    (unseen,) = re.findall("beyond what was searched: .*", text)
+    assert re.search(
+        r"services_to_verify\.py:\d+:\d+ \w+ \(.*\): see psmr cdep lint services_to_verify:KeepsGlobals", unseen
+    )
 
 
 @pytest.mark.parametrize("command", ["verify", "infer"])

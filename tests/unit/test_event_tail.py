@@ -3,49 +3,21 @@
 from __future__ import annotations
 
 import errno
-import os
 import random
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from direct_support import Ways
 from test_event_log import CLUSTER_ID, content, some
 
 from psmr.core.event_frame import head_at
 from psmr.errors import DiskFailed
-from psmr.fuzzing.unsynced import UnsyncedFiles
 from psmr.storage.event_log import HEADER_BYTES, EventLog, file_name
 from psmr.storage.event_tail import TURNS_MAX
 from psmr.storage.files import Files
 from psmr.storage.gathered import PAGE_BYTES
-from psmr.storage.record import Buffer
-
-
-class Ways(UnsyncedFiles):
-    """Counts whole pages written past the page cache; that way may be unknown, refused, or lead to a broken disk."""
-
-    def __init__(self, *, knows: bool = True, failure: int = 0) -> None:
-        self.knows, self.failure = knows, failure
-        self.direct: set[int] = set()
-        self.pages = 0
-
-    def open_direct(self, path: Path) -> int:
-        # An ordinary descriptor, so that it does not depend on the machine's file system.
-        fd = self.open_file(path) if self.knows else -1
-        self.direct.add(fd)
-        return fd
-
-    def close(self, fd: int) -> None:
-        self.direct.discard(fd)
-        super().close(fd)
-
-    def pwritev(self, fd: int, buffers: Sequence[Buffer], offset: int) -> int:
-        if fd in self.direct:
-            if self.failure:
-                raise OSError(self.failure, os.strerror(self.failure))
-            self.pages += sum(map(len, buffers)) // PAGE_BYTES
-        return super().pwritev(fd, buffers, offset)
 
 
 @pytest.fixture(autouse=True)

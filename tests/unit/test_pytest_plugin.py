@@ -145,7 +145,21 @@ BAD = {
     "psmr_cluster(Timed)": "expected handlers that do the same on every replica, found 1 place that may not",
     "psmr_cluster(7)": "expected a service, a class based on psmr.StateMachine, found 7",
     "psmr_cluster(Bank(), workers=2)": "give the class, Bank",
-    "psmr_cluster(Bank, replicas=9)": "expected 1 to 7 replicas",
+    "psmr_cluster(Bank, replicas=9)": "expected replicas, a whole number from 1 to 7, found 9",
+    "psmr_cluster(Bank, wrokers=2)": "found 'wrokers': did you mean workers?",
+    "psmr_cluster(Bank, seed='x')": "expected a seed, a whole number from 0 on, found 'x'",
+    "psmr_cluster(Bank).run(-1)": "how many to make up, a whole number from 0 on, found -1",
+    "psmr_cluster(Bank).run(True)": "how many to make up, a whole number from 0 on, found True",
+    "psmr_cluster(Bank).run(5, clients=1.5)": "expected clients, a whole number from 1 on, found 1.5",
+    "psmr_cluster(Bank).run(5, faults=3)": "expected faults among crash, partition, or True for all, found 3",
+    "psmr_cluster(Bank).elapse(-1)": "expected virtual time in seconds, such as 2.5, found -1",
+    "psmr_cluster(Bank).partition(3)": "expected the replicas of a side, found 3",
+    "psmr_cluster(Bank).partition([0], [0, 1])": "expected each replica on one side, found [0] on several",
+    "assert_commutes(Bank, states=0)": "expected states, a whole number from 1 on, found 0",
+    "assert_commutes(Bank, seconds=float('nan'))": "expected how long to search in seconds, such as 2.5, found nan",
+    "assert_replay_identical(Bank, 5, workers=2)": "expected numbers of workers, found 2",
+    "assert_replay_identical(Bank, 5, forms=())": "found [] and [1, 2, 3]: name one at least",
+    "assert_replay_identical(Bank, 5, batch='x')": "expected calls of a batch, a whole number from 1 on, found 'x'",
     'psmr_cluster(Bank).run([("depsit", 1, 5)])': "found 'depsit': did you mean deposit?",
     'psmr_cluster(Bank).run([("deposit", 1)])': "Bank.deposit: expected 2 arguments, found 1",
     'psmr_cluster(Bank).client().deposit(1, "much")': "Bank.deposit: parameter 'amount'",
@@ -155,6 +169,16 @@ BAD = {
     "assert_replay_identical(Bank, 5, forms=['compield'])": "expected forms among simulated, interpreted, compiled",
     "assert_linearizable(psmr_cluster(Bank).run(5), dict)": "found dict without initial, read_only, step, key",
     "assert_linearizable(psmr_cluster(OrderDependent, lint=False).run(5), BankModel)": "give the model of this service",
+}
+
+MODEL = "type('M', (), {{'initial': 0, 'read_only': (), 'step': None, 'key': None, {}}})()"
+BAD |= {
+    f"assert_linearizable([], {MODEL.format(wrong)})": said
+    for wrong, said in {
+        "'initial': lambda self: 0": "expected initial of the model M to be a value, found a method",
+        "'initial': {}": "expected a hashable state as initial of the model M, found a dict",
+        "'read_only': 'balance'": "expected names of commands as read_only of the model M, found 'balance'",
+    }.items()
 }
 
 

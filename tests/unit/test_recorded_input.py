@@ -119,6 +119,8 @@ def test_every_way_of_writing_says_the_same(text: str) -> None:
         ('{"process": 1, "type": "invoke", "f": "w", "value": NaN}', "NaN, which is no JSON"),
         ('{"process": 1}\n3', "record 1: expected invoke"),
         ('[{"process": 1}', "expected an array of JSON objects"),
+        ("[" * 100 + "]" * 100, "found deeper ones: mend the JSON: one object a line, or an array of them"),
+        ("[" * 100 + ":a" + "]" * 100, "found deeper ones: mend the EDN"),
         ('{"a": ' * 100_000, "line 1: expected a JSON object"),
     ],
 )

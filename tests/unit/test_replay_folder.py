@@ -165,6 +165,15 @@ def test_what_is_no_folder_of_a_replica_is_told_in_one_line(tmp_path: Path) -> N
         ReplicaFolder.open(tmp_path / "nowhere")
     with pytest.raises(ConfigurationError, match=r"found no identity\.json in it: give the folder itself"):
         ReplicaFolder.open(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match="file: expected the data folder of a replica, found a file there"):
+        ReplicaFolder.open(tmp_path / "file")
+    (tmp_path / "data" / "replica-1").mkdir(parents=True)
+    claimed(tmp_path / "data" / "replica-1")
+    with pytest.raises(
+        ConfigurationError, match=r"found no identity\.json in it: give one of those in it: .*replica-1$"
+    ):
+        ReplicaFolder.open(tmp_path / "data")
     with (
         store_in(claimed(tmp_path)),
         pytest.raises(ConfigurationError, match="expected a log with entries, found none: give the folder of a run"),

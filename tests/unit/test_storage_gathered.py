@@ -3,49 +3,18 @@
 from __future__ import annotations
 
 import errno
-import os
 import random
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from direct_support import Ways
 from hypothesis import given
 from hypothesis import strategies as st
 from power_cut_support import JournalingFiles, restore
 from snapshot_support import CLUSTER_ID, body_of, head_of, in_one_folder, take
 
-from psmr.fuzzing.unsynced import UnsyncedFiles
 from psmr.storage import SnapshotReceiver, SnapshotWriter, newest_snapshot
 from psmr.storage.gathered import PAGE_BYTES, Gathered
-from psmr.storage.record import Buffer
-
-
-class Ways(UnsyncedFiles):
-    """Counts what goes past the page cache; it may have none (`knows`), or open it and take no write (`refuses`)."""
-
-    def __init__(self, *, knows: bool = True, refuses: bool = False) -> None:
-        self.knows, self.refuses = knows, refuses
-        self.direct: set[int] = set()
-        self.pages = 0
-
-    def open_direct(self, path: Path) -> int:
-        # An ordinary descriptor, so that it does not depend on the machine's file system.
-        fd = self.open_file(path) if self.knows else -1
-        self.direct.add(fd)
-        return fd
-
-    def close(self, fd: int) -> None:
-        self.direct.discard(fd)
-        super().close(fd)
-
-    def pwritev(self, fd: int, buffers: Sequence[Buffer], offset: int) -> int:
-        if fd in self.direct:
-            size_bytes = sum(map(len, buffers))
-            assert offset % PAGE_BYTES == size_bytes % PAGE_BYTES == 0
-            if self.refuses:
-                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-            self.pages += size_bytes // PAGE_BYTES
-        return super().pwritev(fd, buffers, offset)
 
 
 @pytest.fixture
@@ -58,9 +27,9 @@ parts = st.lists(st.tuples(st.none() | near_pages, st.sampled_from([1, 5, 4095, 
 
 
 @in_one_folder
-@given(parts, st.sampled_from([{}, {"refuses": True}, {"knows": False}]), st.integers(0, 8))
+@given(parts, st.sampled_from([{}, {"failure": errno.EINVAL}, {"knows": False}]), st.integers(0, 8))
 def test_the_file_holds_what_was_written(
-    tmp_path: Path, small_pieces: None, parts: list[tuple[int | None, int]], ways: dict[str, bool], settled: int
+    tmp_path: Path, small_pieces: None, parts: list[tuple[int | None, int]], ways: dict[str, int], settled: int
 ) -> None:
     """A part without an offset follows the one before it."""
     files, expected, end = Ways(**ways), bytearray(), 0
