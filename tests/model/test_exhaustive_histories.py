@@ -11,7 +11,7 @@ import pytest
 from psmr.checking import Operation
 from psmr.checking.exhaustive import has_an_order, shapes
 from psmr.checking.exhaustive.__main__ import main
-from psmr.checking.exhaustive.groups import CAS, LOST, LOST_CAS, READ, groups
+from psmr.checking.exhaustive.groups import groups
 from psmr.checking.exhaustive.running import Disagreement, Run, history
 from psmr.checking.verdict import Verdict
 

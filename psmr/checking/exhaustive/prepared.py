@@ -1,0 +1,98 @@
+"""A group of histories, and the checker's searches of it, in the arrays that `blocks` takes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from psmr.checking.chains import are_sequential
+from psmr.checking.exhaustive.blocks import COUNTS, Places, Room
+from psmr.checking.exhaustive.every_set import extensions
+from psmr.checking.exhaustive.groups import Group, Row, numbered
+from psmr.checking.exhaustive.kinds import CAS, LOST, LOST_CAS, READ
+from psmr.checking.exhaustive.shapes import Shape
+from psmr.checking.exhaustive.written_out import history
+from psmr.checking.history import Operation
+from psmr.checking.layout import Layout
+from psmr.checking.memory import pack
+from psmr.checking.model import Model
+
+_SEEN, _TRANSITIONS, _STATES = 64, 64, 16
+"""Room for the search of a few operations, which is faster to clear; where it is not enough, `check` has the last word."""
+
+
+def places(group: Group) -> Places:
+    """The group in arrays."""
+    kinds, intervals = group.kinds, group.shape.intervals
+    every = range(len(kinds))
+    ahead = [
+        sum(
+            1 << other
+            for other in every
+            if other != place and (kinds[place] in LOST or intervals[other][0] <= intervals[place][1])
+        )
+        for place in every
+    ]
+    swaps = [
+        place for place in every[:-1] if intervals[place] == intervals[place + 1] and kinds[place] == kinds[place + 1]
+    ]
+    further = extensions(group.shape, tuple(kind in LOST for kind in kinds))
+    names, values = _names(len(group.writers))
+    return Places(
+        _array(kinds),
+        _array(group.writers),
+        _array(group.choosers),
+        names,
+        values,
+        values ** len(group.choosers),
+        _array(ahead),
+        _array(swaps),
+        further,
+    )
+
+
+def searches(group: Group, model: Model) -> tuple[np.ndarray, np.ndarray]:
+    """The wide search and the narrow one, if the checker would run it: by operation its row, and the memory."""
+    known = tuple(READ if kind == READ else LOST_CAS if kind in LOST else CAS for kind in group.kinds)
+    return _searches(group.shape, known, model)
+
+
+def room(operations: int) -> Room:
+    """Enough for any search of so many."""
+    return Room(
+        rows=np.zeros((operations, 2), np.int64),
+        states=np.zeros(1 << operations, np.int64),
+        memory=np.zeros(16_384, np.int64),
+        counts=np.zeros(COUNTS, np.int64),
+    )
+
+
+@lru_cache(None)
+def _names(writers: int) -> tuple[np.ndarray, np.ndarray]:
+    names = numbered(writers)
+    return _array(names), _array([max(name, default=0) + 1 for name in names])
+
+
+@lru_cache(maxsize=4096)
+def _searches(shape: Shape, kinds: tuple[int, ...], model: Model) -> tuple[np.ndarray, np.ndarray]:
+    rows: tuple[Row, ...] = tuple((place, place + 1) for place in range(len(kinds)))
+    operations = history(Group(shape, kinds), rows)
+    narrow = _array(()) if are_sequential(operations) else _prepared(operations, model, is_narrow=True)
+    return _prepared(operations, model, is_narrow=False), narrow
+
+
+def _prepared(operations: list[Operation], model: Model, *, is_narrow: bool) -> np.ndarray:
+    layout = Layout(operations, model, by_session=is_narrow, whole_batches=is_narrow)
+    row_of = {id(operation): row for row, operation in enumerate(layout.operations) if operation is not None}
+    smaller = layout.work._replace(
+        seen=np.zeros((_SEEN, 2), np.int64),
+        table=np.full((_TRANSITIONS, 2), -1, np.int64),
+        reach=np.full((_STATES, 3), -1, np.int64),
+    )
+    return np.concatenate([_array([row_of[id(operation)] for operation in operations]), pack(smaller)[0]])
+
+
+def _array(values: Any) -> np.ndarray:
+    return np.array(values, np.int64)
