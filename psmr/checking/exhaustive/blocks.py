@@ -2,8 +2,8 @@
 
 The search is the one that `check` uses (`compiled_search.search`), on memory that `Layout` and `pack` have laid out for a
 history of the same shape and the same kinds of operations. What is different from one history of these to the next is filled
-in here: which operations are alike, and the answers of the model when the search asks for them. So what this leaves out is the
-Python between a history and the search, which `running` has run for a sample.
+in here: which operations are alike, and the table of the model's answers, all of which are there before the search asks. So what
+this leaves out is the Python between a history and the search, which `running` has run for a sample.
 """
 
 from __future__ import annotations
@@ -21,15 +21,12 @@ from psmr.checking.memory import (
     COLUMNS,
     FOUND,
     KIND,
-    MISSING,
-    MISSING_KIND,
-    MISSING_STATE,
     NONE,
-    UNFIT,
-    put_transition,
 )
 
 STEPS = 1024
+STATE = 1
+"""The number of the state of the first value: those of others follow."""
 DISTINCT, LINEARIZABLE, EXPECTED, ENDED, COUNTS = range(5)
 """Counters: histories checked, and those of them that have an order. Of one that stopped a block: what trying every order
 says, and how the search ended."""
@@ -70,19 +67,18 @@ class Room(NamedTuple):
 def check_block(group: Places, due: int, first: int, until: int, wide: Any, narrow: Any, room: Room) -> int:
     """Check the histories of a group from number `first` to `until − 1`, in the order of `Group.histories`.
 
-    `due`: as of `every_set.must_be`. `wide`, `narrow`: the searches of the checker, as `pack` gives them, and before that by
-    operation its row; of the narrow one nothing where the checker has none. Returns the number of the first that the search
-    says something else of than trying every order; `until` if there is none.
+    `due`: as of `every_set.must_be`. `wide`, `narrow`: the searches of the checker, as of `prepared.searches`.
+    Returns the number of the first that the search says something else of than trying every order; `until` if there is none.
     """
     begin = 0
     for name in range(len(group.names)):
         end = begin + group.ways[name]
         if end > first:
-            _write_names(group, name, room.rows)
-            for number in range(max(begin, first), min(end, until)):
-                _choose(group, number - begin, name, room.rows)
-                if not _agree(group, due, wide, narrow, room):
-                    return number
+            _write_names(group.kinds, group.writers, group.names[name], room.rows)
+            stop = min(end, until) - begin
+            ended = _check_ways(group, name, due, max(begin, first) - begin, stop, wide, narrow, room)
+            if ended < stop:
+                return int(begin + ended)
         if end >= until:
             break
         begin = end
@@ -90,66 +86,68 @@ def check_block(group: Places, due: int, first: int, until: int, wide: Any, narr
 
 
 @inlined
-def _write_names(group: Places, name: int, rows: Any) -> None:
+def _write_names(kinds: Any, writers: Any, names: Any, rows: Any) -> None:
     rows[:] = 0
-    for at in range(len(group.writers)):
-        place = group.writers[at]
-        rows[place, 1 if group.kinds[place] in (CAS, LOST_CAS) else 0] = group.names[name, at]
-
-
-@inlined
-def _choose(group: Places, number: int, name: int, rows: Any) -> None:
-    values = group.values[name]
-    for at in range(len(group.choosers) - 1, -1, -1):
-        rows[group.choosers[at], 0] = number % values
-        number //= values
+    for at in range(len(writers)):
+        place = writers[at]
+        rows[place, 1 if kinds[place] in (CAS, LOST_CAS) else 0] = names[at]
 
 
 @compiled
-def _agree(group: Places, due: int, wide: Any, narrow: Any, room: Room) -> bool:
-    kinds, rows = group.kinds, room.rows
-    hopeless = without_hope(kinds, rows, group.ahead)
-    if hopeless < 0 or not is_first(kinds, rows, hopeless, group.swaps):
-        return True
-    expected = is_explained(group.further, due, kinds, rows, room.states)
-    found = NONE
-    if len(narrow) > 0:
-        found = _searched(narrow, kinds, rows, room.memory)
-    if found == NONE:
-        found = _searched(wide, kinds, rows, room.memory)
-    if found != (FOUND if expected else NONE):
-        room.counts[EXPECTED] = expected
-        room.counts[ENDED] = found
-        return False
-    room.counts[DISTINCT] += 1
-    room.counts[LINEARIZABLE] += expected
-    return True
+def _check_ways(group: Places, name: int, due: int, first: int, until: int, wide: Any, narrow: Any, room: Room) -> int:
+    """As `check_block`, of one way of naming what is written."""
+    # By name once: taking an array out of a tuple counts references, which takes longer than most histories do.
+    kinds, choosers, ahead, swaps, further = group.kinds, group.choosers, group.ahead, group.swaps, group.further
+    rows, states, memory, counts = room.rows, room.states, room.memory, room.counts
+    values = group.values[name]
+    for number in range(first, until):
+        rest = number
+        for at in range(len(choosers) - 1, -1, -1):
+            rows[choosers[at], 0] = rest % values
+            rest //= values
+        hopeless = without_hope(kinds, rows, ahead)
+        if hopeless < 0 or not is_first(kinds, rows, hopeless, swaps):
+            continue
+        expected = is_explained(further, due, kinds, rows, states)
+        found = NONE
+        if len(narrow) > 0:
+            found = _searched(narrow, kinds, rows, memory)
+        if found == NONE:
+            found = _searched(wide, kinds, rows, memory)
+        if found != (FOUND if expected else NONE):
+            counts[EXPECTED] = expected
+            counts[ENDED] = found
+            return number
+        counts[DISTINCT] += 1
+        counts[LINEARIZABLE] += expected
+    return until
 
 
 @compiled
 def _searched(prepared: Any, kinds: Any, rows: Any, memory: Any) -> int:
     """What the search says: FOUND, NONE, or what else it ended with."""
     count = len(kinds)
-    for at in range(prepared[count + AT_TRAIL]):
-        memory[at] = prepared[count + at]
+    start = before_memory(count)
+    for at in range(prepared[start + AT_TRAIL]):
+        memory[at] = prepared[start + at]
     for place in range(count):
+        kind, first, second = kinds[place], rows[place, 0], rows[place, 1]
         alike = 0
-        while kinds[alike] != kinds[place] or rows[alike, 0] != rows[place, 0] or rows[alike, 1] != rows[place, 1]:
+        while kinds[alike] != kind or rows[alike, 0] != first or rows[alike, 1] != second:
             alike += 1
         memory[memory[AT_OPERATIONS] + COLUMNS * prepared[place] + KIND] = alike
-    ended = search(memory, STEPS)
-    while ended == MISSING:
-        state, place = memory[MISSING_STATE], memory[MISSING_KIND]
-        put_transition(memory, state, place, _after(state, kinds[place], rows[place, 0], rows[place, 1]))
-        ended = search(memory, STEPS)
-    return int(ended)
+        if alike != place:
+            continue
+        answers = count + place * (count + 1)
+        if kind in (READ, CAS, LOST_CAS):
+            memory[prepared[answers + first]] = STATE + (first if kind == READ else second)
+        else:
+            for value in range(count + 1):
+                memory[prepared[answers + value]] = STATE + first
+    return int(search(memory, STEPS))
 
 
-@compiled
-def _after(state: int, kind: int, first: int, second: int) -> int:
-    """What `Transitions` says of a `CasRegister`: the number of a state is one more than its value, or UNFIT."""
-    if kind == READ or kind in (CAS, LOST_CAS):
-        if state != first + 1:
-            return UNFIT
-        return state if kind == READ else second + 1
-    return first + 1
+@inlined
+def before_memory(operations: int) -> int:
+    """How much is before the memory in a prepared search: a row an operation, and by operation and value a place for the answer."""
+    return operations + operations * (operations + 1)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from psmr.checking.chains import are_sequential
-from psmr.checking.exhaustive.blocks import COUNTS, Places, Room
+from psmr.checking.exhaustive.blocks import COUNTS, STATE, Places, Room, before_memory
 from psmr.checking.exhaustive.every_set import extensions
 from psmr.checking.exhaustive.groups import Group, Row, numbered
 from psmr.checking.exhaustive.kinds import CAS, LOST, LOST_CAS, READ
@@ -16,7 +17,7 @@ from psmr.checking.exhaustive.shapes import Shape
 from psmr.checking.exhaustive.written_out import history
 from psmr.checking.history import Operation
 from psmr.checking.layout import Layout
-from psmr.checking.memory import pack
+from psmr.checking.memory import AT_TABLE, UNFIT, pack, put_transition, slot_of
 from psmr.checking.model import Model
 
 _SEEN, _TRANSITIONS, _STATES = 64, 64, 16
@@ -54,7 +55,9 @@ def places(group: Group) -> Places:
 
 
 def searches(group: Group, model: Model) -> tuple[np.ndarray, np.ndarray]:
-    """The wide search and the narrow one, if the checker would run it: by operation its row, and the memory."""
+    """The wide search and the narrow one, if the checker would run it; nothing if not. Before the memory, as `pack` gives it,
+    is by operation its row, and then by operation and value where the model's answer goes.
+    """
     known = tuple(READ if kind == READ else LOST_CAS if kind in LOST else CAS for kind in group.kinds)
     return _searches(group.shape, known, model)
 
@@ -91,7 +94,16 @@ def _prepared(operations: list[Operation], model: Model, *, is_narrow: bool) -> 
         table=np.full((_TRANSITIONS, 2), -1, np.int64),
         reach=np.full((_STATES, 3), -1, np.int64),
     )
-    return np.concatenate([_array([row_of[id(operation)] for operation in operations]), pack(smaller)[0]])
+    memory = pack(smaller)[0]
+    count = len(operations)
+    answers = []
+    for kind, value in product(range(count), range(count + 1)):
+        put_transition(memory, STATE + value, kind, UNFIT)
+    for kind, value in product(range(count), range(count + 1)):
+        answers.append(slot_of(memory, memory[AT_TABLE], _TRANSITIONS, (STATE + value) << 32 | kind) + 1)
+    before = [*(row_of[id(operation)] for operation in operations), *answers]
+    assert len(before) == before_memory(count), "the places come before the memory"
+    return np.concatenate([_array(before), memory])
 
 
 def _array(values: Any) -> np.ndarray:
