@@ -68,7 +68,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--histories", type=int, help="how many (all)")
     parser.add_argument("--seconds", type=float, help="stop after so many seconds of processor time, and say where")
     parser.add_argument(
-        "--sample", type=_positive, metavar="N", help="one in N goes through all of the checker (100000 of all histories)"
+        "--sample",
+        type=_positive,
+        metavar="N",
+        help="one in N goes through all of the checker (100000 of all histories)",
     )
     parser.add_argument("--count", action="store_true", help="only say how many histories there are")
     add_json_option(parser)

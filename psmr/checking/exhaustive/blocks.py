@@ -2,8 +2,9 @@
 
 The search is the one that `check` uses (`compiled_search.search`), on memory that `Layout` and `pack` have laid out for a
 history of the same shape and the same kinds of operations. What is different from one history of these to the next is filled
-in here: which operations are alike, and the table of the model's answers, all of which are there before the search asks. So what
-this leaves out is the Python between a history and the search, which `running` has run for a sample.
+in here: which operations are alike, what reads may come of, and the table of the model's answers, all of which are there
+before the search asks. So what this leaves out is the Python between a history and the search; that takes part where
+`running` has all of `check` look at a sample.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from cdep.compiled import compiled, inlined
 from psmr.checking.compiled_search import search
 from psmr.checking.exhaustive.distinct import is_first, without_hope
 from psmr.checking.exhaustive.every_set import is_explained
+from psmr.checking.exhaustive.foreseen import STATE, link
 from psmr.checking.exhaustive.kinds import CAS, LOST_CAS, READ
 from psmr.checking.memory import (
     AT_OPERATIONS,
@@ -22,11 +24,10 @@ from psmr.checking.memory import (
     FOUND,
     KIND,
     NONE,
+    STALE,
 )
 
 STEPS = 1024
-STATE = 1
-"""The number of the state of the first value: those of others follow."""
 DISTINCT, LINEARIZABLE, EXPECTED, ENDED, COUNTS = range(5)
 """Counters: histories checked, and those of them that have an order. Of one that stopped a block: what trying every order
 says, and how the search ended."""
@@ -126,10 +127,18 @@ def _check_ways(group: Places, name: int, due: int, first: int, until: int, wide
 @compiled
 def _searched(prepared: Any, kinds: Any, rows: Any, memory: Any) -> int:
     """What the search says: FOUND, NONE, or what else it ended with."""
+    fill(prepared, kinds, rows, memory)
+    return int(search(memory, STEPS))
+
+
+@compiled
+def fill(prepared: Any, kinds: Any, rows: Any, memory: Any) -> None:
+    """Write the memory of the search of a history."""
     count = len(kinds)
     start = before_memory(count)
     for at in range(prepared[start + AT_TRAIL]):
         memory[at] = prepared[start + at]
+    seen = link(memory, prepared, kinds, rows) if prepared[count] else -1
     for place in range(count):
         kind, first, second = kinds[place], rows[place, 0], rows[place, 1]
         alike = 0
@@ -138,16 +147,16 @@ def _searched(prepared: Any, kinds: Any, rows: Any, memory: Any) -> int:
         memory[memory[AT_OPERATIONS] + COLUMNS * prepared[place] + KIND] = alike
         if alike != place:
             continue
-        answers = count + place * (count + 1)
+        answers = count + 1 + place * (count + 2)
         if kind in (READ, CAS, LOST_CAS):
-            memory[prepared[answers + first]] = STATE + (first if kind == READ else second)
+            memory[prepared[answers + STATE + first]] = STATE + (first if kind == READ else second)
         else:
-            for value in range(count + 1):
-                memory[prepared[answers + value]] = STATE + first
-    return int(search(memory, STEPS))
+            for state in range(count + 2):
+                memory[prepared[answers + state]] = STATE + first if seen >> first & 1 else STALE
 
 
 @inlined
 def before_memory(operations: int) -> int:
-    """How much is before the memory in a prepared search: a row an operation, and by operation and value a place for the answer."""
-    return operations + operations * (operations + 1)
+    """How much is before the memory: a row an operation, whether there is foresight, and where the model's answers go, by
+    operation and state."""
+    return operations + 1 + operations * (operations + 2)

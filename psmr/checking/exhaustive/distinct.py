@@ -2,15 +2,16 @@
 
 Histories that differ in the names of values or processes are one already (`groups`, `shapes`). Two more kinds are one:
 
-*Conditions that never hold.* Before an operation only those can take effect that were called before it returned, each of them
-only if its own condition can hold. Where no order of these leads to the value that it expects, it is without hope. A search
-begins with the first value, goes on by steps of the model, and places nothing that was called after something unplaced was due:
-so an operation without hope has one answer from the model wherever it is asked about, which is that it does not fit. What it
-expects exactly, and would write, is asked for nothing else: the kinds of operations are compared (`_has_twin`) with those
-that are moves, and such a one is a move only as passed by, in a search by session, which compares no kinds. So histories that
-differ in what their operations without hope expect and write have the same orders and the same search, to the last step. Of
-those one stays: if a compare-and-set is among them, the one in which all expect one value that nobody else writes, and write
-that; if not, that in which each read sees the first value that it cannot see.
+*Conditions that never hold*, for models without foresight. Before an operation only those can take effect that were called
+before it returned, each of them only if its own condition can hold. Where no order of these leads to the value that it
+expects, it is without hope. A search begins with the first value, goes on by steps of the model, and places nothing that was
+called after something unplaced was due: so an operation without hope has one answer from the model wherever it is asked about,
+which is that it does not fit. What it expects exactly, and would write, is asked for nothing else: the kinds of operations are
+compared (`_has_twin`) with those that are moves, and such a one is a move only as passed by, in a search by session, which
+compares no kinds. So histories that differ in what their operations without hope expect and write have the same orders and the
+same search, to the last step. Of those one stays: if a compare-and-set is among them, the one in which all expect one value
+that nobody else writes, and write that; if not, that in which each read sees the first value that it cannot see. Foresight
+looks at what reads see before they are reached, so that with it all of these stay.
 
 *Operations that change places.* Two that lie alike in time and are of one kind (two compare-and-sets, say) can change their
 values: that is the same history, listed in another order. A history is left out if another comes before it that one such

@@ -9,30 +9,34 @@ from typing import Any
 import numpy as np
 
 from psmr.checking.chains import are_sequential
-from psmr.checking.exhaustive.blocks import COUNTS, STATE, Places, Room, before_memory
+from psmr.checking.exhaustive.blocks import COUNTS, Places, Room, before_memory
 from psmr.checking.exhaustive.every_set import extensions
+from psmr.checking.exhaustive.foreseen import STATE
 from psmr.checking.exhaustive.groups import Group, Row, numbered
 from psmr.checking.exhaustive.kinds import CAS, LOST, LOST_CAS, READ
 from psmr.checking.exhaustive.shapes import Shape
 from psmr.checking.exhaustive.written_out import history
+from psmr.checking.foresight import foresees
 from psmr.checking.history import Operation
 from psmr.checking.layout import Layout
-from psmr.checking.memory import AT_TABLE, UNFIT, pack, put_transition, slot_of
+from psmr.checking.memory import AT_TABLE, IMPOSSIBLE, NEVER, UNFIT, pack, put_transition, slot_of
 from psmr.checking.model import Model
 
-_SEEN, _TRANSITIONS, _STATES = 64, 64, 16
+_SEEN, _TRANSITIONS = 64, 64
 """Room for the search of a few operations, which is faster to clear; where it is not enough, `check` has the last word."""
 
 
-def places(group: Group) -> Places:
+def places(group: Group, model: Model) -> Places:
     """The group in arrays."""
     kinds, intervals = group.kinds, group.shape.intervals
     every = range(len(kinds))
+    # With foresight the search looks at values that no order leads to.
     ahead = [
         sum(
             1 << other
             for other in every
-            if other != place and (kinds[place] in LOST or intervals[other][0] <= intervals[place][1])
+            if foresees(model)
+            or (other != place and (kinds[place] in LOST or intervals[other][0] <= intervals[place][1]))
         )
         for place in every
     ]
@@ -58,8 +62,10 @@ def searches(group: Group, model: Model) -> tuple[np.ndarray, np.ndarray]:
     """The wide search and the narrow one, if the checker would run it; nothing if not. Before the memory, as `pack` gives it,
     is by operation its row, and then by operation and value where the model's answer goes.
     """
-    known = tuple(READ if kind == READ else LOST_CAS if kind in LOST else CAS for kind in group.kinds)
-    return _searches(group.shape, known, model)
+    if foresees(model):
+        return _searches(group.shape, group.kinds, model)
+    alike = tuple(READ if kind == READ else LOST_CAS if kind in LOST else CAS for kind in group.kinds)
+    return _searches(group.shape, alike, model)
 
 
 def room(operations: int) -> Room:
@@ -80,7 +86,7 @@ def _names(writers: int) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=4096)
 def _searches(shape: Shape, kinds: tuple[int, ...], model: Model) -> tuple[np.ndarray, np.ndarray]:
-    rows: tuple[Row, ...] = tuple((place, place + 1) for place in range(len(kinds)))
+    rows: tuple[Row, ...] = tuple((place + 1, place + 1) for place in range(len(kinds)))
     operations = history(Group(shape, kinds), rows)
     narrow = _array(()) if are_sequential(operations) else _prepared(operations, model, is_narrow=True)
     return _prepared(operations, model, is_narrow=False), narrow
@@ -89,19 +95,29 @@ def _searches(shape: Shape, kinds: tuple[int, ...], model: Model) -> tuple[np.nd
 def _prepared(operations: list[Operation], model: Model, *, is_narrow: bool) -> np.ndarray:
     layout = Layout(operations, model, by_session=is_narrow, whole_batches=is_narrow)
     row_of = {id(operation): row for row, operation in enumerate(layout.operations) if operation is not None}
-    smaller = layout.work._replace(
+    count, rows = len(operations), len(layout.operations)
+    meta = layout.work.meta.copy()
+    meta[IMPOSSIBLE] = NEVER
+    blank = layout.work._replace(
         seen=np.zeros((_SEEN, 2), np.int64),
         table=np.full((_TRANSITIONS, 2), -1, np.int64),
-        reach=np.full((_STATES, 3), -1, np.int64),
+        reach=_array([(-1, -1, -1)] * STATE + [(value, value + 1, value) for value in range(count + 1)]),
+        states=_array([STATE]),
+        link_starts=np.zeros(rows + 1, np.int64),
+        links=np.zeros(count * count, np.int64),
+        left=np.zeros(rows, np.int64),
+        more=np.zeros(rows, np.int64),
+        read_starts=np.zeros(2, np.int64),
+        reads=np.zeros(count, np.int64),
+        ranks=np.zeros(rows, np.int64),
+        meta=meta,
     )
-    memory = pack(smaller)[0]
-    count = len(operations)
-    answers = []
-    for kind, value in product(range(count), range(count + 1)):
-        put_transition(memory, STATE + value, kind, UNFIT)
-    for kind, value in product(range(count), range(count + 1)):
-        answers.append(slot_of(memory, memory[AT_TABLE], _TRANSITIONS, (STATE + value) << 32 | kind) + 1)
-    before = [*(row_of[id(operation)] for operation in operations), *answers]
+    memory = pack(blank)[0]
+    every = list(product(range(count), range(count + 2)))
+    for kind, state in every:
+        put_transition(memory, state, kind, UNFIT)
+    answers = [slot_of(memory, memory[AT_TABLE], _TRANSITIONS, state << 32 | kind) + 1 for kind, state in every]
+    before = [*(row_of[id(operation)] for operation in operations), int(foresees(model)), *answers]
     assert len(before) == before_memory(count), "the places come before the memory"
     return np.concatenate([_array(before), memory])
 

@@ -68,7 +68,7 @@ class Run:
             begin = end
 
     def _check_group(self, group: Group, begin: int, until: int) -> Iterator[int]:
-        arrays, due = places(group), must_be(group.kinds)
+        arrays, due = places(group, self._model), must_be(group.kinds)
         wide, narrow = searches(group, self._model)
         while self.done < until:
             stop = min(until, self.done + _BLOCK)
