@@ -40,6 +40,7 @@ from psmr.checking.memory import (
     STALE,
     pack,
 )
+from psmr.checking.model import Model
 from psmr.checking.models.registers import CasRegister
 from psmr.checking.recorded_check import model_named
 from psmr.checking.search import Effort, Search
@@ -188,7 +189,7 @@ def test_the_memory_of_a_search_in_a_block_is_what_the_checker_lays_out(name: st
                 assert read_back(space, count) == read_back(pack(layout.work)[0], count), (group, rows)
 
 
-def asked(group: Group, rows: tuple[tuple[int, int], ...], model: object) -> tuple[bool, object]:
+def asked(group: Group, rows: tuple[tuple[int, int], ...], model: Model) -> tuple[bool, object]:
     """Whether there is an order, and how the wide search of the checker went: what it placed in which order, and the ends."""
     effort = Effort(by_session=False, whole_batches=False, steps_max=None)
     operations = history(group, rows)

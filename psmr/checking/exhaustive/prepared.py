@@ -22,8 +22,8 @@ from psmr.checking.layout import Layout
 from psmr.checking.memory import AT_TABLE, IMPOSSIBLE, NEVER, UNFIT, pack, put_transition, slot_of
 from psmr.checking.model import Model
 
-_SEEN, _TRANSITIONS = 64, 64
-"""Room for the search of a few operations, which is faster to clear; where it is not enough, `check` has the last word."""
+_SEEN = 64
+"""Room for the choices of a search of a few operations, which is faster to clear; where it is not enough, `check` decides."""
 
 
 def places(group: Group, model: Model) -> Places:
@@ -58,14 +58,12 @@ def places(group: Group, model: Model) -> Places:
     )
 
 
-def searches(group: Group, model: Model) -> tuple[np.ndarray, np.ndarray]:
+def searches(group: Group, model: Any) -> tuple[np.ndarray, np.ndarray]:
     """The wide search and the narrow one, if the checker would run it; nothing if not. Before the memory, as `pack` gives it,
     is by operation its row, and then by operation and value where the model's answer goes.
     """
-    if foresees(model):
-        return _searches(group.shape, group.kinds, model)
     alike = tuple(READ if kind == READ else LOST_CAS if kind in LOST else CAS for kind in group.kinds)
-    return _searches(group.shape, alike, model)
+    return _searches(group.shape, group.kinds if foresees(model) else alike, model)
 
 
 def room(operations: int) -> Room:
@@ -85,7 +83,7 @@ def _names(writers: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @lru_cache(maxsize=4096)
-def _searches(shape: Shape, kinds: tuple[int, ...], model: Model) -> tuple[np.ndarray, np.ndarray]:
+def _searches(shape: Shape, kinds: tuple[int, ...], model: Any) -> tuple[np.ndarray, np.ndarray]:
     rows: tuple[Row, ...] = tuple((place + 1, place + 1) for place in range(len(kinds)))
     operations = history(Group(shape, kinds), rows)
     narrow = _array(()) if are_sequential(operations) else _prepared(operations, model, is_narrow=True)
@@ -96,11 +94,12 @@ def _prepared(operations: list[Operation], model: Model, *, is_narrow: bool) -> 
     layout = Layout(operations, model, by_session=is_narrow, whole_batches=is_narrow)
     row_of = {id(operation): row for row, operation in enumerate(layout.operations) if operation is not None}
     count, rows = len(operations), len(layout.operations)
+    transitions = 1 << (count * (count + 2)).bit_length()
     meta = layout.work.meta.copy()
     meta[IMPOSSIBLE] = NEVER
     blank = layout.work._replace(
         seen=np.zeros((_SEEN, 2), np.int64),
-        table=np.full((_TRANSITIONS, 2), -1, np.int64),
+        table=np.full((transitions, 2), -1, np.int64),
         reach=_array([(-1, -1, -1)] * STATE + [(value, value + 1, value) for value in range(count + 1)]),
         states=_array([STATE]),
         link_starts=np.zeros(rows + 1, np.int64),
@@ -116,7 +115,7 @@ def _prepared(operations: list[Operation], model: Model, *, is_narrow: bool) -> 
     every = list(product(range(count), range(count + 2)))
     for kind, state in every:
         put_transition(memory, state, kind, UNFIT)
-    answers = [slot_of(memory, memory[AT_TABLE], _TRANSITIONS, state << 32 | kind) + 1 for kind, state in every]
+    answers = [slot_of(memory, memory[AT_TABLE], transitions, state << 32 | kind) + 1 for kind, state in every]
     before = [*(row_of[id(operation)] for operation in operations), int(foresees(model)), *answers]
     assert len(before) == before_memory(count), "the places come before the memory"
     return np.concatenate([_array(before), memory])

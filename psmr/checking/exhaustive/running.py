@@ -38,10 +38,10 @@ class Run:
     """
 
     def __init__(self, model: str, operations: int, one_in: int | None = None) -> None:
-        self._groups = list(groups(model, operations))
+        self._groups = [(group, group.count) for group in groups(model, operations)]
         self._model = model_named(model)
         self._room = room(operations)
-        self.count = sum(group.count for group in self._groups)
+        self.count = sum(count for _, count in self._groups)
         self.one_in = max(1, self.count // SAMPLED) if one_in is None else one_in
         self.done = 0
         self.sampled = 0
@@ -61,8 +61,8 @@ class Run:
         """Check histories `start` to `until - 1`; `done`, every now and then. Raises Disagreement."""
         self.done = start
         begin = 0
-        for group in self._groups:
-            end = begin + group.count
+        for group, count in self._groups:
+            end = begin + count
             if end > self.done and begin < until:
                 yield from self._check_group(group, begin, min(end, until))
             begin = end
