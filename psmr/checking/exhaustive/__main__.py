@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0 when the checker agrees with the search, 1 at the first history where it does not."""
     options = _parser().parse_args(arguments)
     output = JsonOutput(options.json)
-    run = Run(options.model, options.operations)
+    run = Run(options.model, options.operations, options.sample)
     if options.count:
         _print({"model": options.model, "operations": options.operations, "histories": run.count}, output)
         return 0
@@ -45,7 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "histories": run.count,
         "start": options.start,
         "checked": checked,
+        "distinct": run.distinct,
         "linearizable": run.linearizable,
+        "sampled": run.sampled,
+        "left_open": run.left_open,
         "next": run.done,
         "processor_s": round(spent_s, 1),
         "wall_s": round(time.monotonic() - began_s, 1),
@@ -64,9 +67,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--start", type=int, default=0, help="the number of the first history (0)")
     parser.add_argument("--histories", type=int, help="how many (all)")
     parser.add_argument("--seconds", type=float, help="stop after so many seconds of processor time, and say where")
+    parser.add_argument(
+        "--sample",
+        type=_positive,
+        metavar="N",
+        help="one in N goes through all of the checker (100000 of all histories)",
+    )
     parser.add_argument("--count", action="store_true", help="only say how many histories there are")
     add_json_option(parser)
     return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1, found {value}: 1 takes every history")
+    return value
 
 
 def _print(figures: dict[str, Any], output: JsonOutput) -> None:

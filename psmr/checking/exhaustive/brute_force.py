@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cdep.compiled import compiled
-from psmr.checking.exhaustive.groups import CAS, LOST_CAS, LOST_WRITE, READ
+from psmr.checking.exhaustive.kinds import CAS, LOST_CAS, LOST_WRITE, READ
 
 OPERATIONS_MAX = 16
 

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
+from psmr.checking.exhaustive.kinds import CAS, LOST, LOST_CAS, LOST_WRITE, READ, WRITE
 from psmr.checking.exhaustive.shapes import Shape, shapes
 
-READ, WRITE, CAS, LOST_WRITE, LOST_CAS = range(5)
-"""What an operation does; of the lost ones it is unknown whether they did, and nothing follows them."""
-LOST = frozenset((LOST_WRITE, LOST_CAS))
 KINDS = {"register": (WRITE, LOST_WRITE, READ), "cas-register": (WRITE, LOST_WRITE, CAS, LOST_CAS, READ)}
 _CHOOSES = frozenset((READ, CAS, LOST_CAS))
 PROCESSES = 3
@@ -32,20 +30,42 @@ class Group:
     kinds: tuple[int, ...]
 
     @property
+    def writers(self) -> list[int]:
+        """The places of the operations that write."""
+        return [place for place, kind in enumerate(self.kinds) if kind != READ]
+
+    @property
+    def choosers(self) -> list[int]:
+        """The places of the operations that expect a value, or saw one."""
+        return [place for place, kind in enumerate(self.kinds) if kind in _CHOOSES]
+
+    @property
     def count(self) -> int:
         """How many there are."""
-        writers = sum(kind != READ for kind in self.kinds)
-        choosers = sum(kind in _CHOOSES for kind in self.kinds)
+        writers, choosers = len(self.writers), len(self.choosers)
         return sum(_partitions(writers, values) * (values + 1) ** choosers for values in range(writers + 1))
 
     def histories(self) -> Iterator[tuple[Row, ...]]:
         """Each history: its operations' values."""
-        writers = [place for place, kind in enumerate(self.kinds) if kind != READ]
-        choosers = [place for place, kind in enumerate(self.kinds) if kind in _CHOOSES]
-        for written in _numbered(len(writers)):
+        for written in numbered(len(self.writers)):
             known = range(max(written, default=0) + 1)
-            for chosen in product(known, repeat=len(choosers)):
-                yield self._rows(dict(zip(writers, written, strict=True)), dict(zip(choosers, chosen, strict=True)))
+            for chosen in product(known, repeat=len(self.choosers)):
+                yield self._rows(
+                    dict(zip(self.writers, written, strict=True)), dict(zip(self.choosers, chosen, strict=True))
+                )
+
+    def history(self, number: int) -> tuple[Row, ...]:
+        """The one that comes after `number` others."""
+        for written in numbered(len(self.writers)):
+            values = max(written, default=0) + 1
+            here = values ** len(self.choosers)
+            if number < here:
+                chosen = [number // values**after % values for after in reversed(range(len(self.choosers)))]
+                return self._rows(
+                    dict(zip(self.writers, written, strict=True)), dict(zip(self.choosers, chosen, strict=True))
+                )
+            number -= here
+        raise IndexError(f"expected a number below {self.count}, found one of {number} beyond")
 
     def _rows(self, written: dict[int, int], chosen: dict[int, int]) -> tuple[Row, ...]:
         return tuple(
@@ -77,14 +97,12 @@ def _in_order(shape: Shape, kinds: Sequence[int]) -> bool:
     )
 
 
-def _numbered(count: int) -> Iterator[tuple[int, ...]]:
+@lru_cache(None)
+def numbered(count: int) -> tuple[tuple[int, ...], ...]:
     """Each way of naming what `count` writes write: 1 first, and each name one more than those before it at most."""
     if count == 0:
-        yield ()
-        return
-    for rest in _numbered(count - 1):
-        for value in range(1, max(rest, default=0) + 2):
-            yield (*rest, value)
+        return ((),)
+    return tuple((*rest, value) for rest in numbered(count - 1) for value in range(1, max(rest, default=0) + 2))
 
 
 @lru_cache(None)
