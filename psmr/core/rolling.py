@@ -14,7 +14,7 @@ from msgspec import Struct
 
 KEPT_ENTRIES = 1 << 16
 """How many of the newest rolling digests are kept; what parted longer ago cannot be found exactly."""
-FORM = 2
+FORM = 3
 """How command digests are made. Those of another form say nothing; raise it with whatever changes a digest."""
 _MASK = (1 << 64) - 1
 _ROOM_ENTRIES = 256
