@@ -288,7 +288,9 @@ def _case(op: int, body: list[str], indent: str) -> str:
 
 
 def _dispatch(command: CommandLayout) -> str:
-    return _case(command.command.op, [f"folded = _execute_{command.command.name}(machine, frame, record, blob, reply)"], "    ")
+    return _case(
+        command.command.op, [f"folded = _execute_{command.command.name}(machine, frame, record, blob, reply)"], "    "
+    )
 
 
 def _admission(service: Service, command: CommandLayout) -> str:

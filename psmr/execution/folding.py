@@ -7,9 +7,9 @@ whose commands all have equal digests, hold equal state. It is the same on every
 differ with that, places in the state do not. Left out are words that are derived from others, and hints, which lie behind the
 rest of the state: neither is replicated. A command that raises has only its reply.
 
-The digest of a slot is the sum of those of its commands, each by its row; every worker adds up its own, and the replica the
-workers' sums. So nothing of a command has to be fetched by the replica's loop; some bits of each stay with the worker, for
-whoever asks which command it was. The part of an early stage is carried to the main stage, which adds its own.
+A command's row is part of its digest, and the digest of a slot is the sum of those of its commands; every worker adds up its
+own, and the replica the workers' sums. So nothing of a command has to be fetched by the replica's loop; some bits of each stay
+with the worker, for whoever asks which command it was. The part of an early stage is carried to the main stage, which adds its own.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ from psmr.execution.layout import (
     FRAME_STATE,
     FRAME_STATE_BYTES,
 )
-from psmr.execution.product import content, pair, placed, record_content
 from psmr.state.frame import EVENT_NEXT, EVENT_START, NOTE_BYTES, UNDO_BASE, UNDO_COUNT
+from psmr.state.product import content, pair, placed, record_content
 from psmr.state.words import load_i64, load_u8, load_u16, load_u32, load_u64, store_i64, store_u64
 
 _1 = np.uint64(1)

@@ -88,4 +88,3 @@ def record_content(address: int, end: int) -> np.uint64:
         step += _STEP
         address += 16
     return total
-
