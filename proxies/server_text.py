@@ -26,6 +26,7 @@ _SUPPORT = (
     "blob_fits",
     "byte_value_at",
     "close_reply",
+    "close_whole_reply",
     "compiled",
     "constructor",
     "finish",
@@ -155,8 +156,9 @@ _RUN = '''
 def _execute(machine, frame, record, blob, row):
     reply = open_reply(frame, row, REPLY_STRIDE){emitting}
     op = load_u16(record)
+    folded = np.uint64(0)
 {cases}
-    close_reply(frame, reply, REPLY_STRIDE)
+    {close}(frame, folded)
 
 
 @compiled
@@ -207,11 +209,13 @@ def server_text(service: Service) -> str:
 
 def _run(layout: ServiceLayout, *, looks_ahead: bool) -> str:
     cases = "\n".join(_dispatch(command) for command in layout.commands)
-    emitting = "\n    begin_events(frame, row)" if declares_events(layout.service) else ""
+    emits = declares_events(layout.service)
+    emitting = "\n    begin_events(frame, row)" if emits else ""
+    close = "close_whole_reply" if emits else "close_reply"
     if not looks_ahead:
-        return _RUN.format(cases=cases, emitting=emitting, start="", look="")
+        return _RUN.format(cases=cases, emitting=emitting, close=close, start="", look="")
     start = "\n        touched = row if _touches(machine) else count"
-    return _RUN.format(cases=cases, emitting=emitting, start=start, look=LOOK.format(indent=" " * 16))
+    return _RUN.format(cases=cases, emitting=emitting, close=close, start=start, look=LOOK.format(indent=" " * 16))
 
 
 def declares_events(service: Service) -> bool:
@@ -261,7 +265,7 @@ _reply_to_{name} = reply_writer(_layouts[{op}].command, _layouts[{op}].reply_off
 @handler
 def _execute_{name}(machine, frame, record, blob, reply{carried}):
 {enclosed(4, f"value = _{name}", arguments, "")}
-    _reply_to_{name}(frame, reply, value)
+    return _reply_to_{name}(frame, reply, value)
 {early_text(layout, command, _argument, emits=declares_events(layout.service))}"""
 
 
@@ -284,7 +288,9 @@ def _case(op: int, body: list[str], indent: str) -> str:
 
 
 def _dispatch(command: CommandLayout) -> str:
-    return _case(command.command.op, [f"_execute_{command.command.name}(machine, frame, record, blob, reply)"], "    ")
+    return _case(
+        command.command.op, [f"folded = _execute_{command.command.name}(machine, frame, record, blob, reply)"], "    "
+    )
 
 
 def _admission(service: Service, command: CommandLayout) -> str:

@@ -125,8 +125,8 @@ def _whole_command(command: CommandLayout, opening: str, *, emits: bool) -> list
     return [
         f"reply = {opening}(frame, row, REPLY_STRIDE)",
         *([_EMITTING] if emits else []),
-        f"_execute_{command.command.name}(machine, frame, record, blob, reply{carried})",
-        "close_reply(frame, reply, REPLY_STRIDE)",
+        f"folded = _execute_{command.command.name}(machine, frame, record, blob, reply{carried})",
+        "close_whole_reply(frame, folded)",
     ]
 
 

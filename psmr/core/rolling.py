@@ -14,11 +14,13 @@ from msgspec import Struct
 
 KEPT_ENTRIES = 1 << 16
 """How many of the newest rolling digests are kept; what parted longer ago cannot be found exactly."""
-FORM = 2
+FORM = 3
 """How command digests are made. Those of another form say nothing; raise it with whatever changes a digest."""
 _MASK = (1 << 64) - 1
 _ROOM_ENTRIES = 256
 """For so many there is room at first; it grows as entries come: a replica that starts has none."""
+_AT_ONCE = 256
+"""So many batches are added at the latest."""
 
 
 class Mark(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
@@ -41,12 +43,25 @@ class Rolling:
         self._filled = through
         self._total = known.total
         self._rows = 0
+        self._taken: list[tuple[int, int, int]] = []  # not yet in the sum: they are added together, when somebody asks
         self._totals = array("Q", bytes(8 * _ROOM_ENTRIES))
         self._rows_through = array("Q", bytes(8 * _ROOM_ENTRIES))
         self._put(through)
 
     def take(self, index: int, digest: int, count: int) -> None:
         """A batch of entry `index` with `count` commands was executed; batches come in the order of the log."""
+        self._taken.append((index, digest, count))
+        if len(self._taken) == _AT_ONCE:
+            self._settle()
+
+    def _settle(self) -> None:
+        for taken in self._taken:
+            self._add(*taken)
+        self._taken.clear()
+        if self.through > self._filled:
+            self._fill(self.through)
+
+    def _add(self, index: int, digest: int, count: int) -> None:
         if index > self._filled + 1:
             self._fill(index - 1)
         self._total = (self._total + digest * (2 * index + 1)) & _MASK
@@ -57,8 +72,6 @@ class Rolling:
 
     def complete(self, index: int) -> None:
         """All batches of the entries up to `index` are executed."""
-        if index > self._filled:
-            self._fill(index)
         if index > self.through:
             self.through = index
 
@@ -82,6 +95,7 @@ class Rolling:
     @property
     def oldest(self) -> int:
         """The first entry whose rolling digest is kept."""
+        self._settle()
         return max(self._first, self._filled - KEPT_ENTRIES + 1)
 
     def at(self, index: int) -> int | None:
@@ -98,4 +112,5 @@ class Rolling:
     @property
     def mark(self) -> Mark:
         """What a snapshot at `through`, behind which nothing was taken yet, is to say."""
+        self._settle()
         return Mark(FORM, self.origin, self._total)

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from psmr.execution import layout as at
 from psmr.execution.memory import Memory
 
-_DIGEST = np.uint64((1 << at.DIGEST_BITS) - 1)
-_BITS = np.uint64(at.DIGEST_BITS)
+_ROW = np.uint64((1 << 64 - at.DIGEST_BITS) - 1)
 
 
 class RowDigests:
@@ -67,7 +66,7 @@ class RowDigests:
         """What workers have kept of a slot: (worker, its number of its first, how many); None where a newer slot is instead."""
         found = []
         for worker, ring in enumerate(self._memory.digests):
-            record = ring + 8 * at.DIGESTS + at.DIGEST_SLOT_BYTES * (slot % at.DIGEST_SLOTS)
+            record = ring + at.DIGEST_RING_BYTES + at.DIGEST_SLOT_BYTES * (slot % at.DIGEST_SLOTS)
             kept, first, count = self._memory.words(record, at.DIGEST_SLOT_BYTES >> 3)
             if kept > slot:
                 return None
@@ -81,10 +80,11 @@ class RowDigests:
         places = self._places.get(slot)
         for worker, first, count in pieces:
             place = (memory.digests[worker] - memory.region.address) >> 3
-            kept = memory.region.words[place + (np.arange(first, first + count) & (at.DIGESTS - 1))].view(np.uint64)
-            # Looked at afterwards: the worker goes on meanwhile. What it writes next it has not counted yet.
-            if memory.get(memory.frames[worker] + at.FRAME_DIGESTS_NEXT) - first >= at.DIGESTS:
+            place += first & (at.DIGESTS - 1)
+            kept = memory.region.words[place : place + count].view(np.uint64).copy()
+            # Looked at afterwards: the worker goes on meanwhile. What it is about to write it has counted before.
+            if memory.get(memory.frames[worker] + at.FRAME_DIGESTS_NEXT) - first > at.DIGESTS:
                 return None
-            rows = (kept >> _BITS).astype(np.int64)
-            found[rows if places is None else places[rows]] = kept & _DIGEST
+            rows = (kept & _ROW).astype(np.int64)
+            found[rows if places is None else places[rows]] = kept & ~_ROW
         return found

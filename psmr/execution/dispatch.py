@@ -12,9 +12,18 @@ from numba.extending import intrinsic
 from cdep import Command
 from cdep.compiled import compiled, inlined, int64, merged, overloaded, types
 from cdep.hashing import group_of_bytes, group_of_u64
-from proxies.layout import NONE, REPLY_IN_BLOB, REPLY_WIDE
+from proxies.layout import NONE, REPLY_IN_BLOB, REPLY_NARROW, REPLY_WIDE
 from psmr.execution.events import begin_events
-from psmr.execution.folding import keep_digest
+from psmr.execution.folding import (
+    keep_digest,
+    keep_whole_digest,
+    reply_bytes,
+    reply_fixed,
+    reply_narrow,
+    reply_none,
+    reply_nothing,
+    reply_wide,
+)
 from psmr.execution.layout import (
     FRAME_BLOB,
     FRAME_COUNT,
@@ -82,12 +91,15 @@ def present(typing_context: Any, value: Any) -> Any:
 
 
 def reply_writer(command: Command, offset: int) -> Any:
-    """The compiled function `(frame, reply, value)` that writes a handler's reply; its type is checked at compilation."""
+    """The compiled function `(frame, reply, value)` that writes a handler's reply, and returns its part of the command's digest.
+
+    The value's type is checked at compilation.
+    """
     reply = command.reply
     if reply is None:
         return _no_value(command)
 
-    def write(frame: int, record: int, value: Any) -> None:
+    def write(frame: int, record: int, value: Any) -> Any:
         """Chosen by `_writer` from the type of the value."""
 
     def _writer(frame: Any, record: Any, value: Any) -> Any:
@@ -105,7 +117,7 @@ def reply_writer(command: Command, offset: int) -> Any:
 
 
 def _no_value(command: Command) -> Any:
-    def write(frame: int, record: int, value: Any) -> None:
+    def write(frame: int, record: int, value: Any) -> Any:
         """Chosen by `_writer`."""
 
     def _writer(frame: Any, record: Any, value: Any) -> Any:
@@ -117,35 +129,42 @@ def _no_value(command: Command) -> Any:
     return inlined(lambda frame, record, value: write(frame, record, value))
 
 
-def _write_nothing(frame: Any, record: Any, value: Any) -> None:
+def _write_nothing(frame: Any, record: Any, value: Any) -> Any:
     """A command without a reply: status 0 is there already."""
+    return reply_nothing()
 
 
-def _write_none(frame: Any, record: Any, value: Any) -> None:
+def _write_none(frame: Any, record: Any, value: Any) -> Any:
     words.store_u16(record, NONE)
+    return reply_none()
 
 
 def _optional_writer(content: Any) -> Any:
     content = inlined(content)
 
-    def write(frame: Any, record: Any, value: Any) -> None:
+    def write(frame: Any, record: Any, value: Any) -> Any:
         if value is None:
             store_u16(record, NONE)
-        else:
-            content(frame, record, present(value))
+            return reply_none()
+        return content(frame, record, present(value))
 
     return write
 
 
 def _number_writer(reply: Any, offset: int) -> Any:
     store = words.store_number if reply.kind == "float" else getattr(words, f"store_{reply.name}", store_u8)
+    # As large as what was stored: what else is read waits for the store.
+    load = getattr(words, f"load_u{8 * reply.size_bytes}")
+    folded = reply_narrow if offset == REPLY_NARROW else reply_wide
     boolean = reply.kind == "bool"
 
-    def write_number(frame: Any, record: Any, value: Any) -> None:
+    def write_number(frame: Any, record: Any, value: Any) -> Any:
         store(record + offset, value)
+        return folded(np.uint64(load(record + offset)))
 
-    def write_boolean(frame: Any, record: Any, value: Any) -> None:
+    def write_boolean(frame: Any, record: Any, value: Any) -> Any:
         store_u8(record + offset, 1 if value else 0)
+        return folded(np.uint64(1 if value else 0))
 
     return write_boolean if boolean else write_number
 
@@ -154,15 +173,16 @@ def _byte_writer(limit: int, kind: str) -> Any:
     if kind == "fixed":
         message = f"the reply has not the {limit} bytes declared for it"
 
-        def write_fixed(frame: Any, record: Any, value: Any) -> None:
+        def write_fixed(frame: Any, record: Any, value: Any) -> Any:
             if length_of(value) != limit:
                 raise ValueError(message)
             copy_bytes(record + REPLY_WIDE, address_of(value), limit)
+            return reply_fixed(frame, record)
 
         return write_fixed
     message = f"the reply is longer than the {limit} bytes declared for it"
 
-    def write_variable(frame: Any, record: Any, value: Any) -> None:
+    def write_variable(frame: Any, record: Any, value: Any) -> Any:
         length = length_of(value)
         if length > limit:
             raise ValueError(message)
@@ -172,6 +192,7 @@ def _byte_writer(limit: int, kind: str) -> Any:
         store_u32(record + REPLY_WIDE, used)
         store_u32(record + REPLY_WIDE + 4, length)
         store_i64(frame + FRAME_REPLY_BLOB_USED, used + length)
+        return reply_bytes(frame, address_of(value), length)
 
     return write_variable
 
@@ -199,9 +220,20 @@ def open_reply_slowly(frame: int, row: int) -> int:
 
 
 @inlined
-def close_reply(frame: int, record: int, stride: int) -> None:
-    """End a command that has succeeded: keep its reply record."""
-    keep_digest(frame, record, stride)
+def close_reply(frame: int, folded: np.uint64) -> None:
+    """End a command that has succeeded: keep its reply record, of which `folded` is what counts in its digest.
+
+    The command has no early stage and emits nothing; `close_whole_reply` is for those that may.
+    """
+    keep_digest(frame, folded)
+    end_command(frame)
+    store_i64(frame + FRAME_REPLY_COUNT, load_i64(frame + FRAME_REPLY_COUNT) + 1)
+
+
+@inlined
+def close_whole_reply(frame: int, folded: np.uint64) -> None:
+    """As `close_reply`, of any command."""
+    keep_whole_digest(frame, folded)
     end_command(frame)
     store_i64(frame + FRAME_REPLY_COUNT, load_i64(frame + FRAME_REPLY_COUNT) + 1)
 
@@ -265,6 +297,7 @@ __all__ = [
     "blob_fits",
     "byte_value_at",
     "close_reply",
+    "close_whole_reply",
     "compiled",
     "constructor",
     "finish",

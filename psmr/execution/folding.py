@@ -7,9 +7,9 @@ whose commands all have equal digests, hold equal state. It is the same on every
 differ with that, places in the state do not. Left out are words that are derived from others, and hints, which lie behind the
 rest of the state: neither is replicated. A command that raises has only its reply.
 
-The digest of a slot is the sum of those of its commands, each by its row; every worker adds up its own, and the replica the
-workers' sums. So nothing of a command has to be fetched by the replica's loop; some bits of each stay with the worker, for
-whoever asks which command it was. The part of an early stage is carried to the main stage, which adds its own.
+A command's row is part of its digest, and the digest of a slot is the sum of those of its commands; every worker adds up its
+own, and the replica the workers' sums. So nothing of a command has to be fetched by the replica's loop; some bits of each stay
+with the worker, for whoever asks which command it was. The part of an early stage is carried to the main stage, which adds its own.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from __future__ import annotations
 import numpy as np
 
 from cdep.compiled import compiled, inlined, int64
-from cdep.hashing import PRIME, hash_bytes
-from proxies.layout import REPLY_IN_BLOB, REPLY_WIDE
+from proxies.layout import NONE, REPLY_IN_BLOB, REPLY_NARROW, REPLY_WIDE
 from psmr.execution.layout import (
     DIGEST_BITS,
+    DIGEST_RING_BYTES,
     DIGEST_SLOT,
     DIGEST_SLOT_BYTES,
     DIGEST_SLOT_COUNT,
@@ -34,133 +34,192 @@ from psmr.execution.layout import (
     FRAME_DIGESTS_NEXT,
     FRAME_EARLY_FOLD,
     FRAME_REPLY_BLOB,
+    FRAME_REPLY_COUNT,
     FRAME_REPLY_STRIDE,
     FRAME_ROW,
     FRAME_STATE,
     FRAME_STATE_BYTES,
 )
-from psmr.state.frame import DERIVED, EVENT_NEXT, EVENT_START, NOTE_BYTES, UNDO_BASE, UNDO_COUNT
+from psmr.state.frame import EVENT_NEXT, EVENT_START, NOTE_BYTES, UNDO_BASE, UNDO_COUNT
+from psmr.state.product import content, pair, placed, record_content
 from psmr.state.words import load_i64, load_u8, load_u16, load_u32, load_u64, store_i64, store_u64
 
 _1 = np.uint64(1)
-_32 = np.uint64(32)
-_STEP = np.uint64(0x9E3779B97F4A7C16)
-"""Between the factors of a reply's words: even, so that all are odd."""
-_BITS = np.uint64(DIGEST_BITS)
-_KEPT = np.uint64((1 << DIGEST_BITS) - 1)
+_63 = np.uint64(63)
+_IN_BLOB = np.uint64(1 << 8 * REPLY_IN_BLOB)
+_NONE = np.uint64(NONE)
+_NARROW = np.uint64(8 * REPLY_NARROW)
+_EMPTY = np.uint64(0)
+_KEPT = np.uint64((1 << 64) - (1 << 64 - DIGEST_BITS))
 _KIND_AND_LENGTH = 0xFFF8FFFF
 """Of an event's first word: neither its row nor whether a main stage has emitted it."""
 
 
 @inlined
-def _spread(word: np.uint64) -> np.uint64:
-    """Every bit of a word in many: half of `mix`, which is what so short a sum needs."""
-    word = (word ^ (word >> _32)) * PRIME
-    return word ^ (word >> _32)
-
-
-@inlined
-def _with_word(digest: np.uint64, word: np.uint64) -> np.uint64:
-    digest = (digest ^ word) * PRIME
-    return digest ^ (digest >> _32)
-
-
-@inlined
-def fold(frame: int) -> np.uint64:
-    """What the current command, or stage, has written and emitted so far."""
+def _writes(frame: int) -> np.uint64:
+    """What the current command, or stage, has written so far."""
     total = np.uint64(0)
     count = load_i64(frame + UNDO_COUNT)
     if count != 0:
         state = load_i64(frame + FRAME_STATE)
-        size_bytes = load_i64(frame + FRAME_STATE_BYTES)
+        words = np.uint64(load_i64(frame + FRAME_STATE_BYTES)) >> _1
         note = load_i64(frame + UNDO_BASE)
         end = note + NOTE_BYTES * count
         while note < end:
             address = load_i64(note)
-            place = address - state
-            if place & DERIVED == 0 and place < size_bytes:
-                total += _spread(load_u64(address) ^ (np.uint64(place) * PRIME))
+            place = np.uint64(address - state)
+            # Turned right by a bit, which is set where a word is derived: one comparison leaves out those and hints.
+            place = (place >> _1) | (place << _63)
+            if place < words:
+                total += placed(load_u64(address), place)
             note += NOTE_BYTES
-    event = load_i64(frame + EVENT_START)
-    last = load_i64(frame + EVENT_NEXT)
-    if event < last:
-        total += _events(event, last)
     return total
 
 
-@compiled
+@inlined
+def _emitted(frame: int) -> np.uint64:
+    """What the current command, or stage, has emitted so far."""
+    event = load_i64(frame + EVENT_START)
+    last = load_i64(frame + EVENT_NEXT)
+    return _events(event, last) if event < last else np.uint64(0)
+
+
+@inlined
 def _events(event: int, last: int) -> np.uint64:
     """Of events, in their order."""
-    digest = np.uint64(0)
+    total = np.uint64(0)
+    place = np.uint64(0)
     while event < last:
-        digest = _with_word(digest, np.uint64(load_u32(event) & _KIND_AND_LENGTH))
+        total += placed(np.uint64(load_u32(event) & _KIND_AND_LENGTH), ~place)
         end = event + (int64(load_u16(event + 2)) & ~7)
         event += 8
         while event < end:
-            digest = _with_word(digest, load_u64(event))
+            place += _1
+            total += placed(load_u64(event), ~place)
             event += 8
-    return digest
-
-
-@compiled
-def _content(value: int, length: int) -> np.uint64:
-    """Of a reply in the blob: where it lies there depends on what is before it."""
-    return _spread(hash_bytes(value, length))
-
-
-@inlined
-def _reply(frame: int, record: int, stride: int) -> np.uint64:
-    """Of a reply record, its words by odd factors: whatever one word differs by, the sum differs."""
-    total = np.uint64(0)
-    factor = PRIME
-    if load_u8(record + REPLY_IN_BLOB) != 0:
-        value = load_i64(frame + FRAME_REPLY_BLOB) + int64(load_u32(record + REPLY_WIDE))
-        total = _content(value, int64(load_u32(record + REPLY_WIDE + 4)))
-        total += load_u64(record) * factor
-    else:
-        for place in range(0, stride, 8):
-            total += load_u64(record + place) * factor
-            factor += _STEP
+        place += _1
     return total
 
 
+# Of replies. A record is its first two words, the rest if there is any, and what lies in the blob: where depends on what is
+# before it. Compiled code has the words at hand as it writes them; to read them back would wait for the writes.
+
+
 @inlined
-def keep_digest(frame: int, record: int, stride: int) -> None:
-    """Keep the digest of the current command, if digests are wanted: once, when all but its reply's being counted is done."""
+def reply_none() -> np.uint64:
+    """Of a reply that is None, where another value could be."""
+    return pair(_NONE, _EMPTY)
+
+
+@inlined
+def reply_nothing() -> np.uint64:
+    """Of a command without a reply."""
+    return pair(_EMPTY, _EMPTY)
+
+
+@inlined
+def reply_narrow(value: np.uint64) -> np.uint64:
+    """Of a number of up to 4 bytes."""
+    return pair(value << _NARROW, _EMPTY)
+
+
+@inlined
+def reply_wide(value: np.uint64) -> np.uint64:
+    """Of a number of 8 bytes."""
+    return pair(_EMPTY, value)
+
+
+@inlined
+def reply_fixed(frame: int, record: int) -> np.uint64:
+    """Of the bytes in a record."""
+    end = record + load_i64(frame + FRAME_REPLY_STRIDE)
+    return reply_wide(load_u64(record + REPLY_WIDE)) + record_content(record + REPLY_WIDE + 8, end)
+
+
+@inlined
+def reply_bytes(frame: int, address: int, length: int) -> np.uint64:
+    """Of bytes in the blob; 0 where no digests are wanted."""
+    if load_i64(frame + FRAME_DIGESTING) != 0:
+        return pair(_IN_BLOB, content(address, length))
+    return _EMPTY
+
+
+@inlined
+def _reply_of_record(frame: int, record: int) -> np.uint64:
+    """Of any reply, from its record."""
+    wide = load_u64(record + REPLY_WIDE)
+    if load_u8(record + REPLY_IN_BLOB) != 0:
+        value = load_i64(frame + FRAME_REPLY_BLOB) + int64(load_u32(record + REPLY_WIDE))
+        wide = content(value, int64(load_u32(record + REPLY_WIDE + 4)))
+    total = pair(load_u64(record), wide)
+    return total + record_content(record + REPLY_WIDE + 8, record + load_i64(frame + FRAME_REPLY_STRIDE))
+
+
+@inlined
+def _keep(frame: int, ring: int, done: np.uint64) -> None:
+    row = np.uint64(load_i64(frame + FRAME_ROW))
+    digest = placed(done, row)
+    store_u64(ring + 8 * load_i64(frame + FRAME_REPLY_COUNT), (digest & _KEPT) | row)
+    store_u64(frame + FRAME_DIGEST_SUM, load_u64(frame + FRAME_DIGEST_SUM) + digest)
+
+
+@inlined
+def keep_digest(frame: int, reply: np.uint64) -> None:
+    """Keep the digest of the current command, if digests are wanted: once, when all but its reply's being counted is done.
+
+    `reply`: of its reply. The command has no early stage and emits nothing; `keep_whole_digest` is for those that may.
+    """
     ring = load_i64(frame + FRAME_DIGESTING)
     if ring != 0:
-        total = fold(frame)
+        _keep(frame, ring, _writes(frame) + reply)
+
+
+@inlined
+def keep_whole_digest(frame: int, reply: np.uint64) -> None:
+    """As `keep_digest`, of any command."""
+    ring = load_i64(frame + FRAME_DIGESTING)
+    if ring != 0:
         early = load_u64(frame + FRAME_EARLY_FOLD)
         if early != 0:
-            total += early
             store_i64(frame + FRAME_EARLY_FOLD, 0)
-        digest = _spread(total + _reply(frame, record, stride))
-        row = np.uint64(load_i64(frame + FRAME_ROW))
-        count = load_i64(frame + FRAME_DIGESTS_NEXT)
-        store_u64(ring + 8 * (count & (DIGESTS - 1)), (row << _BITS) | (digest & _KEPT))
-        store_i64(frame + FRAME_DIGESTS_NEXT, count + 1)
-        store_u64(frame + FRAME_DIGEST_SUM, load_u64(frame + FRAME_DIGEST_SUM) + digest * (row + row + _1))
+        _keep(frame, ring, _writes(frame) + _emitted(frame) + early + reply)
+
+
+@inlined
+def open_digests(frame: int, count: int, is_read: bool) -> None:
+    """At the opening of a slot of `count` commands: where their digests go; nowhere for reads."""
+    first = load_i64(frame + FRAME_DIGESTS_NEXT)
+    ring = load_i64(frame + FRAME_DIGESTS)
+    store_i64(frame + FRAME_DIGESTS_FIRST, first)
+    store_i64(frame + FRAME_DIGEST_SUM, 0)
+    if is_read or ring == 0:
+        store_i64(frame + FRAME_DIGESTING, 0)
+    else:
+        store_i64(frame + FRAME_DIGESTING, ring + 8 * (first & (DIGESTS - 1)))
+        store_i64(frame + FRAME_DIGESTS_NEXT, first + count)
 
 
 @inlined
 def keep_slot(frame: int, slot: int) -> None:
-    """At the end of a slot: keep where the digests of its commands are."""
+    """At the end of a slot that is no read: keep where the digests of its commands are."""
     first = load_i64(frame + FRAME_DIGESTS_FIRST)
-    place = load_i64(frame + FRAME_DIGESTS) + 8 * DIGESTS + DIGEST_SLOT_BYTES * (slot & (DIGEST_SLOTS - 1))
+    count = load_i64(frame + FRAME_REPLY_COUNT)
+    place = load_i64(frame + FRAME_DIGESTS) + DIGEST_RING_BYTES + DIGEST_SLOT_BYTES * (slot & (DIGEST_SLOTS - 1))
     store_i64(place + DIGEST_SLOT, slot)
     store_i64(place + DIGEST_SLOT_FIRST, first)
-    store_i64(place + DIGEST_SLOT_COUNT, load_i64(frame + FRAME_DIGESTS_NEXT) - first)
+    store_i64(place + DIGEST_SLOT_COUNT, count)
+    store_i64(frame + FRAME_DIGESTS_NEXT, first + count)
 
 
 @inlined
 def fold_of_stage(frame: int) -> np.uint64:
-    """The fold of the early stage that ends; 0 where no digests are wanted."""
+    """What the early stage that ends has written and emitted; 0 where no digests are wanted."""
     if load_i64(frame + FRAME_DIGESTING) != 0:
-        return fold(frame)
+        return _writes(frame) + _emitted(frame)
     return np.uint64(0)
 
 
 @compiled
 def keep_digest_slowly(frame: int, record: int) -> None:
-    """`keep_digest`, for interpreted code."""
-    keep_digest(frame, record, load_i64(frame + FRAME_REPLY_STRIDE))
+    """`keep_whole_digest`, for interpreted code, of whatever the reply record says."""
+    keep_whole_digest(frame, _reply_of_record(frame, record))

@@ -47,11 +47,12 @@ replica's copying thread reads them below the worker's KEPT, and gives their mem
 each slot, at FRAME_EVENT_PIECES, two words: where in the area the slot's events begin and end. They are the worker's until
 COMPLETED passes the slot, and the replica's until COLLECTED does.
 
-**Digests.** Where FRAME_DIGESTS is not 0, two rings of the worker's own begin there. The first has DIGESTS words: for each command
-of the log that it has executed, the row, << DIGEST_BITS, and as many bits of the command's digest (`psmr.execution.folding`).
-Behind it are DIGEST_SLOTS records, of each slot in which the worker has had a part: DIGEST_SLOT_…. FRAME_DIGESTS_NEXT is how
-many digests there ever were, FRAME_DIGESTS_FIRST that at the opening of the slot, FRAME_DIGEST_SUM the worker's part of the slot's
-digest. FRAME_DIGESTING is FRAME_DIGESTS, or 0 in a slot that only reads. The replica looks into the rings only when somebody
+**Digests.** Where FRAME_DIGESTS is not 0, two rings of the worker's own begin there. The first has DIGESTS words, and room for a
+slot's behind them: for each command of the log that it has executed, the upper DIGEST_BITS of the command's digest
+(`psmr.execution.folding`), and below them the row. Behind it are DIGEST_SLOTS records, of each slot in which the worker has had a
+part: DIGEST_SLOT_…. FRAME_DIGESTS_NEXT is how many digests there ever were, all that the open slot may have included,
+FRAME_DIGESTS_FIRST how many at its opening, FRAME_DIGEST_SUM the worker's part of the slot's digest. FRAME_DIGESTING is where the
+slot's digests go, or 0 where it only reads. The replica looks into the rings only when somebody
 asks, and then also how far the worker has come meanwhile. The state begins at FRAME_STATE; what lies FRAME_STATE_BYTES and more
 behind that is no part of it.
 
@@ -61,6 +62,7 @@ entries of `WAIT_…`. Whoever has put the memory there reads it while nothing e
 
 from __future__ import annotations
 
+from psmr.core.batch import RECORDS_MAX
 from psmr.core.event_format import COMMAND_BYTES, EVENT_ROWS_MAX
 from psmr.state.atomics import LINE_BYTES
 from psmr.state.frame import FRAME_BYTES
@@ -85,7 +87,9 @@ DIGEST_SLOT = 0
 DIGEST_SLOT_FIRST = 8
 DIGEST_SLOT_COUNT = 16
 DIGEST_SLOT_BYTES = 24
-DIGESTS_BYTES = 8 * DIGESTS + DIGEST_SLOT_BYTES * DIGEST_SLOTS
+DIGEST_RING_BYTES = 8 * (DIGESTS + RECORDS_MAX)
+"""A slot's digests lie together: those of the last one before the ring begins anew go beyond it."""
+DIGESTS_BYTES = DIGEST_RING_BYTES + DIGEST_SLOT_BYTES * DIGEST_SLOTS
 
 PUBLISHED = 0
 STOPPING = 1 * LINE_BYTES

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from cdep.compiled import compiled, inlined
 from psmr.execution.events import close_events, open_events, pass_events
-from psmr.execution.folding import keep_slot
+from psmr.execution.folding import keep_slot, open_digests
 from psmr.execution.layout import (
     BELL,
     BELL_WANTED,
@@ -32,9 +32,6 @@ from psmr.execution.layout import (
     FRAME_COUNT,
     FRAME_DIGEST_SUM,
     FRAME_DIGESTING,
-    FRAME_DIGESTS,
-    FRAME_DIGESTS_FIRST,
-    FRAME_DIGESTS_NEXT,
     FRAME_EVENT_AREA,
     FRAME_EXECUTOR,
     FRAME_HELD,
@@ -132,8 +129,6 @@ def _open_replies(frame: int, slot: int, count: int, several: bool, need: int) -
     store_i64(load_i64(frame + FRAME_REPLY_STARTS) + 8 * (slot % SLOTS), start)
     rows = load_i64(frame + FRAME_REPLY_RING) + start + REPLIES_HEADER_BYTES
     records = rows + ((4 * count + 7) & ~7 if several else 0)
-    store_i64(frame + FRAME_DIGESTS_FIRST, load_i64(frame + FRAME_DIGESTS_NEXT))
-    store_i64(frame + FRAME_DIGEST_SUM, 0)
     store_i64(frame + FRAME_REPLY_ROWS, rows if several else 0)
     store_i64(frame + FRAME_REPLY_RECORDS, records)
     store_i64(frame + FRAME_REPLY_COUNT, 0)
@@ -239,7 +234,7 @@ def begin(frame: int) -> bool:
     is_read = load_i64(descriptor + SLOT_IS_READ) != 0
     if load_i64(frame + FRAME_EVENT_AREA) != 0 and not open_events(frame, slot, is_read):
         return False
-    store_i64(frame + FRAME_DIGESTING, 0 if is_read else load_i64(frame + FRAME_DIGESTS))
+    open_digests(frame, count, is_read)
     store_i64(frame + FRAME_COUNT, count)
     store_i64(frame + FRAME_RECORDS, load_i64(descriptor + SLOT_RECORDS))
     store_i64(frame + FRAME_STRIDE, load_i64(descriptor + SLOT_STRIDE))
