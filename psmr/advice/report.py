@@ -84,6 +84,7 @@ def _costs(program: Program, costs: Costs) -> dict[str, Any]:
         "slowdown": [list(pair) for pair in costs.slowdown],
         "early_share": EARLY_SHARE if is_staged(program.service) else None,
         "wait_share": costs.wait_share,
+        "stretch": asdict(costs.stretch),
     }
 
 
