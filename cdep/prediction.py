@@ -102,8 +102,8 @@ class Predictor:
             rate = self._rate(one)
             return Predicted(1, rate, rate, rate, 1.0, one)
         together = self._simulated(workers)
-        ahead = rows_ahead(float(self.service_ns.mean()) if self._count else 0.0, LOOK_AHEAD)
-        near = self._simulated(workers, look_ahead=ahead)
+        ahead = self._ahead()
+        near = self.together(workers)
         alone = self._alone(workers, near)
         chosen = self._simulated(workers, look_ahead=ahead, alone=alone) if alone.any() else near
         sizes = np.diff(self._batches)
@@ -111,6 +111,13 @@ class Predictor:
         rate, together_per_s = self._rate(chosen), self._rate(together)
         paper_per_s = self._rate(self._simulated(workers, look_ahead=0))
         return Predicted(workers, rate, together_per_s, paper_per_s, alone_share, together)
+
+    def together(self, workers: int) -> Simulated:
+        """All workers in every batch; on to the next meeting they go as the engine does with commands so long."""
+        return self._simulated(workers, look_ahead=self._ahead())
+
+    def _ahead(self) -> int:
+        return rows_ahead(float(self.service_ns.mean()) if self._count else 0.0, LOOK_AHEAD)
 
     def group_bound(self) -> float:
         """The greatest speed-up that the mapping to 64 groups leaves: a worker a group, and nothing costs but the commands."""

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from cdep import StateMachine, service_of
 from cdep.prediction import Costs
 from cdep.program import Program
-from cdep.staged_model import is_staged
 from psmr.advice.barriers import MeasuredBarriers
 from psmr.advice.batches import Commands, in_parts, program_of
 from psmr.advice.costs import ServiceCosts, wait_share_of
@@ -35,11 +34,12 @@ class Measured:
         self._service = service_of(owner)
         self._rounds = 0
         self._is_counting = False
+        self._wait_share = 0.0
+        self._twin: Twin | None = None
         self._known_ns: NDArray[np.float64] | None = None
         with ExitStack() as stack:
             self._barriers = stack.enter_context(closing(MeasuredBarriers()))
             self._costs = stack.enter_context(closing(ServiceCosts(owner, preload)))
-            self._twin = None if is_staged(self._service) else stack.enter_context(closing(Twin(workers)))
             self._all = stack.pop_all()
 
     def round(self, batches: Sequence[Commands], *, is_counted: bool) -> None:
@@ -51,10 +51,14 @@ class Measured:
         self._costs.round(batches)
         if self._rounds % BARRIERS_EVERY == 0:
             self._barriers.round()
-        if self._twin is not None and self._known_ns is not None and is_counted:
-            self._twin.round(with_costs(program_of(self._service, batches), self._known_ns))
         if self._known_ns is None:
             self._known_ns = self._costs.costs_ns
+            self._wait_share = wait_share_of(self._owner, self._preload, batches)
+        if is_counted:
+            program = with_costs(program_of(self._service, batches), self._known_ns)
+            if self._twin is None:
+                self._twin = self._all.enter_context(closing(Twin(program, self._workers, self._wait_share)))
+            self._twin.round(program)
         self._rounds += 1
 
     @property
@@ -68,7 +72,7 @@ class Measured:
         barriers = self._barriers.costs
         costs = Costs(barriers, self._costs.slowdown, wait_share)
         if self._twin is None:
-            return costs
+            raise ValueError("costs: expected rounds that count, found none")
         return replace(costs, stretch=self._twin.stretch(barriers, costs.slowdown_of(self._workers)))
 
     def close(self) -> None:
