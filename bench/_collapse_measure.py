@@ -58,7 +58,7 @@ class Effort:
     commands: int = 48 * BATCH
     """Of a round; every round executes others, for a state that they have changed before would answer otherwise."""
     rounds: int = 6
-    warm_ups: int = 6
+    warm_ups: int = 5
     """Rounds that are not counted: code, caches, and the choice of width, which has to see both ways."""
 
 

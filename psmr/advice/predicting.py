@@ -33,10 +33,9 @@ class Measured:
         self._owner, self._preload, self._workers = owner, preload, workers
         self._service = service_of(owner)
         self._rounds = 0
-        self._is_counting = False
-        self._wait_share = 0.0
+        self._known_ns: NDArray[np.float64] = np.zeros(0)
         self._twin: Twin | None = None
-        self._known_ns: NDArray[np.float64] | None = None
+        self._first: Sequence[Commands] = []
         with ExitStack() as stack:
             self._barriers = stack.enter_context(closing(MeasuredBarriers()))
             self._costs = stack.enter_context(closing(ServiceCosts(owner, preload)))
@@ -44,22 +43,24 @@ class Measured:
 
     def round(self, batches: Sequence[Commands], *, is_counted: bool) -> None:
         """Measure once more; rounds that do not count come first, one at least: they warm up, and say how long the twin takes."""
-        if is_counted and not self._is_counting:
-            self._is_counting = True
-            self._costs.forget()
-            self._rounds = 0
+        if is_counted and self._twin is None:
+            self._make_twin(batches)
+        self._first = self._first or batches
         self._costs.round(batches)
         if self._rounds % BARRIERS_EVERY == 0:
             self._barriers.round()
-        if self._known_ns is None:
-            self._known_ns = self._costs.costs_ns
-            self._wait_share = wait_share_of(self._owner, self._preload, batches)
-        if is_counted:
-            program = with_costs(program_of(self._service, batches), self._known_ns)
-            if self._twin is None:
-                self._twin = self._all.enter_context(closing(Twin(program, self._workers, self._wait_share)))
-            self._twin.round(program)
+        if self._twin is not None:
+            self._twin.round(with_costs(program_of(self._service, batches), self._known_ns))
         self._rounds += 1
+
+    def _make_twin(self, batches: Sequence[Commands]) -> None:
+        """Its commands stay as long as they are now, and as many wait: so the rounds are of one kind."""
+        self._known_ns = self._costs.costs_ns
+        self._costs.forget()
+        self._rounds = 0
+        program = with_costs(program_of(self._service, batches), self._known_ns)
+        wait_share = wait_share_of(self._owner, self._preload, self._first)
+        self._twin = self._all.enter_context(closing(Twin(program, self._workers, wait_share)))
 
     @property
     def costs_ns(self) -> NDArray[np.float64]:
@@ -67,12 +68,15 @@ class Measured:
         return self._costs.costs_ns
 
     def costs(self, batches: Sequence[Commands]) -> Costs:
-        """What the machine adds; `batches`: all of the workload, of which early stages that wait are counted."""
+        """What the machine adds; `batches`: all of the workload, of which early stages that wait are counted.
+
+        Without rounds that count, because there was one batch, the model stands alone.
+        """
         wait_share = wait_share_of(self._owner, self._preload, batches)
         barriers = self._barriers.costs
         costs = Costs(barriers, self._costs.slowdown, wait_share)
         if self._twin is None:
-            raise ValueError("costs: expected rounds that count, found none")
+            return costs
         return replace(costs, stretch=self._twin.stretch(barriers, costs.slowdown_of(self._workers)))
 
     def close(self) -> None:
