@@ -25,16 +25,16 @@ import xxhash
 
 from bench._collapse_scenes import Scene
 from cdep import service_of
-from cdep.prediction import WORKERS, Costs
+from cdep.prediction import WORKERS
 from cdep.program import Program, masks_of, order_of, rules_of
 from cdep.serial import shares_of_commands, shares_of_keys_at
-from psmr.advice.barriers import MeasuredBarriers
 from psmr.advice.batches import Commands, commands_of, first, in_parts, preload_of, program_of
-from psmr.advice.costs import ServiceCosts, wait_share_of
-from psmr.advice.predicting import with_costs
+from psmr.advice.pace import pace_of
+from psmr.advice.predicting import Measured, with_costs
 from psmr.advice.report import TOP, Asked, document_of, named
-from psmr.advice.running import WINDOW, Ran, Runner
-from psmr.advice.undisturbed import pieces, undisturbed
+from psmr.advice.running import Ran, Runner
+from psmr.advice.twin import WINDOW
+from psmr.advice.undisturbed import undisturbed
 from psmr.execution.waits import Waited, Waits
 from psmr.services import find_application
 from psmr.workload import WorkloadOptions
@@ -55,10 +55,10 @@ class Effort:
     """How much to measure."""
 
     workers: tuple[int, ...]
-    commands: int = 40_000
+    commands: int = 48 * BATCH
     """Of a round; every round executes others, for a state that they have changed before would answer otherwise."""
     rounds: int = 6
-    warm_ups: int = 6
+    warm_ups: int = 5
     """Rounds that are not counted: code, caches, and the choice of width, which has to see both ways."""
 
 
@@ -92,25 +92,21 @@ def _measure_at(
     watched = _Watched(np.zeros(program.count))
     found = _Found()
     with (
-        closing(MeasuredBarriers()) as barriers,
-        closing(ServiceCosts(owner, preload)) as costs,
+        closing(Measured(owner, preload, workers)) as inputs,
         closing(_Engines(owner, workers, preload)) as engines,
     ):
         for number, part in enumerate(parts):
-            if number == effort.warm_ups:
-                costs.forget()
-            costs.round(part)
-            barriers.round()
-            ran = engines.race(part, program, watched if number >= effort.warm_ups else None)
-            if number >= effort.warm_ups:
+            is_counted = number >= effort.warm_ups
+            inputs.round(part, is_counted=is_counted)
+            ran = engines.race(part, program, watched if is_counted else None)
+            if is_counted:
                 found.add(part, ran)
         engines.compare_states()
-        costed = with_costs(program, costs.costs_ns)
+        costed = with_costs(program, inputs.costs_ns)
         some = program_of(program.service, first(list(chain(*parts[effort.warm_ups :])), PREDICTED))
-        every = [batch for part in parts for batch in part]
-        machine = Costs(barriers.costs, costs.slowdown, wait_share_of(owner, preload, every))
+        machine = inputs.costs([batch for part in parts for batch in part])
     curve = tuple(sorted({*WORKERS, workers}))
-    document = document_of(Asked(scene.app, scene.label, BATCH), with_costs(some, costs.costs_ns), machine, curve)
+    document = document_of(Asked(scene.app, scene.label, BATCH), with_costs(some, inputs.costs_ns), machine, curve)
     return _row(scene, workers, found, document, _waiting(costed, watched, workers))
 
 
@@ -125,10 +121,7 @@ class _Found:
         """A round."""
         counts = [batch.count for batch in batches]
         for name, each in ran.items():
-            busy_ns = zip(*each.busy_ns, strict=True)
-            # Who comes late passes in no time what has none of its rows: a piece takes at least what its busiest worker does.
-            bounds = [pieces(each.took_ns, counts), *(pieces(busy, counts) for busy in busy_ns)]
-            self._pieces[name] += [max(found) for found in zip(*bounds, strict=True)]
+            self._pieces[name] += pace_of(each, counts)
             self.rounds[name].append(sum(counts) / each.seconds)
 
     @property

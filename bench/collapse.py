@@ -38,6 +38,11 @@ def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
         "machine": machine(),
         "load": list(os.getloadavg()),
         "rows": rows,
+        "within": {
+            "allowed": ALLOWED,
+            "of": len(rows),
+            **{name: sum(abs(row["difference"][name]) <= ALLOWED for row in rows) for name in ("smr", "psmr")},
+        },
     }
 
 
@@ -105,6 +110,7 @@ def more_tables(result: dict[str, Any]) -> dict[str, list[tuple[str, ...]]]:
         "measured /s",
         "predicted /s",
         "difference",
+        "rounds, least to most /s",
         f"within {ALLOWED:.0%}",
     )
     compared: list[tuple[str, ...]] = [heading]
@@ -113,11 +119,57 @@ def more_tables(result: dict[str, Any]) -> dict[str, list[tuple[str, ...]]]:
             _compared(row, name, workers)
             for name, workers in (("smr", 1), ("psmr", row["workers"]), ("paper", row["workers"]))
         ]
+    compared += [
+        ("in all", "", who, "", "", "", "", f"{count} of {result['within']['of']}")
+        for who, count in (("one", result["within"]["smr"]), ("this engine", result["within"]["psmr"]))
+    ]
     verdicts: list[tuple[str, ...]] = [
         ("application", "workload", "what the prediction says"),
         *((r["app"], r["label"], r["advice"]["verdict"]) for r in result["rows"]),
     ]
-    return {"predicted by `psmr cdep advise`, and measured": compared, "which annotation, which key": verdicts}
+    return {
+        "predicted by `psmr cdep advise`, and measured": compared,
+        "waiting of all workers in every batch, predicted and measured": _parts(result["rows"]),
+        "which annotation, which key": verdicts,
+    }
+
+
+def _parts(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """What the predictions are made of, beside what was seen: where one is wrong, this says in which part."""
+    parts: list[tuple[str, ...]] = [
+        (
+            "application",
+            "workload",
+            "waits predicted",
+            "measured",
+            "beside others",
+            "stretch",
+            "usually",
+            "alone predicted",
+        )
+    ]
+    for row in rows:
+        said, costs, seen = row["advice"]["waiting"], row["advice"]["costs"], row["waiting"]
+        curve = {each["workers"]: each for each in row["advice"]["predicted"]}
+        parts.append(
+            (
+                row["app"],
+                row["label"],
+                " ".join(
+                    f"{wait + left:.0%}"
+                    for wait, left in zip(said["share_of_time"], said["unemployed_share"], strict=True)
+                ),
+                " ".join(
+                    f"{sum(each):.0%}"
+                    for each in zip(seen["at_commands"], seen["for_early_stages"], seen["nothing_left"], strict=True)
+                ),
+                f"{costs['slowdown'][-1][1]:.2f} ×",
+                f"{costs['stretch']['least']:.2f} ×",
+                f"{costs['stretch']['usual']:.2f} ×",
+                f"{curve[row['workers']]['alone_share']:.0%}",
+            )
+        )
+    return parts
 
 
 def _compared(row: dict[str, Any], name: str, workers: int) -> tuple[str, ...]:
@@ -129,6 +181,7 @@ def _compared(row: dict[str, Any], name: str, workers: int) -> tuple[str, ...]:
         f"{row[f'{name}_per_s']:,}",
         f"{row['predicted_per_s'][name]:,}",
         f"{difference:+.1%}",
+        f"{min(row['runs_per_s'][name]):,} to {max(row['runs_per_s'][name]):,}",
         "yes" if abs(difference) <= ALLOWED else "NO",
     )
 

@@ -1,6 +1,6 @@
 """What do stages win: one worker, two in rounds, and what the engine chooses, by what a stage costs and how often credit runs out?
 
-A run's batches are all in place before the workers begin, so what the replica's own process does is not in the figures. *Time* is
+A window's batches are all in place before the workers begin, so what the replica's process does is not in the figures. *Time* is
 the wall's, which needs as many idle cores as there are workers. *Busiest* is the processor time of the worker that worked longest:
 what the time would be on idle cores, with waiting in it as far as workers spin.
 """

@@ -7,7 +7,7 @@ workers in every batch, and the engine as it runs, which executes a batch with o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,15 +26,32 @@ _NEW = 1 / 8
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """How many times as long as the model says several workers take on this machine: commands that do nothing but take as long
+    and meet as often as those of the program.
+
+    `least`: while nobody disturbs them. `usual`: at half of all times, by which the engine chooses its width; against what one
+    worker usually takes. `slowdown`: how much longer such a command takes each of two workers that share nothing; `least` and
+    `usual` have it no more.
+    """
+
+    least: float = 1.0
+    usual: float = 1.0
+    slowdown: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Costs:
     """What the machine adds to the commands: barriers, and `slowdown`, pairs (workers, times as much as one worker alone takes).
 
     Between two pairs it is interpolated, beyond the last it stays. `wait_share`: of the early stages, those that have to wait.
+    `stretch` counts for all numbers of workers but one.
     """
 
     barrier: BarrierCosts = field(default_factory=BarrierCosts)
     slowdown: tuple[tuple[int, float], ...] = ((1, 1.0),)
     wait_share: float = 0.0
+    stretch: Stretch = Stretch()
 
     def slowdown_of(self, workers: float) -> float:
         """How much longer a command takes while `workers` of them execute at once."""
@@ -85,19 +102,22 @@ class Predictor:
             rate = self._rate(one)
             return Predicted(1, rate, rate, rate, 1.0, one)
         together = self._simulated(workers)
-        ahead = rows_ahead(float(self.service_ns.mean()) if self._count else 0.0, LOOK_AHEAD)
-        near = self._simulated(workers, look_ahead=ahead)
+        ahead = self._ahead()
+        near = self.together(workers)
         alone = self._alone(workers, near)
         chosen = self._simulated(workers, look_ahead=ahead, alone=alone) if alone.any() else near
         sizes = np.diff(self._batches)
-        return Predicted(
-            workers,
-            self._rate(chosen),
-            self._rate(together),
-            self._rate(self._simulated(workers, look_ahead=0)),
-            float(sizes[alone].sum()) / max(1, self._count),
-            together,
-        )
+        alone_share = float(sizes[alone].sum()) / max(1, self._count)
+        rate, together_per_s = self._rate(chosen), self._rate(together)
+        paper_per_s = self._rate(self._simulated(workers, look_ahead=0))
+        return Predicted(workers, rate, together_per_s, paper_per_s, alone_share, together)
+
+    def together(self, workers: int) -> Simulated:
+        """All workers in every batch; on to the next meeting they go as the engine does with commands so long."""
+        return self._simulated(workers, look_ahead=self._ahead())
+
+    def _ahead(self) -> int:
+        return rows_ahead(float(self.service_ns.mean()) if self._count else 0.0, LOOK_AHEAD)
 
     def group_bound(self) -> float:
         """The greatest speed-up that the mapping to 64 groups leaves: a worker a group, and nothing costs but the commands."""
@@ -127,7 +147,8 @@ class Predictor:
         if workers == 1 or not first.total_ns:
             return first
         active = float((first.total_ns - first.idle_ns - first.left_ns).sum()) / first.total_ns
-        return self._once(workers, self._costs.slowdown_of(max(1.0, active)), look_ahead, alone)
+        found = self._once(workers, self._costs.slowdown_of(max(1.0, active)), look_ahead, alone)
+        return stretched(found, self._costs.stretch.least, alone)
 
     def _once(
         self, workers: int, slowdown: float, look_ahead: int | None, alone: NDArray[np.bool_] | None
@@ -149,8 +170,9 @@ class Predictor:
     def _alone(self, workers: int, together: Simulated) -> NDArray[np.bool_]:
         """The batches that one worker executes: those of classes in which all workers win too little."""
         classes = classes_of(windowed(self._several(workers)), windowed(np.diff(self._batches)))
+        more = self._costs.stretch.usual / self._costs.stretch.least
         alone_ns = np.add.reduceat(self.service_ns, self._batches[:-1]) if self._count else np.zeros(0)
-        together_by_class = np.bincount(classes, together.took_ns, _SHARES * _SIZES)
+        together_by_class = np.bincount(classes, together.took_ns * more, _SHARES * _SIZES)
         alone_by_class = np.bincount(classes, alone_ns, _SHARES * _SIZES)
         return (GAIN * alone_by_class <= together_by_class)[classes]
 
@@ -164,6 +186,20 @@ class Predictor:
 
     def _rate(self, simulated: Simulated) -> float:
         return self._count / simulated.total_ns * 1e9 if simulated.total_ns else 0.0
+
+
+def stretched(simulated: Simulated, factor: float, alone: NDArray[np.bool_] | None) -> Simulated:
+    """The same, where batches of several workers take so many times as long: what is more they wait, all alike."""
+    more_ns = simulated.took_ns * (factor - 1.0)
+    if alone is not None:
+        more_ns = np.where(alone, 0.0, more_ns)
+    added_ns = float(more_ns.sum())
+    return replace(
+        simulated,
+        total_ns=simulated.total_ns + added_ns,
+        idle_ns=np.maximum(0.0, simulated.idle_ns + added_ns),
+        took_ns=simulated.took_ns + more_ns,
+    )
 
 
 def windowed(values: NDArray[Any]) -> NDArray[np.float64]:

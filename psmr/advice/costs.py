@@ -56,8 +56,8 @@ class ServiceCosts:
                 self._add(runner.run(batches), counts)
             return
         count = self._beside[self._rounds // 2 % len(self._beside)]
-        beside_ns = self._at_once(self._runners[:count], batches)
-        self._beside_ns.setdefault(count, []).append((counts, beside_ns))
+        for beside_ns in at_once(self._runners[:count], batches):
+            self._beside_ns.setdefault(count, []).append((counts, beside_ns))
         for runner in self._runners[count:]:
             runner.run(batches)
 
@@ -67,22 +67,6 @@ class ServiceCosts:
         self._counts.clear()
         self._busy_ns.clear()
         self._beside_ns.clear()
-
-    @staticmethod
-    def _at_once(runners: Sequence[Runner], batches: Sequence[Commands]) -> NDArray[np.float64]:
-        """Several engines execute the same at the same time, each on a state of its own; what each batch took on average."""
-        taken_ns: list[list[int]] = [[] for _ in runners]
-        for part in parts_of(batches):
-            for runner in runners:
-                runner.prepare(part)
-            for runner in runners:
-                runner.engine.publish()
-            for runner in runners:
-                runner.wait()
-            for runner, taken in zip(runners, taken_ns, strict=True):
-                taken += [busy[0] for busy in runner.collect(lambda executed: None)]
-        mean_ns: NDArray[np.float64] = np.mean(np.array(taken_ns, np.float64), axis=0)
-        return mean_ns
 
     def _add(self, ran: Ran, counts: NDArray[np.int64]) -> None:
         self._counts.append(counts)
@@ -108,6 +92,24 @@ class ServiceCosts:
         """End the workers."""
         for runner in self._runners:
             runner.close()
+
+
+def at_once(runners: Sequence[Runner], batches: Sequence[Commands]) -> list[NDArray[np.float64]]:
+    """Several engines execute the same at the same time, each on a state of its own; what each batch took, by engine.
+
+    Each for itself: on the mean of all, whoever was interrupted would tell how long the others took.
+    """
+    taken_ns: list[list[int]] = [[] for _ in runners]
+    for part in parts_of(batches):
+        for runner in runners:
+            runner.prepare(part)
+        for runner in runners:
+            runner.engine.publish()
+        for runner in runners:
+            runner.wait()
+        for runner, taken in zip(runners, taken_ns, strict=True):
+            taken += [busy[0] for busy in runner.collect(lambda executed: None)]
+    return [np.array(taken, np.float64) for taken in taken_ns]
 
 
 def wait_share_of(owner: type[StateMachine], preload: Sequence[Commands], batches: Sequence[Commands]) -> float:

@@ -94,6 +94,8 @@ def _costs(costs: dict[str, Any]) -> list[tuple[str, ...]]:
         for workers, factor in costs["slowdown"]
         if workers > 1
     ]
+    stretch = costs["stretch"]["least"]
+    rows.append(("several workers that meet so often, against the model", "", "", f"{stretch:.2f} times as long", ""))
     return rows
 
 

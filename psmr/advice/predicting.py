@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +15,73 @@ from cdep.program import Program
 from psmr.advice.barriers import MeasuredBarriers
 from psmr.advice.batches import Commands, in_parts, program_of
 from psmr.advice.costs import ServiceCosts, wait_share_of
+from psmr.advice.twin import Twin
 
 ROUNDS = 8
 WARM_UPS = 1
+BARRIERS_EVERY = 2
+"""Rounds from one measurement of meetings to the next: it takes a quarter of a second."""
+
+
+_WORKERS = 2
+
+
+class Measured:
+    """What a prediction is made of, round after round, each of one part of the workload; never the workload by several workers."""
+
+    def __init__(self, owner: type[StateMachine], preload: Sequence[Commands], workers: int) -> None:
+        self._owner, self._preload, self._workers = owner, preload, workers
+        self._service = service_of(owner)
+        self._rounds = 0
+        self._known_ns: NDArray[np.float64] = np.zeros(0)
+        self._twin: Twin | None = None
+        self._first: Sequence[Commands] = []
+        with ExitStack() as stack:
+            self._barriers = stack.enter_context(closing(MeasuredBarriers()))
+            self._costs = stack.enter_context(closing(ServiceCosts(owner, preload)))
+            self._all = stack.pop_all()
+
+    def round(self, batches: Sequence[Commands], *, is_counted: bool) -> None:
+        """Measure once more; rounds that do not count come first, one at least: they warm up, and say how long the twin takes."""
+        if is_counted and self._twin is None:
+            self._make_twin(batches)
+        self._first = self._first or batches
+        self._costs.round(batches)
+        if self._rounds % BARRIERS_EVERY == 0:
+            self._barriers.round()
+        if self._twin is not None:
+            self._twin.round(with_costs(program_of(self._service, batches), self._known_ns))
+        self._rounds += 1
+
+    def _make_twin(self, batches: Sequence[Commands]) -> None:
+        """Its commands stay as long as they are now, and as many wait: so the rounds are of one kind."""
+        self._known_ns = self._costs.costs_ns
+        self._costs.forget()
+        self._rounds = 0
+        program = with_costs(program_of(self._service, batches), self._known_ns)
+        wait_share = wait_share_of(self._owner, self._preload, self._first)
+        self._twin = self._all.enter_context(closing(Twin(program, self._workers, wait_share)))
+
+    @property
+    def costs_ns(self) -> NDArray[np.float64]:
+        """Of each command of the service."""
+        return self._costs.costs_ns
+
+    def costs(self, batches: Sequence[Commands]) -> Costs:
+        """What the machine adds; `batches`: all of the workload, of which early stages that wait are counted.
+
+        Without rounds that count, because there was one batch, the model stands alone.
+        """
+        wait_share = wait_share_of(self._owner, self._preload, batches)
+        barriers = self._barriers.costs
+        costs = Costs(barriers, self._costs.slowdown, wait_share)
+        if self._twin is None:
+            return costs
+        return replace(costs, stretch=self._twin.stretch(barriers, costs.slowdown_of(self._workers)))
+
+    def close(self) -> None:
+        """End the workers."""
+        self._all.close()
 
 
 def measured(
@@ -29,14 +93,10 @@ def measured(
 ) -> tuple[Program, Costs]:
     """The program of `batches`, each command with what it costs on this machine, and what barriers cost."""
     say("measuring what meetings and commands cost")
-    with closing(MeasuredBarriers()) as barriers, closing(ServiceCosts(owner, preload)) as service:
+    with closing(Measured(owner, preload, _WORKERS)) as found:
         for number, part in enumerate(in_parts(batches, rounds + WARM_UPS)):
-            if number == WARM_UPS:
-                service.forget()
-            service.round(part)
-            barriers.round()
-        costs = Costs(barriers.costs, service.slowdown, wait_share_of(owner, preload, batches))
-        return with_costs(program_of(service_of(owner), batches), service.costs_ns), costs
+            found.round(part, is_counted=number >= WARM_UPS)
+        return with_costs(program_of(service_of(owner), batches), found.costs_ns), found.costs(batches)
 
 
 def with_costs(program: Program, costs_ns: NDArray[np.float64]) -> Program:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cdep.critical_path import CriticalPath, critical_path
-from cdep.prediction import WORKERS, Costs, Predicted, Predictor
+from cdep.prediction import WORKERS, Costs, Predicted, Predictor, Stretch
 from cdep.program import Program, Rules, rules_of
 from cdep.serial import Share, commands_on_path, keys_on_path, shares_of_commands, shares_of_keys_at
 from cdep.staged_model import EARLY_SHARE, is_staged, staged_path
@@ -51,7 +51,7 @@ def document_of(asked: Asked, program: Program, costs: Costs, workers: Sequence[
         "predicted": [_curve(each, predicted[0]) for each in predicted],
         "waiting": _waiting(program, rules, predictor, predictor.at(2)),
         "load": _load(program, rules),
-        "what_if": _what_if(program, costs, predictor),
+        "what_if": _what_if(program, costs),
     }
     found["verdict"] = verdict(found)
     return found
@@ -84,6 +84,7 @@ def _costs(program: Program, costs: Costs) -> dict[str, Any]:
         "slowdown": [list(pair) for pair in costs.slowdown],
         "early_share": EARLY_SHARE if is_staged(program.service) else None,
         "wait_share": costs.wait_share,
+        "stretch": asdict(costs.stretch),
     }
 
 
@@ -146,7 +147,10 @@ def _load(program: Program, rules: Rules) -> list[dict[str, Any]]:
     return [_share(share) for share in shares_of_keys_at(program, rules, rows, program.service_ns, TOP)]
 
 
-def _what_if(program: Program, costs: Costs, predictor: Predictor) -> list[dict[str, Any]]:
+def _what_if(program: Program, costs: Costs) -> list[dict[str, Any]]:
+    """By the model alone: how much longer workers took here was seen with these annotations, and belongs to their meetings."""
+    costs = replace(costs, stretch=Stretch())
+    predictor = Predictor(program, rules_of(program.service), costs)
     base = [predictor.at(count).engine_per_s for count in WHAT_IF_WORKERS]
     return [
         {

@@ -411,11 +411,14 @@ class Engine:
         except BlockingIOError:
             return
 
-    def settle(self, timeout_s: float) -> bool:
-        """Sleep until everything published is completed; False when that takes longer, or a worker has died."""
+    def settle(self, timeout_s: float, look_s: float = _LOOK_S) -> bool:
+        """Sleep until everything published is completed; False when that takes longer, or a worker has died.
+
+        `look_s`: from one look to the next. Who looks takes a processor away for as long as a worker does some hundred commands.
+        """
         deadline = time.monotonic() + timeout_s
         while self.completed() < self._published:
-            dead, _, _ = select.select(self.sentinels, [], [], _LOOK_S)
+            dead, _, _ = select.select(self.sentinels, [], [], look_s)
             if dead or time.monotonic() > deadline:
                 return False
         return True
