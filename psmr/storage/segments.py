@@ -29,6 +29,7 @@ from threading import Lock
 from psmr.errors import LogDamaged
 from psmr.storage import record
 from psmr.storage.files import Files, disk_errors, read_fully, replace_file, write_fully
+from psmr.storage.log_tail import LogTail
 from psmr.storage.record import Buffer, Record
 from psmr.storage.recovery import advice
 from psmr.storage.segment import FLUSH_BYTES, HEADER_BYTES, Segment, flush_mark, segment_header, segment_name
@@ -71,6 +72,7 @@ class Segments:
         self._fd = files.open_file(found[-1].path) if found else -1
         self._written_to = files.size_bytes(self._fd) if found else 0
         self._cached_from = 0
+        self._tail = LogTail(files, folder, cluster_id)
 
     def append(self, records: Sequence[Record], at: int) -> int:
         """Write records from `records[at]` on as one flush, at the end; the position behind the last one written.
@@ -92,6 +94,7 @@ class Segments:
         before the next: a crash leaves a shorter prefix or a longer one, and discarded bytes never follow newer ones.
         """
         with disk_errors(self._files, self._folder / segment_name(from_index), "discarding records"):
+            self._tail.clear()
             while len(self._segments) > 1 and self._segments[-1].first_index >= from_index:
                 self._drop_last()
             if self._segments and from_index <= self._segments[-1].last_index:
@@ -135,6 +138,9 @@ class Segments:
             segment = self._segments[bisect_right(self._segments, index, key=lambda each: each.first_index) - 1]
             offsets, stop = segment.span(index, last_index, max_bytes)
             path = segment.path
+            is_newest = segment is self._segments[-1]
+        if is_newest and self._tail.is_following and stop > self._tail.in_file:
+            self.settle()
         data = bytearray(stop - offsets[0])
         with disk_errors(self._files, path, "reading records"):
             fd = self._files.open_file(path)
@@ -145,8 +151,18 @@ class Segments:
                 self._files.close(fd)
         return [self._verified(path, data, at - offsets[0], at, index + i) for i, at in enumerate(offsets)]
 
+    def settle(self) -> None:
+        """Have everything in the segments' files. Raises DiskFailed."""
+        if self._tail.is_following:
+            with disk_errors(self._files, self._segments[-1].path, "writing the tail of the log"):
+                self._tail.settle()
+
     def close(self) -> None:
-        """Let go of the file that is written."""
+        """Let go of the file that is written; `settle` before."""
+        self._tail.close()
+        self._close_file()
+
+    def _close_file(self) -> None:
         if self._fd != -1:
             self._files.close(self._fd)
             self._fd = -1
@@ -180,10 +196,14 @@ class Segments:
             buffers.append(ZEROS)
             written_to = end + len(ZEROS)
         with disk_errors(self._files, segment.path, f"writing {end - start} bytes at offset {start}"):
-            write_fully(self._files, self._fd, buffers, start)
             if self._sync:
+                write_fully(self._files, self._fd, buffers, start)
                 self._files.fdatasync(self._fd)
                 self._uncache(end)
+            else:
+                if not self._tail.is_following:
+                    self._tail.follow(segment.path, self._fd, segment.first_index, start)
+                self._tail.write(buffers, end)
         self._written_to = written_to
         with self._lock:
             segment.offsets.extend(offsets)
@@ -199,8 +219,9 @@ class Segments:
         """Start a segment; the one before it is synced already, by the flush that filled it."""
         path = self._folder / segment_name(first_index)
         with disk_errors(self._files, path, "creating a segment"):
+            self._tail.rest()
             replace_file(self._files, path, segment_header(self._cluster_id, first_index), sync=self._sync)
-            self.close()
+            self._close_file()
             self._fd = self._files.open_file(path)
         self._written_to = HEADER_BYTES
         self._cached_from = 0
@@ -210,7 +231,7 @@ class Segments:
     def _drop_last(self) -> None:
         with self._lock:
             dropped = self._segments.pop()
-        self.close()
+        self._close_file()
         self._files.unlink(dropped.path)
         if self._sync:
             self._files.sync_folder(self._folder)
