@@ -53,6 +53,8 @@ from psmr.state.synchronised import fence_now, load, store
 RING_BYTES = 64 << 20
 RING_SOFT_BYTES = 4 << 20
 _LOOK_S = 0.0005
+SOON_NS = 60_000
+"""A worker is woken in some 20 µs, and as long again is what a few commands take."""
 
 
 class Engine:
@@ -403,6 +405,19 @@ class Engine:
             return True
         store(self.memory.control + at.BELL_WANTED, 0)
         return False
+
+    def is_soon_completed(self) -> bool:
+        """Look for a completed batch for as long as it takes to wake a worker and execute a few commands; whether there is one.
+
+        Worth while where the caller would sleep else, and be woken; not while tasks wait for processors, the workers perhaps.
+        """
+        if not self._patience.is_long:
+            return False
+        until_ns = time.monotonic_ns() + SOON_NS
+        while self.completed() == self._collected:
+            if time.monotonic_ns() > until_ns:
+                return False
+        return True
 
     def silence_bell(self) -> None:
         """Take back a ring; harmless when there was none."""

@@ -172,6 +172,8 @@ class Replica:
             self._answer()
         now_us = self._clock_us()
         deadline_us = min(deadline_us, self._publish_held())
+        if self._engine.outstanding == 1 and self._somebody_waits and self._engine.is_soon_completed():
+            self._answer()
         if self._stream is not None:
             deadline_us = min(deadline_us, self._answer_events(self._stream, now_us))
         if self._parting is not None:
