@@ -407,17 +407,11 @@ class Engine:
         return False
 
     def is_soon_completed(self) -> bool:
-        """Look for a completed batch for as long as it takes to wake a worker and execute a few commands; whether there is one.
-
-        Worth while where the caller would sleep else, and be woken; not while tasks wait for processors, the workers perhaps.
-        """
-        if not self._patience.is_long:
-            return False
-        until_ns = time.monotonic_ns() + SOON_NS
-        while self.completed() == self._collected:
-            if time.monotonic_ns() > until_ns:
-                return False
-        return True
+        """Look for a completed batch as long as it takes to be woken, unless tasks wait for processors; whether there is one."""
+        until_ns = time.monotonic_ns() + SOON_NS if self._patience.is_long else 0
+        while (is_none := self.completed() == self._collected) and time.monotonic_ns() < until_ns:
+            pass
+        return not is_none
 
     def silence_bell(self) -> None:
         """Take back a ring; harmless when there was none."""
