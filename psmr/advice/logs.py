@@ -12,8 +12,9 @@ from psmr.errors import ConfigurationError
 from psmr.storage import Record, WholeLog
 from psmr.storage.files import Files, disk_errors
 from psmr.storage.identity import NAME, Identity, parse_identity
+from psmr.storage.log_tail import segment_in
 from psmr.storage.scan import scan_segment
-from psmr.storage.segment import Segment, read_segment_header
+from psmr.storage.segment import SEGMENT_NAMES, Segment, read_segment_header
 
 _READ_BYTES = 1 << 20
 
@@ -59,15 +60,15 @@ def _identity_of(folder: Path, service: Service) -> Identity:
 
 def _last_index(folder: Path) -> int:
     """The last whole record of the newest segment; 0 where there is none."""
-    paths = sorted(folder.glob("log-*.seg"))
+    paths = sorted(folder.glob(SEGMENT_NAMES))
     if not paths:
         return 0
     with disk_errors(Files(), paths[-1], "reading a segment"):
-        data = paths[-1].read_bytes()
-    header = read_segment_header(data)
-    if header is None:
-        return 0
-    _, cluster_id, first_index = header
+        header = read_segment_header(paths[-1].read_bytes())
+        if header is None:
+            return 0
+        _, cluster_id, first_index = header
+        data = segment_in(paths[-1], cluster_id)
     segment = Segment(paths[-1], first_index)
     scan_segment(memoryview(data), segment, cluster_id, 0)
     return segment.last_index

@@ -8,6 +8,9 @@ from pathlib import Path
 from random import Random
 
 from psmr.storage import HardState
+from psmr.storage.files import Files
+from psmr.storage.log_tail import settle_tail
+from psmr.storage.segment import SEGMENT_NAMES, read_segment_header
 
 _ROOM_BYTES = 256 << 10
 _TAIL_BYTES = 4096
@@ -30,7 +33,10 @@ def empty_disk(process: int) -> None:
 
 def flip_bit(folder: Path, random: Random) -> str:
     """Turn over one bit in the last few records of a stopped replica's log; where, in words."""
-    last = max(folder.glob(_LOG))
+    last = max(folder.glob(SEGMENT_NAMES))
+    header = read_segment_header(last.read_bytes())
+    if header is not None:
+        settle_tail(folder, Files(), header[1], sync=False)
     data = last.read_bytes()
     end = len(data.rstrip(b"\0"))
     place = random.randrange(max(0, end - _TAIL_BYTES), end)

@@ -18,6 +18,7 @@ from psmr.storage.files import Files
 from psmr.storage.hard_state import NAME as HARD_STATE_NAME
 from psmr.storage.hard_state import HardState
 from psmr.storage.identity import Identity, parse_identity
+from psmr.storage.log_tail import HEAD_BYTES, HEAD_PLACES, PAGE_BYTES, TailHead, tail_head, whole_segment
 from psmr.storage.recovery import Recovered, Recovery
 from psmr.storage.scan import Scan, scan_segment
 
@@ -228,3 +229,38 @@ def _wrong_identity(path: Path, found: Identity) -> str | None:
         return f"wrong types: {asdict(found)}"
     again = parse_identity(path, msgspec.json.encode(found))
     return None if again == found else f"{found!r} became {again!r}"
+
+
+def log_tail(folder: Path) -> Target:
+    """What a killed replica leaves of its newest records, and what becomes of the segment that lacks them."""
+    whole = _segments()[2]
+    path = folder / segment.segment_name(1)
+    heads = [TailHead(CLUSTER_ID, turn, first, start) for turn, first, start in ((3, 1, 0), (8, 1, 64), (2, 9, 0))]
+    rings = [bytes(64) + whole[64:] if each.start else whole for each in heads]
+    corpus = tuple(
+        head.packed().ljust(PAGE_BYTES, b"\0") + ring + bytes(64) for head, ring in zip(heads, rings, strict=True)
+    )
+
+    def decode(data: bytes) -> bytes:
+        return whole_segment(path, whole[:100], data, CLUSTER_ID)
+
+    def wrong(data: bytes, found: bytes) -> str | None:
+        if found == whole[:100]:
+            return None
+        head = tail_head(data, CLUSTER_ID)
+        if head is None or found[: head.start] != whole[: head.start]:
+            return "bytes that the segment had were changed"
+        part = segment.Segment(path, 1)
+        stopped_by = scan_segment(memoryview(found), part, CLUSTER_ID, 0).stopped_by
+        return (
+            None if stopped_by is None and part.end == len(found) else f"it ends with what is no record: {stopped_by}"
+        )
+
+    return Target("log-tail", corpus, decode, (), wrong, _seal_head)
+
+
+def _seal_head(data: bytearray) -> None:
+    fields = HEAD_BYTES - 8
+    for at in HEAD_PLACES:
+        if len(data) >= at + HEAD_BYTES:
+            data[at + fields : at + HEAD_BYTES] = xxh3_64_intdigest(bytes(data[at : at + fields])).to_bytes(8, "little")

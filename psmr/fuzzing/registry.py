@@ -27,6 +27,7 @@ SUMMARIES: dict[str, str] = {
     "record": "records of the log",
     "segment": "a segment of the log, scanned",
     "log": "a folder with a segment, recovered",
+    "log-tail": "what a killed replica leaves of its newest records",
     "snapshot": "a snapshot file",
     "snapshot-parts": "a snapshot as a peer's parts of it",
     "event-log": "a folder with a file of events, opened again",
@@ -58,6 +59,7 @@ _WITHOUT_FOLDER = {
 }
 _IN_FOLDER = {
     "log": "files:recovery",
+    "log-tail": "files:log_tail",
     "snapshot": "snapshots:snapshot",
     "snapshot-parts": "snapshots:parts",
     "event-log": "events:kept",

@@ -9,7 +9,7 @@ A position can be had from an *origin* at or below it: the log's beginning, or a
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,9 +21,10 @@ from psmr.storage.files import disk_errors
 from psmr.storage.identity import NAME as IDENTITY
 from psmr.storage.identity import Identity, parse_identity
 from psmr.storage.log_store import ARCHIVE_NAME
+from psmr.storage.log_tail import segment_in
 from psmr.storage.read_only import ReadOnlyFiles
 from psmr.storage.scan import find_flush_mark, scan_segment
-from psmr.storage.segment import FORMAT_VERSION, Segment, read_segment_header
+from psmr.storage.segment import FORMAT_VERSION, SEGMENT_NAMES, Segment, read_segment_header
 
 _FILES = ReadOnlyFiles()
 _NAMED = re.compile(r"log-\d{20}\.seg", re.ASCII)
@@ -127,7 +128,7 @@ class ReplicaFolder:
 
     def _load(self, path: Path) -> Segment:
         """Read a segment to its last whole record; damage where others follow it."""
-        data = bytes_of(path, "segment")
+        data = bytes_of(path, "segment", lambda: segment_in(path, self.identity.cluster_id))
         header = read_segment_header(data)
         if header is None:
             raise LogDamaged(f"{path}: offset 0: expected a segment header, found {data[:32].hex() or 'nothing'}")
@@ -190,7 +191,7 @@ def _identity_in(path: Path) -> Identity:
 
 def _segments_in(path: Path) -> list[Path]:
     """The log's and the archive's, in order, each once."""
-    named = {each.name: each for folder in (path / ARCHIVE_NAME, path) for each in folder.glob("log-*.seg")}
+    named = {each.name: each for folder in (path / ARCHIVE_NAME, path) for each in folder.glob(SEGMENT_NAMES)}
     return [named[name] for name in sorted(named) if _NAMED.fullmatch(name)]
 
 
@@ -203,11 +204,11 @@ def _committed_in(path: Path, cluster_id: int) -> int:
     return mark_in(bytes_of(mark, "commit mark"), cluster_id) if mark.exists() else 0
 
 
-def bytes_of(path: Path, what: str) -> bytes:
-    """All of a file. Raises ConfigurationError where it was there and is no more, DiskFailed."""
+def bytes_of(path: Path, what: str, read: Callable[[], bytes] | None = None) -> bytes:
+    """All of a file, or what `read` makes of it. Raises ConfigurationError where it was there and is no more, DiskFailed."""
     with disk_errors(_FILES, path, f"reading a {what}"):
         try:
-            return path.read_bytes()
+            return path.read_bytes() if read is None else read()
         except FileNotFoundError:
             pass
     raise ConfigurationError(

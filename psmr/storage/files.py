@@ -16,7 +16,8 @@ from psmr.storage.record import Buffer
 
 IOV_MAX = 1024
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a disk answers that has no room."""
 
 
 class Files:
@@ -48,6 +49,18 @@ class Files:
 
     def map_file(self, fd: int, size_bytes: int) -> memoryview:
         return memoryview(mmap.mmap(fd, size_bytes, access=mmap.ACCESS_READ))
+
+    def create_mapped(self, path: Path, size_bytes: int) -> mmap.mmap:
+        """Make a file of zeros that has its place on the disk, mapped for writing: what is in it outlives the process."""
+        fd = self.create_file(path)
+        try:
+            os.posix_fallocate(fd, 0, size_bytes)
+            return mmap.mmap(fd, size_bytes)
+        except OSError:
+            self.unlink(path)
+            raise
+        finally:
+            self.close(fd)
 
     def pwritev(self, fd: int, buffers: Sequence[Buffer], offset: int) -> int:
         return os.pwritev(fd, buffers, offset)
@@ -174,7 +187,7 @@ def _free_text(files: Files, folder: Path) -> str:
 
 
 def _advice(number: int | None) -> str:
-    if number in _FULL:
+    if number in FULL:
         return "Make room (or raise the quota or file size limit) and start this replica again."
     if number == errno.EROFS:
         return "Make the filesystem writable again (the kernel's log says why it is not) and start this replica again."

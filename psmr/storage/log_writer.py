@@ -237,6 +237,7 @@ class LogWriter:
     def _finish_here(self) -> None:
         try:
             self._perform([self._take_held()])
+            self._segments.settle()
             self._save_mark(at_once=True)
         except DiskFailed as failure:
             self._failure = failure

@@ -23,8 +23,9 @@ from pathlib import Path
 
 from psmr.errors import ConfigurationError, LogDamaged
 from psmr.storage.files import Files, disk_errors, read_fully
+from psmr.storage.log_tail import settle_tail
 from psmr.storage.scan import find_flush_mark, scan_segment
-from psmr.storage.segment import FORMAT_VERSION, HEADER_BYTES, Segment, read_segment_header, segment_name
+from psmr.storage.segment import FORMAT_VERSION, HEADER_BYTES, SEGMENT_NAMES, Segment, read_segment_header, segment_name
 from psmr.storage.term_runs import runs_above, term_of
 
 
@@ -74,7 +75,8 @@ class Recovery:
         with disk_errors(self._files, self._folder / "log", "recovery of the log"):
             for leftover in self._folder.glob("log-*.seg.new"):
                 self._files.unlink(leftover)
-            paths = sorted(self._folder.glob("log-*.seg"))
+            settle_tail(self._folder, self._files, self._cluster_id, sync=self._sync)
+            paths = sorted(self._folder.glob(SEGMENT_NAMES))
             for path in paths:
                 self._recover_segment(path, is_last=path is paths[-1])
             self._settle_base()

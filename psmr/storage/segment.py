@@ -34,6 +34,8 @@ SEGMENT_MAGIC = 0x474C5350
 FLUSH_MAGIC = 0x464D5350
 FLUSH_MAGIC_BYTES = FLUSH_MAGIC.to_bytes(4, "little")
 HEADER_BYTES = FLUSH_BYTES = 32
+SEGMENT_NAMES = "log-[0-9]*.seg"
+"""The pattern of `segment_name`."""
 
 _FIELDS = Struct("<IIQQ")
 _FRAME = Struct("<IIQQQ")

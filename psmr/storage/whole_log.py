@@ -20,11 +20,11 @@ from psmr.storage import record
 from psmr.storage.commit_mark import NAME, CommitMark
 from psmr.storage.files import Files, disk_errors
 from psmr.storage.log_store import ARCHIVE_NAME
+from psmr.storage.log_tail import segment_in
 from psmr.storage.record import Record
 from psmr.storage.scan import scan_segment
-from psmr.storage.segment import Segment, read_segment_header
+from psmr.storage.segment import SEGMENT_NAMES, Segment, read_segment_header
 
-_SEGMENTS = "log-*.seg"
 _SNAPSHOTS = "snapshot-*.snap"
 
 
@@ -76,10 +76,10 @@ class WholeLog:
         return [record.decode_unchecked(data, offset) for offset in offsets]
 
     def _take_in(self, folder: Path, last_index: int) -> None:
-        for path in sorted((folder / ARCHIVE_NAME).glob(_SEGMENTS)):
+        for path in sorted((folder / ARCHIVE_NAME).glob(SEGMENT_NAMES)):
             # Only what is committed is archived.
             self._enter(self._scanned(path, is_last=False), self.last_index)
-        paths = sorted(folder.glob(_SEGMENTS))
+        paths = sorted(folder.glob(SEGMENT_NAMES))
         for path in paths:
             self._enter(self._scanned(path, is_last=path is paths[-1]), last_index)
 
@@ -157,5 +157,5 @@ class WholeLog:
     def _load(self, path: Path) -> bytes:
         if self._loaded is None or self._loaded[0] != path:
             with disk_errors(self._files, path, "reading a segment"):
-                self._loaded = (path, path.read_bytes())
+                self._loaded = (path, segment_in(path, self._cluster_id))
         return self._loaded[1]

@@ -181,7 +181,7 @@ def changed(path: Path, content: bytes) -> Iterator[None]:
 
 
 def segment(folder: Path) -> Path:
-    (path,) = (folder / "replica-1").glob("log-*.seg")
+    (path,) = (folder / "replica-1").glob("log-[0-9]*.seg")
     return path
 
 

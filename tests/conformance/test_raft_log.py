@@ -149,7 +149,7 @@ def test_a_member_with_a_peers_log_of_later_terms_takes_part_again(trio: Group, 
     for path in (tmp_path / "1").iterdir():
         path.unlink()
     (tmp_path / "1" / "hard-state").write_bytes(kept)
-    for path in (tmp_path / "2").glob("log-*.seg"):
+    for path in (tmp_path / "2").glob("log-[0-9]*.seg"):
         (tmp_path / "1" / path.name).write_bytes(path.read_bytes())
     trio.open()
     trio.order([framed(3)])

@@ -159,7 +159,7 @@ def test_a_service_that_is_no_application_must_be_named(
 
 def test_damage_is_a_violation(recorded: tuple[Path, dict[int, int]], tmp_path: Path) -> None:
     shutil.copytree(recorded[0], tmp_path, dirs_exist_ok=True)
-    (segment,) = tmp_path.glob("log-*.seg")
+    (segment,) = tmp_path.glob("log-[0-9]*.seg")
     data = bytearray(segment.read_bytes())
     data[200] ^= 1
     segment.write_bytes(data)

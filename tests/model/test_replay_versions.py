@@ -80,7 +80,7 @@ def test_a_snapshot_that_is_damaged_inside_is_passed_over(tmp_path: Path) -> Non
         player.go_to(4)
         assert (player.origin.index, player.digest) == (0, digests[4])
         assert "expected" in player.folder.notes[0]
-    (segment,) = tmp_path.glob("log-*.seg")
+    (segment,) = tmp_path.glob("log-[0-9]*.seg")
     segment.unlink()
     with pytest.raises(LogDamaged, match=r"snapshot-0+2.snap: offset"):
         side(tmp_path, Ledger).player(2)

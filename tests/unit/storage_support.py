@@ -55,4 +55,4 @@ def raws(records: Sequence[Record]) -> list[bytes]:
 
 def segment_paths(folder: Path) -> list[Path]:
     """The folder's segments, oldest first."""
-    return sorted(folder.glob("log-*.seg"))
+    return sorted(folder.glob("log-[0-9]*.seg"))

@@ -57,7 +57,7 @@ def files_of(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 
 def newest_segment(folder: Path) -> Path:
-    return max(folder.glob("log-*.seg"))
+    return max(folder.glob("log-[0-9]*.seg"))
 
 
 def test_a_whole_log_can_be_had_from_its_beginning(folder: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_folder_in_use_with_a_torn_end_is_read_to_its_last_whole_record(folder
 
 
 def test_what_was_committed_and_is_no_record_is_damage(folder: Path) -> None:
-    first, second, *_ = sorted(folder.glob("log-*.seg"))
+    first, second, *_ = sorted(folder.glob("log-[0-9]*.seg"))
     data = bytearray(first.read_bytes())
     data[100] ^= 1
     first.write_bytes(data)
@@ -183,7 +183,7 @@ def test_what_is_no_folder_of_a_replica_is_told_in_one_line(tmp_path: Path) -> N
 
 def test_a_segment_that_goes_meanwhile_is_told_of(folder: Path) -> None:
     found = ReplicaFolder.open(folder)
-    min(folder.glob("log-*.seg")).unlink()
+    min(folder.glob("log-[0-9]*.seg")).unlink()
     with pytest.raises(ConfigurationError, match="found it removed by the replica, which runs: replay again"):
         found.read(1, 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,8 @@ def history(folder: Path, files: JournalingFiles, chance: random.Random) -> list
 def test_snapshot_and_log_go_together_whenever_the_power_goes(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("psmr.storage.segments.ZEROS", bytes(1000))
+    monkeypatch.setattr("psmr.storage.synced_end.ZEROS", memoryview(mmap.mmap(-1, 4096)))
+    monkeypatch.setattr("psmr.storage.synced_end.STAGE_BYTES", 8192)
     chance = random.Random(seed)
     files = JournalingFiles()
     moments = history(tmp_path / "run", files, chance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,8 @@ def chance_base(store: LogStore, base: tuple[int, int], chance: random.Random) -
 
 @pytest.mark.parametrize("seed", range(60))
 def test_what_was_acknowledged_survives_a_power_cut(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("psmr.storage.segments.ZEROS", bytes(1000))
+    monkeypatch.setattr("psmr.storage.synced_end.ZEROS", memoryview(mmap.mmap(-1, 4096)))
+    monkeypatch.setattr("psmr.storage.synced_end.STAGE_BYTES", 8192)
     chance = random.Random(seed)
     files = JournalingFiles()
     moments = history(tmp_path / "run", files, chance)
@@ -80,7 +82,8 @@ def test_what_was_acknowledged_survives_a_power_cut(tmp_path: Path, seed: int, m
 def test_a_snapshot_replaces_the_log_whenever_the_power_goes(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("psmr.storage.segments.ZEROS", bytes(1000))
+    monkeypatch.setattr("psmr.storage.synced_end.ZEROS", memoryview(mmap.mmap(-1, 4096)))
+    monkeypatch.setattr("psmr.storage.synced_end.STAGE_BYTES", 8192)
     chance = random.Random(seed)
     files = JournalingFiles()
     last = history(tmp_path / "run", files, chance)[-1]

@@ -1,4 +1,4 @@
-"""Log leaves the page cache once it is synced, and only then."""
+"""Where there is no way past the page cache, log leaves it once it is synced, and only then."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 
 from psmr.fuzzing.unsynced import UnsyncedFiles
 from psmr.storage import record
-from psmr.storage.segments import PAGE_BYTES, UNCACHED_BYTES, Segments
+from psmr.storage.segments import Segments
+from psmr.storage.synced_end import PAGE_BYTES, UNCACHED_BYTES
 
 
 class Noting(UnsyncedFiles):
@@ -17,6 +18,9 @@ class Noting(UnsyncedFiles):
     def __init__(self) -> None:
         self.synced_bytes = 0
         self.uncached: list[tuple[int, int]] = []
+
+    def open_direct(self, path: Path) -> int:
+        return -1
 
     def fdatasync(self, fd: int) -> None:
         self.synced_bytes = self.size_bytes(fd)
