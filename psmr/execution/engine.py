@@ -53,8 +53,7 @@ from psmr.state.synchronised import fence_now, load, store
 RING_BYTES = 64 << 20
 RING_SOFT_BYTES = 4 << 20
 _LOOK_S = 0.0005
-SOON_NS = 60_000
-"""A worker is woken in some 20 µs, and as long again is what a few commands take."""
+SOON_NS = 60_000  # to wake a worker takes some 20 µs, as does what follows
 
 
 class Engine:
