@@ -16,8 +16,8 @@ A slot that is not worth meeting for (`psmr.core.width`) is executed by one work
 from __future__ import annotations
 
 from cdep.compiled import compiled, inlined
+from psmr.execution.digest_slots import keep_slot, open_digests
 from psmr.execution.events import close_events, open_events, pass_events
-from psmr.execution.folding import keep_slot, open_digests
 from psmr.execution.layout import (
     BELL,
     BELL_WANTED,

@@ -102,7 +102,7 @@ class Parting:
     def _meet(self) -> None:
         members = self.log.status().members
         voters = frozenset(member.id for member in members if member.votes)
-        self._core.handle(Voters(frozenset(member.id for member in members), voters))
+        self._perform(self._core.handle(Voters(frozenset(member.id for member in members), voters)))
 
     def _take(self, said: Said) -> None:
         message = said.message

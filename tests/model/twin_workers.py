@@ -18,7 +18,7 @@ from psmr.execution import layout as at
 from psmr.state.atomics import LINE_BYTES
 
 MODULES = {f"psmr.execution.{name}" for name in ("layout", "ring", "row_index", "waiting", "schedule")}
-MODULES |= {"psmr.execution.stage_index", "psmr.execution.stages"}
+MODULES |= {"psmr.execution.digest_slots", "psmr.execution.stage_index", "psmr.execution.stages"}
 SLOTS = 4
 FEW_SLOTS = Fault("few slots", "psmr.execution.layout", "SLOTS = 1024\n", f"SLOTS = {SLOTS}\n")
 NO_FREE_ROUNDS = Fault("no free rounds", "psmr.execution.stages", "ROUNDS_FREE = 2\n", "ROUNDS_FREE = 0\n")
