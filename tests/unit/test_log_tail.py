@@ -21,7 +21,7 @@ from psmr.storage import LogStore, Record, WholeLog, log_tail
 from psmr.storage.files import Files
 from psmr.storage.log_tail import PAGE_BYTES, TAIL_NAME
 from psmr.storage.record import Buffer
-from tests.unit.storage_support import content, make, make_many, raws, segment_paths, wait_synced
+from tests.unit.storage_support import append_synced, content, make, make_many, raws, segment_paths, wait_synced
 
 SMALL_RING = 4 * PAGE_BYTES
 
@@ -130,12 +130,11 @@ def test_a_killed_process_leaves_what_was_reported_as_written(tmp_path: Path, re
 def test_what_was_cut_off_does_not_come_back(tmp_path: Path) -> None:
     folder = tmp_path / "log"
     with LogStore(folder, False) as store:
-        store.append(make_many(1, 4) + make_many(5, 10, term=3))
-        store.take_synced()
+        for each in make_many(1, 4) + make_many(5, 10, term=3):
+            append_synced(store, [each])
         store.truncate(5)
-        following = make(5, term=2)  # as long as the one before, so that the next one would begin where it began
-        store.append([following])
-        store.take_synced()
+        following = make(5, term=2)  # as long as the one before: where it ends the mark of the old sixth begins
+        append_synced(store, [following])
         with LogStore(left_by_a_kill(folder), False) as left:
             assert content(left) == raws([*make_many(1, 4), following])
 
