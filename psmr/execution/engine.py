@@ -53,7 +53,6 @@ from psmr.state.synchronised import fence_now, load, store
 RING_BYTES = 64 << 20
 RING_SOFT_BYTES = 4 << 20
 _LOOK_S = 0.0005
-SOON_NS = 60_000  # to wake a worker takes some 20 µs, as does what follows
 
 
 class Engine:
@@ -404,13 +403,6 @@ class Engine:
             return True
         store(self.memory.control + at.BELL_WANTED, 0)
         return False
-
-    def is_soon_completed(self) -> bool:
-        """Look for a completed batch as long as it takes to be woken, unless tasks wait for processors; whether there is one."""
-        until_ns = time.monotonic_ns() + SOON_NS if self._patience.is_long else 0
-        while (is_none := self.completed() == self._collected) and time.monotonic_ns() < until_ns:
-            pass
-        return not is_none
 
     def silence_bell(self) -> None:
         """Take back a ring; harmless when there was none."""

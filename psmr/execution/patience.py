@@ -64,11 +64,6 @@ class Patience:
         if self._seen_us is not None:
             self._looked_ns = now_ns()
 
-    @property
-    def is_long(self) -> bool:
-        """Whether no task waited for a processor when that was looked at last."""
-        return self.spins > self._least
-
     def look(self) -> int:
         """The number of looks, judged anew every `LOOK_NS`."""
         if self._seen_us is None:

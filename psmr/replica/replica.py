@@ -179,8 +179,6 @@ class Replica:
         now_us = self._clock_us()
         if self._engine.unpublished or self._publish_at_us != _NEVER_US:
             deadline_us = min(deadline_us, self._publish_held())
-        if self._engine.outstanding == 1 and self._somebody_waits and self._engine.is_soon_completed():
-            self._answer()
         if self._stream is not None and (asked_us := self._answer_events(self._stream, now_us)) < deadline_us:
             deadline_us = asked_us
         if self._parting is not None and (told_us := self._parting.turn(now_us)) < deadline_us:

@@ -43,10 +43,6 @@ class BatchQueue:
         """Batches published and not executed."""
         return len(self._taken) - self.unpublished
 
-    def is_soon_completed(self) -> bool:
-        """Whether something is executed and not collected; nothing is executed while the replica looks."""
-        return bool(self._done)
-
     def prepare(
         self,
         session: int,
