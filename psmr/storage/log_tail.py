@@ -21,15 +21,17 @@ import errno
 import mmap
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
 
 from xxhash import xxh3_64_intdigest
 
+from psmr.errors import ConfigurationError, LogDamaged
 from psmr.storage.files import FULL, Files, read_fully, write_fully
 from psmr.storage.record import Buffer
-from psmr.storage.scan import scan_segment
+from psmr.storage.scan import later_flush, scan_segment
 from psmr.storage.segment import Segment, segment_name
 
 TAIL_NAME = "log-tail.seg"
@@ -46,7 +48,12 @@ _FIELDS = Struct("<IIQQQQ")
 _CHECKSUM = Struct("<Q")
 HEAD_BYTES = _FIELDS.size + _CHECKSUM.size
 _NOBODY = 0
+_UNMAPPABLE = (errno.ENODEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOMEM)
 _LOOKS_MAX = 20
+_REPAIR = (
+    "Restore this replica from a peer: stop the cluster, replace the log-*.seg and snapshot-*.snap files of this folder by "
+    "those of the replica with the longest log, remove commit-mark, start all again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +115,7 @@ class LogTail:
         if self._direct != -1:
             self._first_index = first_index
             self._begin()
+            self._save_head()  # both places have one now, before there is anything to lose
 
     def write(self, buffers: Sequence[Buffer], end: int) -> None:
         """Take what belongs behind all that was written, up to `end`; when this returns, a killed process leaves it behind."""
@@ -125,6 +133,11 @@ class LogTail:
         self._end = end
         if self._writing is None and end - self._handed_over >= PIECE_BYTES:
             self._hand_over()
+
+    def check(self) -> None:
+        """Raise what the thread has met, if it has: nothing more gets to the disk."""
+        if self._writing is not None and self._writing.done():
+            self._writing.result()
 
     def settle(self) -> None:
         """Have everything in the segment's file."""
@@ -159,7 +172,10 @@ class LogTail:
             self._ring = memoryview(b"")
             self._map = None  # unmapped when nobody looks at it any more: a failure that is kept may
             if is_settled:
-                self._files.unlink(self._path)
+                with suppress(
+                    OSError
+                ):  # what is left there is in the segment, and removed by whoever opens the log next
+                    self._files.unlink(self._path)
 
     def _has_ring(self) -> bool:
         """Make the ring if there is none; a disk without room for one may have some for the log."""
@@ -167,7 +183,7 @@ class LogTail:
             try:
                 self._map = self._files.create_mapped(self._path, PAGE_BYTES + RING_BYTES)
             except OSError as error:
-                if error.errno not in FULL:
+                if error.errno not in (*FULL, *_UNMAPPABLE):
                     raise
                 return False
             self._ring = memoryview(self._map)[PAGE_BYTES:]
@@ -254,17 +270,33 @@ class LogTail:
         self._map[at : at + len(head)] = head
 
 
-def tail_head(data: Buffer, cluster_id: int) -> TailHead | None:
-    """The newer of the heads in the first page, or None when nothing there is one of this cluster's."""
-    found: list[TailHead] = []
+def _verified(data: Buffer) -> list[tuple[int, TailHead]]:
+    """The heads in the first page, each with its format version."""
+    found: list[tuple[int, TailHead]] = []
     for at in HEAD_PLACES:
         fields = bytes(data[at : at + _FIELDS.size])
-        checksum = bytes(data[at + _FIELDS.size : at + _FIELDS.size + _CHECKSUM.size])
+        checksum = bytes(data[at + _FIELDS.size : at + HEAD_BYTES])
         if len(checksum) == _CHECKSUM.size and _CHECKSUM.unpack(checksum)[0] == xxh3_64_intdigest(fields):
-            magic, version, whose, turn, first_index, start = _FIELDS.unpack(fields)
-            if magic == MAGIC and version == FORMAT_VERSION and whose == cluster_id:
-                found.append(TailHead(whose, turn, first_index, start))
-    return max(found, key=lambda each: each.turn, default=None)
+            magic, version, *rest = _FIELDS.unpack(fields)
+            if magic == MAGIC:
+                found.append((version, TailHead(*rest)))
+    return found
+
+
+def tail_head(data: Buffer, cluster_id: int) -> TailHead | None:
+    """The newer of the heads in the first page, or None when nothing there is one of this cluster's."""
+    heads = [head for version, head in _verified(data) if version == FORMAT_VERSION and head.cluster_id == cluster_id]
+    return max(heads, key=lambda each: each.turn, default=None)
+
+
+def _laid_over(data: bytes, tail: bytes, head: TailHead) -> tuple[bytes, Segment]:
+    """What a segment's file has before the tail's start, and the ring from there on; and what that holds."""
+    ring = tail[PAGE_BYTES:]
+    at = head.start % RING_BYTES
+    whole = data[: head.start] + ring[at:] + ring[:at]
+    segment = Segment(Path(segment_name(head.first_index)), head.first_index)
+    scan_segment(memoryview(whole), segment, head.cluster_id, 0)
+    return whole, segment
 
 
 def whole_segment(path: Path, data: bytes, tail: bytes, cluster_id: int) -> bytes:
@@ -275,12 +307,14 @@ def whole_segment(path: Path, data: bytes, tail: bytes, cluster_id: int) -> byte
     head = tail_head(tail, cluster_id)
     if head is None or path.name != segment_name(head.first_index) or len(data) < head.start:
         return data
-    ring = tail[PAGE_BYTES:]
-    at = head.start % RING_BYTES
-    whole = data[: head.start] + ring[at:] + ring[:at]
-    segment = Segment(path, head.first_index)
-    scan_segment(memoryview(whole), segment, cluster_id, 0)
-    return whole[: segment.end] if segment.end > len(data) else data
+    whole, segment = _laid_over(data, tail, head)
+    return whole[: segment.end] if segment.end > len(data) and _agree(whole, data, head.start) else data
+
+
+def _agree(whole: bytes, data: bytes, start: int) -> bool:
+    """Whether every page of the file from `start` on is the ring's, or was not written."""
+    pages = ((data[at : at + PAGE_BYTES], at) for at in range(start, len(data), PAGE_BYTES))
+    return all(page == whole[at : at + len(page)] or not any(page) for page, at in pages)
 
 
 def segment_in(path: Path, cluster_id: int) -> bytes:
@@ -291,7 +325,6 @@ def segment_in(path: Path, cluster_id: int) -> bytes:
 
 def _steady(path: Path, cluster_id: int) -> bytes:
     """The tail's bytes, which nobody wrote over while they were read; none where there is none."""
-    tail = b""
     for _ in range(_LOOKS_MAX):
         try:
             tail = path.read_bytes()
@@ -300,24 +333,54 @@ def _steady(path: Path, cluster_id: int) -> bytes:
         except FileNotFoundError:
             return b""
         if tail_head(tail, cluster_id) == tail_head(again, cluster_id):
-            break
-    return tail
+            return tail
+    return b""
 
 
 def settle_tail(folder: Path, files: Files, cluster_id: int, *, sync: bool) -> None:
-    """Write what only the tail in a folder has to the segment that lacks it, and remove the tail. Raises OSError."""
+    """Write what only the tail in a folder has to the segment that lacks it, and remove the tail.
+
+    Raises LogDamaged, ConfigurationError (another cluster's tail, or a newer format) and OSError; the tail stays then.
+    """
     path = folder / TAIL_NAME
     if not path.exists():
         return
     tail = _content(path, files)
-    head = tail_head(tail, cluster_id)
+    head = _head_of(path, tail, cluster_id)
     segment = folder / segment_name(head.first_index) if head is not None else path
     if head is not None and segment.exists():
         data = _content(segment, files)
+        _refuse_damage(path, segment, data, tail, head)
         whole = whole_segment(segment, data, tail, cluster_id)
         if whole is not data:
             _rewrite(segment, files, whole, head.start, sync=sync)
     files.unlink(path)
+
+
+def _head_of(path: Path, tail: bytes, cluster_id: int) -> TailHead | None:
+    """None where nothing was written yet: a process was killed before its first head was whole."""
+    heads = _verified(tail)
+    if not heads and all(any(tail[at : at + HEAD_BYTES]) for at in HEAD_PLACES):
+        raise LogDamaged(f"{path}: offset 0: expected the head of a log's tail, found two that are damaged. {_REPAIR}")
+    for version, head in heads:
+        if version != FORMAT_VERSION or head.cluster_id != cluster_id:
+            raise ConfigurationError(
+                f"{path}: expected format {FORMAT_VERSION} of cluster {cluster_id:#018x}, found format {version} of cluster "
+                f"{head.cluster_id:#018x}: run the version of psmr that wrote it, or give this replica a folder of its own"
+            )
+    return tail_head(tail, cluster_id)
+
+
+def _refuse_damage(path: Path, segment: Path, data: bytes, tail: bytes, head: TailHead) -> None:
+    """A killed process leaves in the ring what the file has, and no flush behind one that is not whole."""
+    if head.first_index == _NOBODY or len(data) < head.start:
+        return
+    whole, found = _laid_over(data, tail, head)
+    place = f"{segment}: offset {found.end}, index {found.last_index + 1}"
+    if later_flush(whole, found, head.cluster_id) is not None:
+        raise LogDamaged(f"{place}: expected a record, found none, and records written later follow. {_REPAIR}")
+    if found.end > head.start and not _agree(whole, data, head.start):
+        raise LogDamaged(f"{place}: expected what {path} has from offset {head.start} on, found other bytes. {_REPAIR}")
 
 
 def _content(path: Path, files: Files) -> bytes:

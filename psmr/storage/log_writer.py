@@ -160,6 +160,8 @@ class LogWriter:
         failure = self._failure or self._remover.failure
         if failure is not None:
             raise DiskFailed(str(failure)) from failure
+        if self._thread is None:
+            self._check_here()
         if self._ended and not self._stopping:
             raise Violation(
                 f"the log writer of {self._folder} ended with an error, written to stderr: restart the replica"
@@ -233,6 +235,13 @@ class LogWriter:
         self._reports.append(synced)
         if self._thread is not None:
             self._ring()
+
+    def _check_here(self) -> None:
+        try:
+            self._segments.check()
+        except DiskFailed as failure:
+            self._failure = failure
+            raise
 
     def _finish_here(self) -> None:
         try:

@@ -81,6 +81,17 @@ def find_flush_mark(data: bytearray, start: int, size: int, cluster_id: int) -> 
     return None
 
 
+def later_flush(data: bytes, segment: Segment, cluster_id: int) -> int | None:
+    """The offset of a flush mark behind a segment's end that announces a record behind its last one; None without any."""
+    at = data.find(FLUSH_MAGIC_BYTES, segment.end)
+    while at != -1:
+        index = read_flush_mark(data, at, cluster_id) if at % 8 == 0 else None
+        if index is not None and index > segment.last_index:
+            return at
+        at = data.find(FLUSH_MAGIC_BYTES, at + 1)
+    return None
+
+
 def is_zero(data: memoryview, start: int) -> bool:
     """Whether every byte from `start` on is zero."""
     chunks = (bytes(data[at : at + len(_ZEROS)]) for at in range(start, len(data), len(_ZEROS)))

@@ -124,6 +124,12 @@ class Segments:
                 self._files.close(fd)
         return [self._verified(path, data, at - offsets[0], at, index + i) for i, at in enumerate(offsets)]
 
+    def check(self) -> None:
+        """Raise DiskFailed if what was appended cannot get to the disk."""
+        if self._end.is_following:
+            with disk_errors(self._files, self._segments[-1].path, "writing the tail of the log"):
+                self._end.check()
+
     def settle(self) -> None:
         """Have everything in the segments' files. Raises DiskFailed."""
         if self._end.is_following:

@@ -95,6 +95,9 @@ class SyncedEnd:
         if self._direct == -1:
             self._uncache()
 
+    def check(self) -> None:
+        """Nothing can have failed that was not raised."""
+
     def settle(self) -> None:
         """Have everything in the segment's file, where it is."""
 

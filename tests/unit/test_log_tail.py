@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psmr.errors import DiskFailed
+from psmr.errors import ConfigurationError, DiskFailed, LogDamaged
 from psmr.storage import LogStore, Record, WholeLog, log_tail
 from psmr.storage.files import Files
 from psmr.storage.log_tail import PAGE_BYTES, TAIL_NAME
@@ -95,6 +95,12 @@ def append_for_ever(store: LogStore) -> None:
     while True:
         store.append([make(store.last_index + 1, size=1_500)])
         store.take_synced()
+
+
+def check_for_ever(store: LogStore) -> None:
+    """Until it raises."""
+    while True:
+        store.check()
 
 
 @pytest.mark.parametrize("reports", [1, 3, 80])
@@ -206,7 +212,7 @@ def test_zeros_that_a_synced_log_left_are_no_end(tmp_path: Path) -> None:
             assert content(left) == raws(make_many(1, 6))
 
 
-def test_a_tail_whose_segment_was_replaced_counts_for_nothing(tmp_path: Path) -> None:
+def test_a_tail_whose_segment_was_replaced_without_it_is_refused_and_stays(tmp_path: Path) -> None:
     folder, donor = tmp_path / "log", tmp_path / "donor"
     for each, count in ((folder, 5), (donor, 9)):
         with LogStore(each, True) as store:
@@ -216,11 +222,82 @@ def test_a_tail_whose_segment_was_replaced_counts_for_nothing(tmp_path: Path) ->
         store.append(make_many(6, 7, seed=1))
         store.take_synced()
         left = left_by_a_kill(folder)
-    for path in left.glob("log-*.seg"):
+    for path in left.glob("log-[0-9]*.seg"):
         path.unlink()
     shutil.copy(segment_paths(donor)[0], left)
+    for _ in range(2):
+        with pytest.raises(LogDamaged, match=r"stop the cluster, replace the log-\*\.seg"):
+            LogStore(left, False)
+    (left / TAIL_NAME).unlink()
     with LogStore(left, False) as store:
         assert content(store) == raws(make_many(1, 9))
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> Path:
+    """3 MB that are in the segment, then 30 records that only the ring has, each a flush of its own."""
+    with LogStore(tmp_path / "log", False) as store:
+        store.append(make_many(1, 30, size=100_000))
+        store.take_synced()
+        store.read(1, 1)
+        store.append(make_many(31, 60, size=60_000))
+        store.take_synced()
+        for each in make_many(61, 90):
+            append_synced(store, [each])
+        return left_by_a_kill(tmp_path / "log")
+
+
+@pytest.mark.parametrize(("name", "place"), [("log-00000000000000000001.seg", 200_000), (TAIL_NAME, 4_096 + 4_805_000)])
+def test_a_flipped_bit_with_later_records_is_damage_and_nothing_is_removed(killed: Path, name: str, place: int) -> None:
+    data = bytearray((killed / name).read_bytes())
+    data[place] ^= 4
+    (killed / name).write_bytes(data)
+    for _ in range(2):
+        with pytest.raises(LogDamaged, match=r"records written later follow|found other bytes"):
+            LogStore(killed, False)
+    data[place] ^= 4
+    (killed / name).write_bytes(data)
+    with LogStore(killed, False) as store:
+        assert store.last_index == 90
+
+
+def test_damaged_heads_and_other_clusters_are_refused_and_nothing_is_removed(killed: Path) -> None:
+    whole = (killed / TAIL_NAME).read_bytes()
+    damaged = bytearray(whole)
+    for at in log_tail.HEAD_PLACES:
+        damaged[at + 9] ^= 1
+    (killed / TAIL_NAME).write_bytes(damaged)
+    with pytest.raises(LogDamaged, match="two that are damaged"):
+        LogStore(killed, False)
+    (killed / TAIL_NAME).write_bytes(whole)
+    with pytest.raises(ConfigurationError, match="found format 1 of cluster 0x0000000000000000"):
+        LogStore(killed, False, cluster_id=5)
+    with LogStore(killed, False) as store:
+        assert store.last_index == 90
+
+
+def test_a_process_killed_before_its_first_head_was_whole_has_lost_nothing(killed: Path) -> None:
+    (killed / TAIL_NAME).write_bytes(b"PSL".ljust(PAGE_BYTES + SMALL_RING, b"\0"))
+    with LogStore(killed, False) as store:
+        assert not (killed / TAIL_NAME).exists()
+        assert store.last_index >= 30
+
+
+def test_a_folder_that_was_removed_is_no_trouble_at_the_end(tmp_path: Path) -> None:
+    store = LogStore(tmp_path / "log", False)
+    append_synced(store, make_many(1, 3))
+    shutil.rmtree(tmp_path / "log")
+    store.close()
+
+
+def test_what_the_thread_met_is_told_without_another_append(tmp_path: Path) -> None:
+    store = LogStore(tmp_path, False, files=Ways(fails_from=0))
+    store.append(make_many(1, 30, size=100_000))
+    store.take_synced()
+    with pytest.raises(DiskFailed, match="EIO"):
+        check_for_ever(store)
+    with pytest.raises(DiskFailed):
+        store.close()
 
 
 _STEPS = st.lists(
