@@ -236,10 +236,12 @@ def test_a_tail_whose_segment_was_replaced_without_it_is_refused_and_stays(tmp_p
 @pytest.fixture
 def killed(tmp_path: Path) -> Path:
     """3 MB that are in the segment, then 30 records that only the ring has, each a flush of its own."""
-    with LogStore(tmp_path / "log", False) as store:
+    with LogStore(tmp_path / "log", False, cache_bytes=1) as store:
         store.append(make_many(1, 30, size=100_000))
         store.take_synced()
-        store.read(1, 1)
+        assert raws(store.read(2, 1)) == raws(
+            make_many(2, 2, size=100_000)
+        )  # from the file, whatever the thread has done
         store.append(make_many(31, 60, size=60_000))
         store.take_synced()
         for each in make_many(61, 90):
