@@ -283,6 +283,7 @@ class Executor:
         )
         if process.running:
             self._cluster.start(victim)
+            await self._watch.caught_up(victim)
             self._healed(happening, f"{place}: {mildly}" if place else "there is none yet")
             return place
         self._require_refusal(victim)

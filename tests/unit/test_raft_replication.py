@@ -220,6 +220,48 @@ def test_an_unreachable_follower_gets_heartbeats_only_until_it_answers() -> None
     assert accept(raft, 1, 1, round=1) == [SendEntries(1, AppendEntries(1, 1, 1, 1, (1,), 1))]
 
 
+def deny(raft: Raft, follower: int, prev_index: int, hint_index: int, round: int):  # noqa: A002
+    denial = AppendRejected(raft.term, round, prev_index, hint_index, raft.term if hint_index else 0)
+    return step(raft, Receive(follower, denial))
+
+
+def leader_of_a_follower_with_three() -> Raft:
+    """Leader of term 1, commit 1: follower 1 has acknowledged entries 1 to 3 in round 0, and the leader has not synced them."""
+    raft = steady_leader()
+    step(raft, Propose(("a", "b")))
+    accept(raft, 1, 3)
+    step(raft, Unreachable(1))
+    return raft
+
+
+def test_a_follower_that_lost_what_it_acknowledged_is_sent_it_again() -> None:
+    raft = leader_of_a_follower_with_three()
+    beat = sent(step(raft, Tick(raft.next_deadline_us)))[0]
+    assert (beat.prev_index, beat.round) == (3, 1)
+    assert deny(raft, 1, 3, 1, round=1) == [SendEntries(1, AppendEntries(1, 1, 1, 1, (1, 1), 1))]
+    assert raft.match_index(1) == 0
+    accept(raft, 1, 3, round=1)
+    assert raft.match_index(1) == 3
+
+
+def test_a_denial_that_an_acknowledgement_overtook_says_nothing() -> None:
+    raft = leader_of_a_follower_with_three()
+    step(raft, Tick(raft.next_deadline_us))
+    accept(raft, 1, 3, round=1)
+    for prev_index in (1, 2, 3):
+        assert deny(raft, 1, prev_index, 0, round=1) == []
+    assert raft.match_index(1) == 3
+
+
+def test_what_a_follower_lost_counts_for_no_commit() -> None:
+    raft = leader_of_a_follower_with_three()
+    step(raft, Tick(raft.next_deadline_us))
+    deny(raft, 1, 3, 1, round=1)
+    assert not any(isinstance(effect, Commit) for effect in step(raft, Synced(3, 1)))
+    assert raft.commit == 1
+    assert Commit(3) in accept(raft, 1, 3, round=1)
+
+
 def test_a_deposed_leaders_unsynced_entries_are_not_acknowledged_unasked() -> None:
     raft = steady_leader()
     step(raft, Propose(("a",)))

@@ -109,17 +109,20 @@ class Leadership:
         progress.heard = True
         progress.round = max(progress.round, message.round)
         if message.verified_index <= self._log.last_index:
-            progress.accept(message.durable_index, message.verified_index)
+            progress.accept(message.round, message.durable_index, message.verified_index)
 
     def rejected(self, peer: int, message: AppendRejected) -> None:
         """Take a rejection of this term: go back to where the logs can first agree.
 
-        One that answers an older message than the last probe, or that denies what is known to be on the follower's
-        disk, was overtaken and says nothing.
+        One that answers an older message than the last probe, or that denies what the follower has acknowledged since, was
+        overtaken and says nothing. A follower that denies later what it acknowledged has lost it: its log was not synced when
+        its machine stopped, or its last entries were damaged. It is sent them again, and counts for nothing until it has them.
         """
         progress = self._progress[peer]
         progress.heard = True
         progress.round = max(progress.round, message.round)
+        if progress.has_lost(message.round, message.prev_index):
+            progress.forget()
         if not progress.match_index < message.prev_index < progress.next_index:
             return
         if progress.probing and message.prev_index != progress.next_index - 1:
