@@ -37,6 +37,7 @@ JSON = [
         (r'"a\n\"\u0041"', 'a\n"A'),
         (r"\newline", Tagged("char", "\n")),
         (r"\a", Tagged("char", "a")),
+        (r"[\u0041 \uab12 \u]", (Tagged("char", "A"), Tagged("char", "\uab12"), Tagged("char", "u"))),
         (":a/b", Keyword("a/b")),
         ("a.b/c", Symbol("a.b/c")),
         ("(1, 2)", (1, 2)),
@@ -71,6 +72,8 @@ def test_edn_values(text: str, value: Any) -> None:
         ("#_", "found the end"),
         ("[#tag]", 'found "]"'),
         ("\\unknown", "expected a character"),
+        ("\\ucess", r"expected a character, found \ucess"),
+        ("\\uabcde", r"expected a character, found \uabcde"),
         ("[" * 100, "nested at most 64 deep"),
         ("#a " * 100, "at most 64 tags"),
         ("1" * 2000, "at most 1000 characters"),
@@ -128,6 +131,14 @@ def test_what_is_no_history(text: str, complaint: str) -> None:
     with pytest.raises(ConfigurationError) as error:
         read_calls(text)
     assert complaint in str(error.value)
+
+
+def test_half_a_surrogate_pair_can_be_drawn(tmp_path: Path) -> None:
+    read = {"process": 0, "type": "invoke", "f": "read", "value": None}
+    history, page = tmp_path / "history.jsonl", tmp_path / "history.html"
+    history.write_text("\n".join(map(json.dumps, (read, {**read, "type": "ok", "value": "\ud800"}))))
+    assert main(["check", str(history), "--model", "register", "--html", str(page), "--json", str(tmp_path / "x")]) == 1
+    assert "process 0" in page.read_text()
 
 
 @settings(max_examples=300, deadline=None)
