@@ -133,6 +133,12 @@ def test_what_is_no_history(text: str, complaint: str) -> None:
     assert complaint in str(error.value)
 
 
+def test_a_byte_order_mark_is_no_part_of_a_history(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    path.write_text("\n".join(map(json.dumps, JSON)), encoding="utf-8-sig")
+    assert main(["check", str(path), "--model", "register", "--initial", "[1 2]"]) == 0
+
+
 def test_half_a_surrogate_pair_can_be_drawn(tmp_path: Path) -> None:
     read = {"process": 0, "type": "invoke", "f": "read", "value": None}
     history, page = tmp_path / "history.jsonl", tmp_path / "history.html"
@@ -159,6 +165,7 @@ def test_any_text_is_read_or_complained_of(text: str, before: str) -> None:
         ),
         (["--model", "bank"], "--model bank: expected {account balance, ...} as the initial state"),
         (["--model", "register", "--initial", "1 2"], "expected one value as the initial state (--initial), found 2"),
+        (["--model", "register", "--initial", "{0 1"], '--initial: line 1: expected "}" for the "{"'),
         (["--model", "queue", "--initial", "1"], "--initial: expected none for queue"),
         (["--model", "mutex"], "h.edn: record 1: expected an operation of mutex (acquire, release) as :f, found read"),
         (["--model", "kv"], "h.edn: record 1: expected [key value] as :value of read, found nil"),
