@@ -30,7 +30,7 @@ from cdep.program import Program, masks_of, order_of, rules_of
 from cdep.serial import shares_of_commands, shares_of_keys_at
 from psmr.advice.batches import Commands, commands_of, first, in_parts, preload_of, program_of
 from psmr.advice.pace import pace_of
-from psmr.advice.predicting import Measured, with_costs
+from psmr.advice.predicting import Measured
 from psmr.advice.report import TOP, Asked, document_of, named
 from psmr.advice.running import Ran, Runner
 from psmr.advice.twin import WINDOW
@@ -102,11 +102,12 @@ def _measure_at(
             if is_counted:
                 found.add(part, ran)
         engines.compare_states()
-        costed = with_costs(program, inputs.costs_ns)
-        some = program_of(program.service, first(list(chain(*parts[effort.warm_ups :])), PREDICTED))
-        machine = inputs.costs([batch for part in parts for batch in part])
+        before = sum(batch.count for part in parts[: effort.warm_ups] for batch in part)
+        counted = list(chain(*parts[effort.warm_ups :]))
+        costed, some = inputs.program(counted, before), inputs.program(first(counted, PREDICTED), before)
+        machine = inputs.costs
     curve = tuple(sorted({*WORKERS, workers}))
-    document = document_of(Asked(scene.app, scene.label, BATCH), with_costs(some, inputs.costs_ns), machine, curve)
+    document = document_of(Asked(scene.app, scene.label, BATCH), some, machine, curve)
     return _row(scene, workers, found, document, _waiting(costed, watched, workers))
 
 

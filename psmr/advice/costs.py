@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from itertools import cycle
 
 import numpy as np
@@ -110,21 +109,6 @@ def at_once(runners: Sequence[Runner], batches: Sequence[Commands]) -> list[NDAr
         for runner, taken in zip(runners, taken_ns, strict=True):
             taken += [busy[0] for busy in runner.collect(lambda executed: None)]
     return [np.array(taken, np.float64) for taken in taken_ns]
-
-
-def wait_share_of(owner: type[StateMachine], preload: Sequence[Commands], batches: Sequence[Commands]) -> float:
-    """Of the early stages of commands, executed by two workers, those that had to wait; 0 for a service without early stages."""
-    service = service_of(owner)
-    staged = np.array([command.early is not None for command in service.commands])
-    if not staged.any():
-        return 0.0
-    with closing(Runner(owner, 2, choose=lambda synchronous, count: 2)) as runner:
-        runner.start()
-        runner.run(preload)
-        before = sum(runner.engine.counters().waited)
-        runner.run(batches)
-        waited = sum(runner.engine.counters().waited) - before
-    return waited / max(1, int(staged[program_of(service, batches).op].sum()))
 
 
 def _undisturbed(
