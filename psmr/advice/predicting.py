@@ -56,7 +56,7 @@ class Measured:
         self._costs.round(batches)
         if self._stage_waits is not None:
             self._waits.append(self._stage_waits.of(batches))
-        if self._rounds % BARRIERS_EVERY == 0:
+        if self._rounds % BARRIERS_EVERY == 0 if is_counted else self._rounds == 0:
             self._barriers.round()
         if self._twin is not None:
             self._twin.round(self._part(batches))

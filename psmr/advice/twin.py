@@ -9,6 +9,7 @@ that belong to the same workers. What is learnt is one figure, the **stretch**: 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -64,16 +65,16 @@ class Twin:
         """One part of the program; its commands have their costs."""
         batches, made = self._made(program)
         self._programs.append(made)
-        counts = [batch.count for batch in batches]
         self._rounds += 1
-        if self._rounds % 2:
-            for runner in self._ones:
-                ran = runner.run(batches)
-                self._one_ns += pieces([busy[0] for busy in ran.busy_ns], counts)
-        else:
-            for busy_ns in at_once(self._ones, batches):
-                self._beside_ns += pieces(busy_ns.tolist(), counts)
-        self._many_ns += pace_of(self._many.run(batches), counts)
+        middle = (len(batches) + self._rounds % 2) // 2
+        alone, beside = (
+            (batches[:middle], batches[middle:]) if self._rounds % 2 else (batches[middle:], batches[:middle])
+        )
+        for runner in self._ones if alone else ():
+            self._one_ns += pieces([busy[0] for busy in runner.run(alone).busy_ns], _counts(alone))
+        for busy_ns in at_once(self._ones, beside) if beside else ():
+            self._beside_ns += pieces(busy_ns.tolist(), _counts(beside))
+        self._many_ns += pace_of(self._many.run(batches), _counts(batches))
 
     def stretch(self, barriers: BarrierCosts, slowdown: float) -> Stretch:
         """What was found, against the model with these costs of meetings. Raises ValueError before the first round.
@@ -112,3 +113,7 @@ class Twin:
             ran = [runner.run([batch] * _TIMES) for runner in self._ones]
             found.append(undisturbed([busy[0] / _ROWS for each in ran for busy in each.busy_ns]))
         return Crank(found[0], max(0.01, (found[1] - found[0]) / _ROUNDS))
+
+
+def _counts(batches: Sequence[Commands]) -> list[int]:
+    return [batch.count for batch in batches]

@@ -158,13 +158,12 @@ def test_the_model_has_the_numbers_of_the_engine() -> None:
     assert inspect.signature(Engine).parameters["spin"].default == barriers.SPIN
 
 
-def test_early_stages_that_wait_are_told_as_credit_runs_out() -> None:
-    opening, *batches = staged_batches(5, 12, credit=40)
+def test_early_stages_that_wait_are_told_by_row() -> None:
+    opening, *batches = staged_batches(5, 12, credit=12)
     program = program_of(service_of(Orders), batches)
     with closing(StageWaits(Orders, [opening])) as found:
         waits = np.concatenate([found.of(batches[:5]), found.of(batches[5:])])
-    by_batch = np.add.reduceat(waits, program.batches[:-1])
-    assert by_batch[0] == 0 < by_batch[-1]
+    assert 0 < waits.sum() < program.count / 20
     assert set(program.op[waits].tolist()) == {service_of(Orders).command("order").op}
     stages = stages_of(replace(program, waits=waits), rules_of(program.service))
     expected = simulate_stages(stages, program.batches, 2, BarrierCosts()).meetings
@@ -176,4 +175,4 @@ def test_early_stages_that_wait_are_told_as_credit_runs_out() -> None:
         made.run(batches)
         rounds = made.engine.counters().rounds[0] - before
     # Whether a stage passes the main stages of the round that it is asked in is up to who is quicker.
-    assert abs(rounds - expected) <= 2 < abs(rounds - unaware.meetings)
+    assert abs(rounds - expected) <= 1 < expected - unaware.meetings
