@@ -14,11 +14,11 @@ from psmr.fuzzing.wire import CLUSTER_ID, seal_record
 from psmr.storage import record, segment
 from psmr.storage.commit_mark import NAME as MARK_NAME
 from psmr.storage.commit_mark import CommitMark
-from psmr.storage.files import Files
+from psmr.storage.files import PAGE_BYTES, Files
 from psmr.storage.hard_state import NAME as HARD_STATE_NAME
 from psmr.storage.hard_state import HardState
 from psmr.storage.identity import Identity, parse_identity
-from psmr.storage.log_tail import HEAD_BYTES, HEAD_PLACES, PAGE_BYTES, TailHead, tail_head, whole_segment
+from psmr.storage.log_tail import HEAD_BYTES, HEAD_PLACES, TailHead, tail_head, whole_segment
 from psmr.storage.recovery import Recovered, Recovery
 from psmr.storage.scan import Scan, scan_segment
 

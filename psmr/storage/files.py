@@ -15,6 +15,8 @@ from psmr.errors import DiskFailed
 from psmr.storage.record import Buffer
 
 IOV_MAX = 1024
+PAGE_BYTES = 4096
+"""What goes past the page cache begins at a multiple of this, in memory and in the file, and is as many bytes."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What a disk answers that has no room."""

@@ -18,10 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from psmr.storage.files import Files, read_fully, write_fully
+from psmr.storage.files import PAGE_BYTES, Files, read_fully, write_fully
 from psmr.storage.record import Buffer
 
-PAGE_BYTES = 4096
 GATHERED_BYTES = 2 << 20
 
 

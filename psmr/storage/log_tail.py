@@ -29,14 +29,13 @@ from struct import Struct
 from xxhash import xxh3_64_intdigest
 
 from psmr.errors import ConfigurationError, LogDamaged
-from psmr.storage.files import FULL, Files, read_fully, write_fully
+from psmr.storage.files import FULL, PAGE_BYTES, Files, read_fully, write_fully
 from psmr.storage.record import Buffer
 from psmr.storage.scan import later_flush, scan_segment
 from psmr.storage.segment import Segment, segment_name
 
 TAIL_NAME = "log-tail.seg"
 """Named as segments are, so that whoever replaces a folder's log replaces this too."""
-PAGE_BYTES = 4096
 RING_BYTES = 8 << 20
 PIECE_BYTES = 1 << 20
 """So much is written to the segment at a time."""

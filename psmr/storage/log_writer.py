@@ -4,6 +4,9 @@ A log that is not synced has nothing to wait for: its records go to the kernel i
 been written. So what it hands over before it asks is one write, and what it does first, sending the records to others for one,
 does not wait for the write.
 
+So do, in a log that is synced, a few records while the thread rests: to wake it and be woken takes as long as their sync does. The
+owner does nothing else meanwhile, so a sync that took longer than SLOW_S leaves all of them to the thread for RESPITE_S.
+
 The owner puts work in; reports come out with an eventfd that an event loop can poll. When the disk fails, the thread
 ends there: nothing queued is written, nothing is reported, and `check` raises from then on. A failed fdatasync is never
 tried again, since the kernel may have dropped the pages it could not write and would report success.
@@ -14,6 +17,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -29,6 +33,10 @@ from psmr.storage.removing import Remover
 from psmr.storage.segments import Segments
 
 MARK_PERIOD_S = 1.0
+FEW_BYTES = 16 << 10
+"""So much at most is written and synced by the owner itself."""
+SLOW_S = 0.002
+RESPITE_S = 1.0
 
 
 class Synced(Struct, frozen=True, gc=False):
@@ -81,6 +89,9 @@ class LogWriter:
         self._folder = folder
         self._queue: SimpleQueue[_Task] = SimpleQueue()
         self._held: list[Record] = []
+        self._held_bytes = 0
+        self._queued = self._taken = self._done = 0
+        self._thread_only_until_s = 0.0
         self._reports: deque[Synced] = deque()
         self._event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._has_rung = False
@@ -98,12 +109,22 @@ class LogWriter:
 
     def append(self, records: list[Record]) -> None:
         """Queue records, to be reported when written; the list is the writer's from now on."""
-        if self._thread is not None:
-            self._queue.put(records)
+        if self._thread is not None and not self._may_hold(records):
+            self._queue_up(records)
         elif self._held:
             self._held += records
         else:
             self._held = records
+
+    def _may_hold(self, records: list[Record]) -> bool:
+        """Whether the owner itself is to sync them: few enough with those held already, nothing before them, a quick disk."""
+        if self._queued != self._done or time.monotonic() < self._thread_only_until_s:
+            return False
+        size_bytes = self._held_bytes + sum(len(record.raw) for record in records)
+        if size_bytes > FEW_BYTES:
+            return False
+        self._held_bytes = size_bytes
+        return True
 
     def cut(self, cut: Cut) -> None:
         """Queue a cut, behind what is queued already."""
@@ -120,9 +141,15 @@ class LogWriter:
 
     def _hand_over(self, task: Cut | Compact) -> None:
         if self._thread is not None:
-            self._queue.put(task)
+            self._queue_up(task)
         else:
             self._perform_here([self._take_held(), task])
+
+    def _queue_up(self, task: _Task) -> None:
+        """Behind what is held, for the thread."""
+        for each in (self._take_held(), task) if self._held else (task,):
+            self._queued += 1
+            self._queue.put(each)
 
     def fileno(self) -> int:
         """Readable when the thread has written something, or ended: `take_reports` says what, or raises.
@@ -132,7 +159,7 @@ class LogWriter:
         return self._event_fd
 
     def take_reports(self) -> list[Synced]:
-        """What was written since the last call, oldest first; without a thread it is written now. Raises like `check`."""
+        """What was written since the last call, oldest first; what is held is written now. Raises like `check`."""
         # Before the reports: one that comes in between signals anew. Unsignalled ones may be here as well.
         if self._thread is not None or self._has_rung:
             self._has_rung = False
@@ -144,16 +171,21 @@ class LogWriter:
         return [self._reports.popleft() for _ in range(len(self._reports))]
 
     def _take_held(self) -> list[Record]:
-        held, self._held = self._held, []
+        held, self._held, self._held_bytes = self._held, [], 0
         return held
 
     def _perform_here(self, tasks: list[_Task]) -> None:
+        began_s = time.monotonic()
         try:
-            self._perform(tasks)
-            self._save_mark(at_once=False)
+            self._perform(tasks, self._reports.append)
+            if self._thread is None:
+                self._save_mark(at_once=False)
         except DiskFailed as failure:
             self._failure = failure
             raise
+        ended_s = time.monotonic()
+        if ended_s - began_s > SLOW_S:
+            self._thread_only_until_s = ended_s + RESPITE_S
 
     def check(self) -> None:
         """Raise DiskFailed once the disk has failed; Violation when the thread ended for any other reason."""
@@ -171,7 +203,7 @@ class LogWriter:
         """Write what is queued, end the thread, let go of its files."""
         self._stopping = True
         if self._thread is not None:
-            self._queue.put(_Stop())
+            self._queue_up(_Stop())
             self._thread.join()
         elif self._failure is None:
             self._finish_here()
@@ -182,8 +214,9 @@ class LogWriter:
 
     def _run(self) -> None:
         try:
-            while self._perform(self._take()):
+            while self._perform(self._take(), self._report):
                 self._save_mark(at_once=False)
+                self._done = self._taken
             self._save_mark(at_once=True)
         except DiskFailed as failure:
             self._failure = failure
@@ -202,7 +235,9 @@ class LogWriter:
             taken: list[_Task] = [self._queue.get(timeout=MARK_PERIOD_S)]
         except Empty:
             return []
-        for _ in range(self._queue.qsize()):
+        more = self._queue.qsize()
+        self._taken += 1 + more
+        for _ in range(more):
             task = self._queue.get()
             last = taken[-1]
             if isinstance(task, list) and isinstance(last, list):
@@ -211,30 +246,30 @@ class LogWriter:
                 taken.append(task)
         return taken
 
-    def _perform(self, tasks: list[_Task]) -> bool:
+    def _perform(self, tasks: list[_Task], report: Callable[[Synced], None]) -> bool:
         for task in tasks:
             if isinstance(task, _Stop):
                 return False
             if isinstance(task, Cut):
                 self._segments.cut(task.from_index)
                 self._epoch = task.synced.epoch
-                self._report(task.synced)
+                report(task.synced)
             elif isinstance(task, Compact):
                 self._remover.remove(self._segments.drop_before(task.first_index))
             else:
-                self._append(task)
+                self._append(task, report)
         return True
 
-    def _append(self, records: list[Record]) -> None:
+    def _append(self, records: list[Record], report: Callable[[Synced], None]) -> None:
         at = 0
         while at < len(records):
             at = self._segments.append(records, at)
-            self._report(Synced(self._epoch, records[at - 1].index, records[at - 1].term))
+            report(Synced(self._epoch, records[at - 1].index, records[at - 1].term))
 
     def _report(self, synced: Synced) -> None:
+        """From the thread: the owner may sleep."""
         self._reports.append(synced)
-        if self._thread is not None:
-            self._ring()
+        self._ring()
 
     def _check_here(self) -> None:
         try:
@@ -245,7 +280,7 @@ class LogWriter:
 
     def _finish_here(self) -> None:
         try:
-            self._perform([self._take_held()])
+            self._perform([self._take_held()], self._reports.append)
             self._segments.settle()
             self._save_mark(at_once=True)
         except DiskFailed as failure:

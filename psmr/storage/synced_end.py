@@ -31,14 +31,13 @@ import mmap
 from collections.abc import Sequence
 from pathlib import Path
 
-from psmr.storage.files import Files, read_fully, write_fully
+from psmr.storage.files import PAGE_BYTES, Files, read_fully, write_fully
 from psmr.storage.record import Buffer
 
 ZERO_AHEAD_UP_TO = 256 << 10
 ZEROS = memoryview(mmap.mmap(-1, 1 << 20))
 """Begins on a page, as what goes past the page cache must. Nobody writes there."""
 
-PAGE_BYTES = 4096
 STAGE_BYTES = 1 << 20
 UNCACHED_BYTES = 1 << 20
 """Without a way past the page cache: so much that is synced leaves it at a time, and the next pages get its memory.

@@ -82,7 +82,7 @@ class Calls:
         """The calls given, or so many made up. Raises ConfigurationError and InvalidCall for what is neither."""
         if isinstance(written, Iterable):
             return self.read_all(written)
-        return self.generated(whole("calls, a list of them or how many to make up", written, 0), random)
+        return self.generated(whole("calls, a list of them or how many to make up", written, 1), random)
 
     def encoded(self, calls: Sequence[Call]) -> Encoded:
         """Calls as a batch."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from psmr.fuzzing.unsynced import UnsyncedFiles
-from psmr.storage.gathered import PAGE_BYTES
+from psmr.storage.files import PAGE_BYTES
 from psmr.storage.record import Buffer
 
 

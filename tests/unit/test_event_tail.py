@@ -16,8 +16,7 @@ from psmr.core.event_frame import head_at
 from psmr.errors import DiskFailed
 from psmr.storage.event_log import HEADER_BYTES, EventLog, file_name
 from psmr.storage.event_tail import TURNS_MAX
-from psmr.storage.files import Files
-from psmr.storage.gathered import PAGE_BYTES
+from psmr.storage.files import PAGE_BYTES, Files
 
 
 @pytest.fixture(autouse=True)

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from psmr.errors import ConfigurationError, DiskFailed, LogDamaged
 from psmr.storage import LogStore, Record, WholeLog, log_tail
-from psmr.storage.files import Files
-from psmr.storage.log_tail import PAGE_BYTES, TAIL_NAME
+from psmr.storage.files import PAGE_BYTES, Files
+from psmr.storage.log_tail import TAIL_NAME
 from psmr.storage.record import Buffer
 from tests.unit.storage_support import append_synced, content, make, make_many, raws, segment_paths, wait_synced
 

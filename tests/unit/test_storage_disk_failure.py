@@ -18,6 +18,7 @@ from storage_support import append_synced, content, make, make_many, raws, wait_
 from psmr.errors import DiskFailed, Violation
 from psmr.storage import Files, HardState, LogStore
 from psmr.storage.files import write_fully
+from psmr.storage.log_writer import FEW_BYTES
 from psmr.storage.record import Buffer
 
 
@@ -67,7 +68,7 @@ class FailingFiles(Files):
 
 
 def wait_failed(store: LogStore) -> str:
-    assert select.select([store.fileno()], [], [], 20)[0]
+    assert store.has_synced or select.select([store.fileno()], [], [], 20)[0]
     with pytest.raises(DiskFailed) as raised:
         store.take_synced()
     return str(raised.value)
@@ -89,6 +90,13 @@ def check_dead(store: LogStore) -> None:
     store.close()
 
 
+@pytest.fixture(params=[0, FEW_BYTES], ids=["by the thread", "by the owner"])
+def whoever_writes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small appends are synced by the log's thread, or by its owner."""
+    monkeypatch.setattr("psmr.storage.log_writer.FEW_BYTES", request.param)
+
+
+@pytest.mark.usefixtures("whoever_writes")
 @pytest.mark.parametrize(
     ("call", "number", "advice"),
     [
@@ -116,6 +124,7 @@ def test_a_failed_write_or_sync_ends_the_log(tmp_path: Path, call: str, number: 
         assert content(store)[:5] == raws(make_many(1, 5))
 
 
+@pytest.mark.usefixtures("whoever_writes")
 @pytest.mark.parametrize("call", ["rename", "fsync", "pwritev"])
 def test_a_segment_that_cannot_be_made(tmp_path: Path, call: str) -> None:
     files = FailingFiles()
@@ -129,6 +138,7 @@ def test_a_segment_that_cannot_be_made(tmp_path: Path, call: str) -> None:
         assert content(store) == raws(make_many(1, 2))
 
 
+@pytest.mark.usefixtures("whoever_writes")
 def test_a_cut_that_fails_is_not_reported(tmp_path: Path) -> None:
     files = FailingFiles()
     store = LogStore(tmp_path, True, files=files)
@@ -142,6 +152,7 @@ def test_a_cut_that_fails_is_not_reported(tmp_path: Path) -> None:
         assert content(store) == raws(make_many(1, 5))
 
 
+@pytest.mark.usefixtures("whoever_writes")
 def test_the_disk_fills_up_in_the_middle_of_a_flush(tmp_path: Path) -> None:
     files = FailingFiles()
     store = LogStore(tmp_path, True, files=files)
@@ -223,6 +234,7 @@ def test_a_write_that_takes_nothing_is_an_error() -> None:
 def test_a_writer_that_dies_of_anything_else_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = LogStore(tmp_path, True)
     append_synced(store, [make(1)])
+    monkeypatch.setattr("psmr.storage.log_writer.FEW_BYTES", 0)
     monkeypatch.setattr("psmr.storage.segments.flush_mark", lambda *_: 1 / 0)
     store.append([make(2)])
     with pytest.raises(Violation, match=r"log writer of .* ended"):

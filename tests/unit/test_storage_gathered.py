@@ -14,7 +14,8 @@ from power_cut_support import JournalingFiles, restore
 from snapshot_support import CLUSTER_ID, body_of, head_of, in_one_folder, take
 
 from psmr.storage import SnapshotReceiver, SnapshotWriter, newest_snapshot
-from psmr.storage.gathered import PAGE_BYTES, Gathered
+from psmr.storage.files import PAGE_BYTES
+from psmr.storage.gathered import Gathered
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from storage_support import append_synced, content, make, make_many, raws, segme
 from psmr.errors import ConfigurationError, InvalidCall, LogDamaged, Violation
 from psmr.storage import Files, LogStore
 from psmr.storage.commit_mark import CommitMark
+from psmr.storage.log_writer import FEW_BYTES
 
 both_modes = pytest.mark.parametrize("sync", [True, False])
 
@@ -85,7 +86,7 @@ def test_reading_outside_the_log_is_refused(tmp_path: Path) -> None:
 def test_queued_appends_become_one_flush_with_one_sync(tmp_path: Path) -> None:
     files = GatedFiles()
     with LogStore(tmp_path, True, files=files) as store:
-        store.append([make(1)])
+        store.append([make(1, size=FEW_BYTES)])
         assert files.entered.wait(20)
         for index in range(2, 12):
             store.append([make(index)])
@@ -141,7 +142,7 @@ def test_truncating_at_and_around_the_edges_of_segments(tmp_path: Path, from_ind
 def test_a_report_from_before_a_cut_is_not_given(tmp_path: Path) -> None:
     files = GatedFiles()
     with LogStore(tmp_path, True, files=files) as store:
-        store.append(make_many(1, 9))
+        store.append(make_many(1, 9, size=FEW_BYTES))
         assert files.entered.wait(20)
         store.truncate(5)
         store.append(make_many(5, 6, seed=1))
@@ -151,7 +152,7 @@ def test_a_report_from_before_a_cut_is_not_given(tmp_path: Path) -> None:
             synced = store.take_synced()
             seen += [synced] if synced else []
         assert seen[0] in ((4, 1), (6, 1))
-        assert content(store) == raws(make_many(1, 4) + make_many(5, 6, seed=1))
+        assert content(store) == raws(make_many(1, 4, size=FEW_BYTES) + make_many(5, 6, seed=1))
 
 
 def test_truncating_behind_the_end_does_nothing(tmp_path: Path) -> None:

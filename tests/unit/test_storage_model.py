@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -16,8 +17,10 @@ from psmr.storage import LogStore, Record
 class LogAgainstList(RuleBasedStateMachine):
     """`model` is what the log must hold; small segments and a small cache make every path a common one."""
 
-    @initialize(sync=st.booleans())
-    def start(self, sync: bool) -> None:
+    @initialize(sync=st.booleans(), few_bytes=st.sampled_from([0, 300, 1 << 20]))
+    def start(self, sync: bool, few_bytes: int) -> None:
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr("psmr.storage.log_writer.FEW_BYTES", few_bytes)
         self.folder = tempfile.TemporaryDirectory()
         self.sync = sync
         self.model: list[Record] = []
@@ -115,6 +118,7 @@ class LogAgainstList(RuleBasedStateMachine):
         if hasattr(self, "store"):
             self.store.close()
             self.folder.cleanup()
+            self.patch.undo()
 
 
 LogAgainstList.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)

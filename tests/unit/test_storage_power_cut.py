@@ -67,6 +67,7 @@ def test_what_was_acknowledged_survives_a_power_cut(tmp_path: Path, seed: int, m
     monkeypatch.setattr("psmr.storage.synced_end.ZEROS", memoryview(mmap.mmap(-1, 4096)))
     monkeypatch.setattr("psmr.storage.synced_end.STAGE_BYTES", 8192)
     chance = random.Random(seed)
+    monkeypatch.setattr("psmr.storage.log_writer.FEW_BYTES", chance.choice([0, 300, 4096]))
     files = JournalingFiles()
     moments = history(tmp_path / "run", files, chance)
     for attempt in range(12):
@@ -85,6 +86,7 @@ def test_a_snapshot_replaces_the_log_whenever_the_power_goes(
     monkeypatch.setattr("psmr.storage.synced_end.ZEROS", memoryview(mmap.mmap(-1, 4096)))
     monkeypatch.setattr("psmr.storage.synced_end.STAGE_BYTES", 8192)
     chance = random.Random(seed)
+    monkeypatch.setattr("psmr.storage.log_writer.FEW_BYTES", chance.choice([0, 300, 4096]))
     files = JournalingFiles()
     last = history(tmp_path / "run", files, chance)[-1]
     started = len(files.journal)

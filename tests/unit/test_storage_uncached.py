@@ -8,8 +8,9 @@ import pytest
 
 from psmr.fuzzing.unsynced import UnsyncedFiles
 from psmr.storage import record
+from psmr.storage.files import PAGE_BYTES
 from psmr.storage.segments import Segments
-from psmr.storage.synced_end import PAGE_BYTES, UNCACHED_BYTES
+from psmr.storage.synced_end import UNCACHED_BYTES
 
 
 class Noting(UnsyncedFiles):

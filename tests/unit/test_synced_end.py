@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from psmr.storage import LogStore, synced_end
+from psmr.storage.files import PAGE_BYTES
 from tests.unit.direct_support import Ways
 from tests.unit.storage_support import append_synced, content, make, make_many, raws, segment_paths
 
@@ -17,8 +18,8 @@ SIZES = (0, 8, 4_000, 4_096, 9_000, 300, 40_000, 16, 100, 270_000, 5)
 
 @pytest.fixture(autouse=True)
 def small_stage(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(synced_end, "STAGE_BYTES", 4 * synced_end.PAGE_BYTES)
-    monkeypatch.setattr(synced_end, "ZEROS", memoryview(mmap.mmap(-1, 16 * synced_end.PAGE_BYTES)))
+    monkeypatch.setattr(synced_end, "STAGE_BYTES", 4 * PAGE_BYTES)
+    monkeypatch.setattr(synced_end, "ZEROS", memoryview(mmap.mmap(-1, 16 * PAGE_BYTES)))
 
 
 @pytest.mark.parametrize(
