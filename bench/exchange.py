@@ -30,6 +30,7 @@ FLOWS = {
 
 def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """Equality, then the race of each flow."""
+    say("comparing plain and staged (the first time, handlers are compiled)")
     equality = compare(20_000 if quick else COMMANDS, say)
     rows: list[dict[str, Any]] = []
     for name, parameters in list(FLOWS.items())[: 1 if quick else None]:

@@ -18,7 +18,8 @@ def write_whole(path: Path, text: str, *, what: str, starts_with: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
         try:
-            with open(handle, "w", encoding="utf-8") as file:
+            # What came with JSON or EDN may hold half a surrogate pair, which no encoding has.
+            with open(handle, "w", encoding="utf-8", errors="replace") as file:
                 file.write(text)
             os.chmod(name, 0o666 & ~_umask())
             os.replace(name, path)

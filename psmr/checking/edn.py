@@ -18,7 +18,7 @@ DIGITS_MAX = 1000
 _TOKEN = re.compile(
     r"""(?:[\s,]|;[^\n]*+)*+(?:
         (?P<open>[\[({]|\#\{) | (?P<close>[\])}]) | "(?P<string>(?:[^"\\]|\\.)*+)" | (?P<discard>\#_)
-      | \#(?P<tag>[A-Za-z][\w.*+!?$%&=<>/-]*+) | \\(?P<character>[a-z]{2,}+|u[0-9a-fA-F]{4}|\S)
+      | \#(?P<tag>[A-Za-z][\w.*+!?$%&=<>/-]*+) | \\(?P<character>u[0-9a-fA-F]{4}(?!\w)|[a-z]{2,}+|\S)
       | (?P<atom>[^\s,;"()\[\]{}\\\#][^\s,;"()\[\]{}\\]*+) | (?P<end>\Z))""",
     re.VERBOSE | re.DOTALL,
 )
@@ -26,6 +26,7 @@ _INTEGER = re.compile(r"[+-]?(?:0|[1-9][0-9]*+)N?", re.ASCII)
 _FLOAT = re.compile(r"[+-]?(?:0|[1-9][0-9]*+)(?:\.[0-9]*+)?(?:[eE][+-]?[0-9]++)?M?", re.ASCII)
 _NAME = re.compile(r"(?:[^\W\d]|[.*+!?$%&=<>/_-])[\w.*+!?$%&=<>/:'#-]*+")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_CODE_POINT = re.compile(r"u[0-9a-fA-F]{4}")
 _ESCAPED = {"t": "\t", "r": "\r", "n": "\n", "b": "\b", "f": "\f", "\\": "\\", '"': '"'}
 _CHARACTERS = {"newline": "\n", "return": "\r", "space": " ", "tab": "\t", "backspace": "\b", "formfeed": "\f"}
 _CLOSED_BY = {"[": "]", "(": ")", "{": "}", "#{": "}"}
@@ -166,7 +167,7 @@ class _Reader:
     def _character(self, code: str, at: int) -> Tagged:
         if len(code) == 1:
             return Tagged("char", code)
-        if code[0] == "u" and len(code) == 5:
+        if _CODE_POINT.fullmatch(code):
             return Tagged("char", chr(int(code[1:], 16)))
         if code not in _CHARACTERS:
             self._fail(at, "a character", f"\\{code[:20]}")

@@ -80,7 +80,10 @@ def _operation(call: Call, model: Any) -> Operation:
 
 
 def _made(name: str, make: Callable[..., Any], initial: str | None) -> Any:
-    values = read_edn(initial or "nil")
+    try:
+        values = read_edn(initial or "nil")
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--initial: {error}") from None
     try:
         if len(values) != 1:
             raise UnlikeTheModel("one value as the initial state (--initial)", str(len(values)))

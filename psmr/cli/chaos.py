@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _LARGE = {"kv": {"value_bytes": "256"}}
 """Parameters of workloads so that the log grows fast: snapshots are taken all the time then."""
 _ALL = "all"
+_REPLICAS = 3
 _PAGE = "<!DOCTYPE html>"
 
 
@@ -34,7 +35,7 @@ def chaos(
     ] = "kv",
     seconds: Annotated[float, typer.Option(min=1, max=7200, help="How long to send commands and inject faults.")] = 20,
     seed: Annotated[int, typer.Option(help="Of the faults and of the generated commands.")] = 1,
-    replicas: Annotated[int, typer.Option(min=3, max=7, help="Replicas to start.")] = 3,
+    replicas: Annotated[int, typer.Option(min=3, max=7, help="Replicas to start.")] = _REPLICAS,
     workers: Annotated[int, typer.Option(min=1, max=16, help="Workers of each replica.")] = 2,
     clients: Annotated[int, typer.Option(min=1, max=64, help="Clients that send commands.")] = 4,
     rate: Annotated[int, typer.Option(min=1, help="Commands a second that all clients together send at most.")] = 4000,
@@ -73,20 +74,23 @@ def chaos(
 
     [b]psmr chaos kv --seconds 20 --seed 7 --html chaos.html[/]
     """
-    if application == _ALL:
-        return _run_all(seconds, seed, JsonOutput(json))
     with leaving_at_once():
         from psmr.chaos.options import ChaosOptions
         from psmr.demo.options import DemoOptions
         from psmr.services import find_application
 
-        find_application(application)
+        if application == _ALL:
+            _refuse_of_all(replicas, kills, data, html_file)
+        else:
+            find_application(application)
     large, lasts_s = _LARGE.get(application, {}), 1.0 if kills else seconds
     load = DemoOptions(
         application, _odd(replicas), workers, lasts_s, clients, rate=rate, batch=16, seed=seed, parameters=large
     )
     timing = _timing(election_timeout_ms, heartbeat_ms)
     options = ChaosOptions(load, _durability(durability), _kinds(faults), kills, *timing, _new_folder(data))
+    if application == _ALL:
+        return _run_all(options, JsonOutput(json))
     return _run_one(options, JsonOutput(json), html_file)
 
 
@@ -105,15 +109,15 @@ def _run_one(options: ChaosOptions, output: JsonOutput, html_file: Path | None) 
     return ExitCode.OK if result.passed else ExitCode.FAILED
 
 
-def _run_all(seconds: float, seed: int, output: JsonOutput) -> int:
-    """One run after another; each passes or is counted as failed, and all of them happen."""
+def _run_all(options: ChaosOptions, output: JsonOutput) -> int:
+    """One run after another, all with these options; each passes or is counted as failed, and all of them happen."""
     with leaving_at_once():
         from psmr.chaos.command import print_result
         from psmr.chaos.series import rounds, run_round
 
     found = []
-    for part in rounds(seconds, seed):
-        ended = run_round(part, _LARGE.get(part.app, {}))
+    for part in rounds(options):
+        ended = run_round(part, options, _LARGE.get(part.app, {}))
         found.append({**asdict(ended), "command": part.command, "passed": ended.passed})
         if ended.result is not None and not output.is_alone:
             print_result(ended.result)
@@ -122,6 +126,18 @@ def _run_all(seconds: float, seed: int, output: JsonOutput) -> int:
     typer.echo(f"{len(found) - failed} of {len(found)} runs passed", err=True)
     output.write({"runs": found, "passed": not failed})
     return ExitCode.FAILED if failed else ExitCode.OK
+
+
+def _refuse_of_all(replicas: int, kills: int, data: Path | None, html_file: Path | None) -> None:
+    """What is of one run, and what `all` chooses itself."""
+    from psmr.errors import ConfigurationError
+
+    given = (("--replicas", replicas != _REPLICAS), ("--kills", kills), ("--data", data), ("--html", html_file))
+    for option, is_given in given:
+        if is_given:
+            raise ConfigurationError(
+                f"{option}: expected one application beside it, found {_ALL}: name one, or leave it out"
+            )
 
 
 def _new_folder(folder: Path | None) -> Path | None:

@@ -134,7 +134,7 @@ def _read(path: Path) -> str:
     from psmr.errors import ConfigurationError
 
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # some editors put a mark before the text
     except OSError as error:
         problem = error.strerror
     except UnicodeDecodeError:

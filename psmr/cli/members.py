@@ -27,7 +27,9 @@ def members(
         int | None,
         typer.Option("--remove", metavar="N", help="Have replica N belong to it no longer.", show_default=False),
     ] = None,
-    timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Give up after so long.")] = 300,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.1, metavar="SECONDS", help="Give up after so long.")
+    ] = 300,
     json: Json = None,
 ) -> int:
     """Show who belongs to a running cluster; add a replica, remove one, or replace one by another.

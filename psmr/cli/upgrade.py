@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def upgrade(
     file: ClusterFile,
-    timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Give up after so long.")] = 300.0,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.1, metavar="SECONDS", help="Give up after so long.")
+    ] = 300.0,
     allow_nondeterminism: AllowNondeterminism = False,
     json: Json = None,
 ) -> int:

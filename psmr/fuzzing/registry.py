@@ -35,6 +35,7 @@ SUMMARIES: dict[str, str] = {
     "commit-mark": "the file with the commit mark",
     "identity": "the file that says whose folder it is",
     "config": "the cluster's file",
+    "history": "a recorded history: EDN, JSON Lines",
 }
 """What each is, in a few words."""
 
@@ -56,6 +57,7 @@ _WITHOUT_FOLDER = {
     "record": "files:one_record",
     "segment": "files:scan",
     "identity": "files:identity",
+    "history": "histories:recorded",
 }
 _IN_FOLDER = {
     "log": "files:recovery",

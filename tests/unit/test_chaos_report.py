@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
+from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -15,13 +17,16 @@ from psmr.chaos.options import ChaosOptions, ChaosResult
 from psmr.chaos.plan import KINDS
 from psmr.chaos.relays import Condition, both
 from psmr.chaos.report import percentile, plain, unavailable_ms
-from psmr.chaos.series import ROUND_S, TURNS, rounds
+from psmr.chaos.series import RATE, ROUND_S, TURNS, rounds, run_round
 from psmr.chaos.snapshot_counts import SnapshotCounts
 from psmr.chaos.timeline import draw
+from psmr.cli import main
 from psmr.cli.chaos import chaos
+from psmr.cli.exits import ExitCode
 from psmr.cluster.status import ReplicaStatus
 from psmr.config import Tuning
 from psmr.demo.options import DemoOptions
+from psmr.errors import ConfigurationError
 from psmr.replica.ways import RELAYED, way_of
 from psmr.storage import HardState
 
@@ -112,13 +117,42 @@ def test_one_byte_of_the_newest_snapshot_changes(tmp_path: Path, random: Random)
     assert (tmp_path / "snapshot-2.snap").read_bytes().count(0) == 99
 
 
+def series(seconds: float, **others: Any) -> ChaosOptions:
+    return ChaosOptions(DemoOptions(seconds=seconds, seed=7, rate=RATE), **others)
+
+
 @pytest.mark.parametrize("seconds", [10.0, 150.0, 151.0, 3600.0])
 def test_a_series_takes_its_time_over_apps_and_sizes(seconds: float) -> None:
-    found = list(rounds(seconds, 7))
+    found = list(rounds(series(seconds)))
     assert sum(part.seconds for part in found) == pytest.approx(seconds)
     assert all(part.seconds <= ROUND_S for part in found)
     assert len({part.seed for part in found}) == len(found)
     assert len({(part.app, part.replicas) for part in found}) == min(len(found), len(TURNS))
+
+
+def test_runs_of_a_series_have_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = series(300.0, durability="memory", kinds=("kill", "pause"))
+    part = list(rounds(options))[1]
+    assert part.command == (
+        "psmr chaos nameserver --replicas 3 --seconds 75 --seed 8 --durability memory --faults kill,pause"
+    )
+    asked: list[ChaosOptions] = []
+
+    def refuse(run: ChaosOptions) -> None:
+        asked.append(run)
+        raise ConfigurationError("no run")
+
+    monkeypatch.setattr("psmr.chaos.series.run_chaos", refuse)
+    assert run_round(part, options, {"a": "b"}).error == "ConfigurationError: no run"
+    load = replace(options.load, app="nameserver", seconds=75.0, seed=8, parameters={"a": "b"})
+    assert asked == [replace(options, load=load)]
+    assert next(rounds(series(10.0))).command == "psmr chaos kv --replicas 3 --seconds 10 --seed 7"
+
+
+@pytest.mark.parametrize("words", [("--kills", "3"), ("--data", "there"), ("--html", "a.html"), ("--replicas", "5")])
+def test_a_series_refuses_what_is_of_one_run(words: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["chaos", "all", *words]) == ExitCode.CALLER
+    assert f"{words[0]}: expected one application beside it, found all" in capsys.readouterr().err
 
 
 def test_a_link_suffers_from_both_its_ends() -> None:

@@ -82,6 +82,8 @@ def complain(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]
         (["sim", "--seeds", "x"], "--seeds: expected a whole number, found 'x': see psmr sim --help"),
         (["demo", "--seconds", "long"], "--seconds: expected a number, found 'long'"),
         (["demo", "--workers", "17"], "--workers: expected 16 or less, found '17'"),
+        (["members", "x.toml", "--timeout", "nan"], "--timeout: expected 0.1 or more, found 'nan'"),
+        (["upgrade", "x.toml", "--timeout", "-3"], "--timeout: expected 0.1 or more, found '-3'"),
         (["sim", "--seeds", "0"], "--seeds: expected 1 or more, found '0'"),
     ],
 )

@@ -52,7 +52,7 @@ LAYERS = {
     "demo": ENDS | AROUND | TOLD,
     "chaos": ENDS | AROUND | {"demo"},
     "advice": ENDS | AROUND | {"demo"},
-    "fuzzing": ENDS | {""},
+    "fuzzing": ENDS | {"", "checking"},
     "replaying": ENDS | {"services"},
     "cli": ENDS | AROUND | TOLD | {"", "testing", "demo", "fuzzing", "chaos", "advice", "replaying"},
     "__main__": {"cli"},

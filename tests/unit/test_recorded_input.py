@@ -37,6 +37,7 @@ JSON = [
         (r'"a\n\"\u0041"', 'a\n"A'),
         (r"\newline", Tagged("char", "\n")),
         (r"\a", Tagged("char", "a")),
+        (r"[\u0041 \uab12 \u]", (Tagged("char", "A"), Tagged("char", "\uab12"), Tagged("char", "u"))),
         (":a/b", Keyword("a/b")),
         ("a.b/c", Symbol("a.b/c")),
         ("(1, 2)", (1, 2)),
@@ -71,6 +72,8 @@ def test_edn_values(text: str, value: Any) -> None:
         ("#_", "found the end"),
         ("[#tag]", 'found "]"'),
         ("\\unknown", "expected a character"),
+        ("\\ucess", r"expected a character, found \ucess"),
+        ("\\uabcde", r"expected a character, found \uabcde"),
         ("[" * 100, "nested at most 64 deep"),
         ("#a " * 100, "at most 64 tags"),
         ("1" * 2000, "at most 1000 characters"),
@@ -130,6 +133,20 @@ def test_what_is_no_history(text: str, complaint: str) -> None:
     assert complaint in str(error.value)
 
 
+def test_a_byte_order_mark_is_no_part_of_a_history(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    path.write_text("\n".join(map(json.dumps, JSON)), encoding="utf-8-sig")
+    assert main(["check", str(path), "--model", "register", "--initial", "[1 2]"]) == 0
+
+
+def test_half_a_surrogate_pair_can_be_drawn(tmp_path: Path) -> None:
+    read = {"process": 0, "type": "invoke", "f": "read", "value": None}
+    history, page = tmp_path / "history.jsonl", tmp_path / "history.html"
+    history.write_text("\n".join(map(json.dumps, (read, {**read, "type": "ok", "value": "\ud800"}))))
+    assert main(["check", str(history), "--model", "register", "--html", str(page), "--json", str(tmp_path / "x")]) == 1
+    assert "process 0" in page.read_text()
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.text(alphabet='{}[]()#_"\\:;,= \n01.-NMeabnilt', max_size=40), st.sampled_from(["", CALL, '{"f": ']))
 def test_any_text_is_read_or_complained_of(text: str, before: str) -> None:
@@ -148,6 +165,7 @@ def test_any_text_is_read_or_complained_of(text: str, before: str) -> None:
         ),
         (["--model", "bank"], "--model bank: expected {account balance, ...} as the initial state"),
         (["--model", "register", "--initial", "1 2"], "expected one value as the initial state (--initial), found 2"),
+        (["--model", "register", "--initial", "{0 1"], '--initial: line 1: expected "}" for the "{"'),
         (["--model", "queue", "--initial", "1"], "--initial: expected none for queue"),
         (["--model", "mutex"], "h.edn: record 1: expected an operation of mutex (acquire, release) as :f, found read"),
         (["--model", "kv"], "h.edn: record 1: expected [key value] as :value of read, found nil"),

@@ -116,13 +116,14 @@ class Leadership:
 
         One that answers an older message than the last probe, or that denies what the follower has acknowledged since, was
         overtaken and says nothing. A follower that denies later what it acknowledged has lost it: its log was not synced when
-        its machine stopped, or its last entries were damaged. It is sent them again, and counts for nothing until it has them.
+        its machine stopped, or its last entries were damaged. It is sent them again, and counts for nothing until it has heard of
+        the next round: what it said before may have been said before it lost them.
         """
         progress = self._progress[peer]
         progress.heard = True
         progress.round = max(progress.round, message.round)
         if progress.has_lost(message.round, message.prev_index):
-            progress.forget()
+            progress.forget(self.round)
         if not progress.match_index < message.prev_index < progress.next_index:
             return
         if progress.probing and message.prev_index != progress.next_index - 1:

@@ -10,12 +10,14 @@ class Progress:
     While `probing`, `next_index` is a guess and one message at a time asks whether it is right (`paused` while the
     answer is out); otherwise entries are sent ahead of the answers and `next_index` advances as they go.
     `heard`: whether it answered since the quorum was last checked. `round`: the latest heartbeat round it answered.
-    `vouched_round`: the latest heartbeat round in which it said that it has all up to `match_index`. `told_commit`: the
-    commit index in the last message to it. `offer_due_us`: when to offer a snapshot again.
+    `vouched_round`: the latest heartbeat round in which it said that it has all up to `match_index`. `lost_round`: of no later
+    round is anything believed, for it may speak of what was lost since. `told_commit`: the commit index in the last message
+    to it. `offer_due_us`: when to offer a snapshot again.
     """
 
     __slots__ = (
         "heard",
+        "lost_round",
         "match_index",
         "next_index",
         "offer_due_us",
@@ -34,6 +36,7 @@ class Progress:
         self.heard = False
         self.round = 0
         self.vouched_round = 0
+        self.lost_round = -1
         self.told_commit = 0
         self.offer_due_us = 0
 
@@ -43,6 +46,8 @@ class Progress:
         A probe ends when everything before `next_index` is verified. An acceptance of less answers an older message;
         to send ahead on its account would repeat a whole window for every one of them.
         """
+        if round_ <= self.lost_round:
+            return
         if durable_index >= self.match_index:
             self.match_index = durable_index
             self.vouched_round = max(self.vouched_round, round_)
@@ -58,9 +63,10 @@ class Progress:
         """
         return prev_index <= self.match_index and round_ > self.vouched_round
 
-    def forget(self) -> None:
-        """Nothing is known any longer of what the follower has."""
+    def forget(self, round_: int) -> None:
+        """Nothing is known any longer of what the follower has; what it says of a round behind `round_`, the latest, is new."""
         self.match_index = 0
+        self.lost_round = round_
 
     def probe(self, next_index: int, paused: bool) -> None:
         """Stop sending ahead; ask at `next_index`, at once unless `paused`."""
