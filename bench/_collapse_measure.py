@@ -28,9 +28,9 @@ from cdep import service_of
 from cdep.prediction import WORKERS
 from cdep.program import Program, masks_of, order_of, rules_of
 from cdep.serial import shares_of_commands, shares_of_keys_at
-from psmr.advice.batches import Commands, commands_of, first, in_parts, preload_of, program_of
+from psmr.advice.batches import Commands, batches_of, preload_of, taken
 from psmr.advice.pace import pace_of
-from psmr.advice.predicting import Measured, with_costs
+from psmr.advice.predicting import Measured
 from psmr.advice.report import TOP, Asked, document_of, named
 from psmr.advice.running import Ran, Runner
 from psmr.advice.twin import WINDOW
@@ -42,10 +42,10 @@ from psmr.workload import WorkloadOptions
 BATCH = 1024
 CLIENTS = 4
 ENGINES = ("smr", "paper", "psmr", "watched")
-PREDICTED = 200_000
-"""Commands that the model goes through: as many as say what all would."""
 TOO_SLOW_S = 1.0
 """A round of the paper's way that takes longer is its last: what it says is clear."""
+SETTLED = 0.03
+"""Rounds have settled where of each engine the odd and the even ones are no further apart."""
 ALLOWED = 0.15
 """How far a prediction may be from what was measured."""
 
@@ -55,11 +55,13 @@ class Effort:
     """How much to measure."""
 
     workers: tuple[int, ...]
-    commands: int = 48 * BATCH
+    commands: int = 32 * BATCH
     """Of a round; every round executes others, for a state that they have changed before would answer otherwise."""
-    rounds: int = 6
-    warm_ups: int = 5
+    rounds: int = 8
+    warm_ups: int = 7
     """Rounds that are not counted: code, caches, and the choice of width, which has to see both ways."""
+    rounds_least: int = 4
+    """After so many measuring ends where one half of them says what the other does."""
 
 
 @dataclass(slots=True)
@@ -67,7 +69,6 @@ class _Watched:
     """What was waited for, over all measured rounds; `at_rows` by command of the program, in ns."""
 
     at_rows: Any
-    batches: int = 0
     seconds: float = 0.0
     by_worker: dict[int, tuple[float, float, float]] = field(default_factory=dict)
     """(ns waited at commands, ns waited for others' early stages, ns in batches, waits included)."""
@@ -75,59 +76,82 @@ class _Watched:
 
 def measure(scene: Scene, effort: Effort) -> list[dict[str, Any]]:
     """A row a number of workers."""
+    return [_measure_at(scene, effort, workers) for workers in effort.workers]
+
+
+def _measure_at(scene: Scene, effort: Effort, workers: int) -> dict[str, Any]:
     application = find_application(scene.app)
     service = service_of(application.service)
     workload = application.workload(WorkloadOptions(1, CLIENTS, BATCH, None, scene.parameters))
     preload = preload_of(service, workload)
-    rounds = effort.warm_ups + effort.rounds
-    parts = in_parts(commands_of(service, workload, CLIENTS, effort.commands * rounds), rounds)
-    return [_measure_at(scene, effort, workers, preload, parts) for workers in effort.workers]
-
-
-def _measure_at(
-    scene: Scene, effort: Effort, workers: int, preload: Sequence[Commands], parts: Sequence[Sequence[Commands]]
-) -> dict[str, Any]:
-    owner = find_application(scene.app).service
-    program = program_of(service_of(owner), [batch for part in parts[effort.warm_ups :] for batch in part])
-    watched = _Watched(np.zeros(program.count))
+    batches = batches_of(service, workload, CLIENTS)
     found = _Found()
     with (
-        closing(Measured(owner, preload, workers)) as inputs,
-        closing(_Engines(owner, workers, preload)) as engines,
+        closing(Measured(application.service, preload, workers)) as inputs,
+        closing(_Engines(application.service, workers, preload)) as engines,
     ):
-        for number, part in enumerate(parts):
-            is_counted = number >= effort.warm_ups
-            inputs.round(part, is_counted=is_counted)
-            ran = engines.race(part, program, watched if is_counted else None)
-            if is_counted:
-                found.add(part, ran)
+        warm = [_round(taken(batches, effort.commands), inputs, engines) for _ in range(effort.warm_ups)]
+        while len(found.parts) < effort.rounds and not found.is_settled(effort):
+            found.add(*_round(taken(batches, effort.commands), inputs, engines, is_counted=True))
         engines.compare_states()
-        costed = with_costs(program, inputs.costs_ns)
-        some = program_of(program.service, first(list(chain(*parts[effort.warm_ups :])), PREDICTED))
-        machine = inputs.costs([batch for part in parts for batch in part])
+        before = sum(batch.count for part, _ in warm for batch in part)
+        program = inputs.program(list(chain.from_iterable(found.parts)), before)
+        costs = inputs.costs
     curve = tuple(sorted({*WORKERS, workers}))
-    document = document_of(Asked(scene.app, scene.label, BATCH), with_costs(some, inputs.costs_ns), machine, curve)
-    return _row(scene, workers, found, document, _waiting(costed, watched, workers))
+    document = document_of(Asked(scene.app, scene.label, BATCH), program, costs, curve)
+    return _row(scene, workers, found, document, _waiting(program, _watched(program, found), workers))
+
+
+def _round(
+    part: Sequence[Commands], inputs: Measured, engines: _Engines, *, is_counted: bool = False
+) -> tuple[Sequence[Commands], dict[str, _Turn]]:
+    inputs.round(part, is_counted=is_counted)
+    return part, engines.race(part, is_counted=is_counted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What an engine's turn took; `waited`: of its workers, where they write it down, and the slot that it began with."""
+
+    ran: Ran
+    waited: Sequence[Waited] = ()
+    begins: int = 0
 
 
 class _Found:
     """What each engine's pieces and rounds took."""
 
     def __init__(self) -> None:
-        self._pieces: dict[str, list[float]] = {name: [] for name in ENGINES}
+        self.parts: list[Sequence[Commands]] = []
+        self.watched: list[_Turn] = []
+        self._pieces: dict[str, list[list[float]]] = {name: [] for name in ENGINES}
         self.rounds: dict[str, list[float]] = {name: [] for name in ENGINES}
 
-    def add(self, batches: Sequence[Commands], ran: Mapping[str, Ran]) -> None:
+    def add(self, batches: Sequence[Commands], turns: Mapping[str, _Turn]) -> None:
         """A round."""
         counts = [batch.count for batch in batches]
-        for name, each in ran.items():
-            self._pieces[name] += pace_of(each, counts)
-            self.rounds[name].append(sum(counts) / each.seconds)
+        self.parts.append(batches)
+        self.watched.append(turns["watched"])
+        for name, turn in turns.items():
+            self._pieces[name].append(pace_of(turn.ran, counts))
+            self.rounds[name].append(sum(counts) / turn.ran.seconds)
+
+    def is_settled(self, effort: Effort) -> bool:
+        """Whether every other round says of each engine what those in between do, and more would say no more."""
+        if len(self.parts) < effort.rounds_least:
+            return False
+        halves = [(found[::2], found[1::2]) for found in self._pieces.values() if len(found) == len(self.parts)]
+        ratios = [_figure(first) / _figure(second) for first, second in halves]
+        return all(abs(ratio - 1) <= SETTLED for ratio in ratios)
 
     @property
     def rates(self) -> dict[str, float]:
         """Commands a second of each: the undisturbed pieces'."""
-        return {name: 1e9 / undisturbed(each) for name, each in self._pieces.items()}
+        return {name: 1e9 / _figure(each) for name, each in self._pieces.items()}
+
+
+def _figure(rounds: Sequence[Sequence[float]]) -> float:
+    return undisturbed(chain.from_iterable(rounds))
 
 
 class _Engines:
@@ -151,9 +175,9 @@ class _Engines:
             runner.run(preload)
         self._waits.take()
 
-    def race(self, batches: Sequence[Commands], program: Program, watched: _Watched | None) -> dict[str, Ran]:
+    def race(self, batches: Sequence[Commands], *, is_counted: bool) -> dict[str, _Turn]:
         """What each took; raises AssertionError if their replies differ."""
-        taken: dict[str, Ran] = {}
+        turns: dict[str, _Turn] = {}
         answers: dict[str, int] = {}
         for name, runner in self.runners.items():
             if name in self._given_up:
@@ -161,18 +185,13 @@ class _Engines:
             digest = xxhash.xxh3_64()
             begins = runner.next_slot
             ran = runner.run(batches, lambda executed, digest=digest: digest.update(executed.reply))  # type: ignore[misc]
-            taken[name] = ran
-            if name == "paper" and watched is not None and ran.seconds > TOO_SLOW_S:
+            turns[name] = _Turn(ran, self._waits.take() if name == "watched" else (), begins)
+            if name == "paper" and is_counted and ran.seconds > TOO_SLOW_S:
                 self._given_up.add(name)
             answers[name] = digest.intdigest()
-            if name == "watched":
-                waited = self._waits.take()
-                if watched is not None:
-                    _add(waited, begins, program, ran, watched)
-                    watched.batches += len(batches)
         if len(set(answers.values())) != 1:
             raise AssertionError(f"collapse: expected the replies of one thread from all, found {answers}")
-        return taken
+        return turns
 
     def compare_states(self) -> None:
         """Raises AssertionError if they differ."""
@@ -187,20 +206,25 @@ class _Engines:
             runner.close()
 
 
-def _add(waited: Sequence[Waited], first: int, program: Program, ran: Ran, watched: _Watched) -> None:
-    """Enter a round's waits by command; rows of a slot are in the order of execution."""
+def _watched(program: Program, found: _Found) -> _Watched:
+    """The waits of all rounds by command; rows of a slot are in the order of execution."""
     rules = rules_of(program.service)
     order = order_of(program, masks_of(program, rules), rules)
-    watched.seconds += ran.seconds
-    for worker, found in enumerate(waited):
-        slots, rows, ns = found.at_rows.T
-        np.add.at(watched.at_rows, order[program.batches[watched.batches + slots - first] + rows], ns)
-        waits_ns, rounds_ns, busy_ns = watched.by_worker.setdefault(worker, (0.0, 0.0, 0.0))
-        watched.by_worker[worker] = (
-            waits_ns + float(ns.sum() + found.unknown_ns),
-            rounds_ns + found.rounds_ns,
-            busy_ns + sum(busy[worker] for busy in ran.busy_ns),
-        )
+    watched = _Watched(np.zeros(program.count))
+    batches = 0
+    for part, turn in zip(found.parts, found.watched, strict=True):
+        watched.seconds += turn.ran.seconds
+        for worker, waited in enumerate(turn.waited):
+            slots, rows, ns = waited.at_rows.T
+            np.add.at(watched.at_rows, order[program.batches[batches + slots - turn.begins] + rows], ns)
+            waits_ns, rounds_ns, busy_ns = watched.by_worker.setdefault(worker, (0.0, 0.0, 0.0))
+            watched.by_worker[worker] = (
+                waits_ns + float(ns.sum() + waited.unknown_ns),
+                rounds_ns + waited.rounds_ns,
+                busy_ns + sum(busy[worker] for busy in turn.ran.busy_ns),
+            )
+        batches += len(part)
+    return watched
 
 
 def _waiting(program: Program, watched: _Watched, workers: int) -> dict[str, Any]:

@@ -48,6 +48,7 @@ _SCENES = (
             ("10 instruments, 100 clients, zipfian", {"instruments": "10", "clients": "100"}),
         )
     ),
+    Scene("exchange:staged", "1,000 instruments, 10,000 clients, ample credit", {"room": "400"}),
 )
 QUICK = ("nameserver",)
 """Of these the first scene, where little time is to be spent."""

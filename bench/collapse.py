@@ -24,7 +24,7 @@ def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """Every scene with every number of workers."""
     cores = len(os.sched_getaffinity(0))
     workers = tuple(count for count in (2, 4, 8, 16) if count <= cores) or (2,)
-    effort = Effort(workers[:1], 4_000, 2, 1) if quick else Effort(workers)
+    effort = Effort(workers[:1], 4_000, 2, 1, 2) if quick else Effort(workers)
     rows: list[dict[str, Any]] = []
     every = scenes(quick)
     for number, scene in enumerate(every, 1):

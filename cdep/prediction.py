@@ -44,13 +44,11 @@ class Stretch:
 class Costs:
     """What the machine adds to the commands: barriers, and `slowdown`, pairs (workers, times as much as one worker alone takes).
 
-    Between two pairs it is interpolated, beyond the last it stays. `wait_share`: of the early stages, those that have to wait.
-    `stretch` counts for all numbers of workers but one.
+    Between two pairs it is interpolated, beyond the last it stays. `stretch` counts for all numbers of workers but one.
     """
 
     barrier: BarrierCosts = field(default_factory=BarrierCosts)
     slowdown: tuple[tuple[int, float], ...] = ((1, 1.0),)
-    wait_share: float = 0.0
     stretch: Stretch = Stretch()
 
     def slowdown_of(self, workers: float) -> float:
@@ -93,7 +91,7 @@ class Predictor:
         self._batches = program.batches
         self._costs = costs
         self._count = program.count
-        self._stages = stages_of(program, rules, costs.wait_share) if is_staged(program.service) else None
+        self._stages = stages_of(program, rules) if is_staged(program.service) else None
 
     def at(self, workers: int) -> Predicted:
         """The prediction for 1 to 64 workers."""

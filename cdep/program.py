@@ -28,7 +28,8 @@ class Program:
 
     `op`: of each command; `keys`, `groups`: a row a command, a column each of its `touches_of`: the number of the key (−1: the
     command has not so many), and the key's group. `batches`: where each batch begins, and last where they end; none is empty.
-    `names`: what each key is, (domain, value as text). `service_ns`: what each command costs.
+    `names`: what each key is, (domain, value as text). `service_ns`: what each command costs. `waits`: whose early stage waits for
+    everything before it; None: nobody's.
     """
 
     service: Service
@@ -38,6 +39,7 @@ class Program:
     batches: NDArray[np.int64]
     names: Sequence[tuple[str, str]]
     service_ns: NDArray[np.float64]
+    waits: NDArray[np.bool_] | None = None
 
     @property
     def count(self) -> int:

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from cdep.compiled import compiled
 
+_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
+"""Times a single bit, the upper six bits of the product are another number for each (Leiserson, Prokop and Randall, 1998)."""
 LOOK_AHEAD = 8
 """Rows within which the next meeting must stand for the engine to go on to it: its default, the most that it takes."""
 MEETING_NS = 200.0
@@ -103,28 +105,28 @@ def simulate(
 
 def owners_of(masks: NDArray[np.uint64], workers: int) -> NDArray[np.uint64]:
     """The workers, a bit each, that own the groups of each command."""
+    groups = np.arange(GROUPS, dtype=np.uint64)
+    bits = np.empty(GROUPS, np.uint64)
+    bits[(np.uint64(1) << groups) * _DE_BRUIJN >> np.uint64(58)] = np.uint64(1) << groups % np.uint64(workers)
     owners = np.empty(len(masks), np.uint64)
-    _owners(masks, workers, owners)
+    _owners(masks, bits, np.bitwise_or.reduce(bits), owners)
     return owners
 
 
 @compiled
-def _owners(masks: Any, workers: int, owners: Any) -> None:
-    one = np.uint64(1)
+def _owners(masks: Any, bits: Any, everybody: Any, owners: Any) -> None:
+    """`bits`: the owner of each group, at the place that the product of the group's bit with the sequence says."""
     zero = np.uint64(0)
-    everybody = ~zero if workers == GROUPS else (one << np.uint64(workers)) - one
     for row in range(len(masks)):
         left = masks[row]
-        if left == ~zero:
-            owners[row] = everybody
-            continue
         found = zero
-        group = 0
+        if left == ~zero:
+            found = everybody
+            left = zero
         while left != zero:
-            if left & one:
-                found |= one << np.uint64(group % workers)
-            left >>= one
-            group += 1
+            lowest = left & (~left + np.uint64(1))
+            found |= bits[(lowest * _DE_BRUIJN) >> np.uint64(58)]
+            left ^= lowest
         owners[row] = found
 
 

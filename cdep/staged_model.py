@@ -32,7 +32,7 @@ EARLY_SHARE = 1 / 3
 class Stages:
     """The stages of each command: their groups, 64 bits, 0 where it has none; what they cost; and whether it is decided as a whole.
 
-    `waits`: its early stage asks to be asked again.
+    `waits`: its early stage can say nothing before everything before it is complete.
     """
 
     early: NDArray[np.uint64]
@@ -48,8 +48,22 @@ def is_staged(service: Service) -> bool:
     return any(command.early is not None for command in service.commands)
 
 
-def stages_of(program: Program, rules: Rules, wait_share: float) -> Stages:
-    """The stages of a program's commands; `wait_share` of the early stages wait, spread evenly."""
+def has_early(program: Program) -> NDArray[np.bool_]:
+    """Whose commands have an early stage and a main one."""
+    kinds = np.array([command.early is not None for command in program.service.commands])
+    found: NDArray[np.bool_] = kinds[program.op]
+    return found
+
+
+def wait_share(program: Program) -> float:
+    """Of the early stages, those that wait."""
+    if program.waits is None:
+        return 0.0
+    return float(program.waits.sum()) / max(1, int(has_early(program).sum()))
+
+
+def stages_of(program: Program, rules: Rules) -> Stages:
+    """The stages of a program's commands."""
     service = program.service
     early_rules, main_rules = rules.copy(), rules.copy()
     for command in service.commands:
@@ -57,7 +71,6 @@ def stages_of(program: Program, rules: Rules, wait_share: float) -> Stages:
             other = main_rules if key.domain in service.early_domains else early_rules
             other.access[command.op, place] = NOTHING
     kinds = [command.stage for command in service.commands]
-    has_early = np.array([command.early is not None for command in service.commands])[program.op]
     only_early = np.array([kind == "early" for kind in kinds])[program.op]
     by_client = (early_rules.access != NOTHING).any(axis=1)[program.op]
     exact = np.array([kind == "exact" for kind in kinds])[program.op]
@@ -66,10 +79,8 @@ def stages_of(program: Program, rules: Rules, wait_share: float) -> Stages:
     early = np.where(by_client | everything, masks_of(program, early_rules), zero)
     main = np.where(only_early | everything, zero, masks_of(program, main_rules))
     main = np.where(exact & by_client & ~(main_rules.access != NOTHING).any(axis=1)[program.op], zero, main)
-    share = np.where(only_early, 1.0, np.where(has_early, EARLY_SHARE, 0.0))
-    waits = np.zeros(program.count, np.bool_)
-    if wait_share > 0:
-        waits[np.flatnonzero(has_early)[:: max(1, round(1 / wait_share))]] = True
+    share = np.where(only_early, 1.0, np.where(has_early(program), EARLY_SHARE, 0.0))
+    waits = np.zeros(program.count, np.bool_) if program.waits is None else program.waits
     return Stages(early, main, exact, program.service_ns * share, program.service_ns * (1 - share), waits)
 
 
@@ -117,7 +128,7 @@ def is_several(owners: NDArray[np.uint64]) -> NDArray[np.bool_]:
 def staged_path(program: Program, rules: Rules) -> tuple[CriticalPath, NDArray[np.int64]]:
     """The critical path over stages, and whose stage each row on it is; a command decided as a whole conflicts with everything."""
     service, kinds = program.service, len(program.service.commands)
-    stages = stages_of(program, rules, 0.0)
+    stages = stages_of(program, rules)
     origin = np.repeat(np.arange(program.count), 2)
     is_early = np.tile([True, False], program.count)
     link = len(program.names)
@@ -160,17 +171,16 @@ def _wait(worker: int, until: float, add: float, costs: Any, clocks: Any, idle_n
 
 @compiled
 def _run_early(
-    worker: int, row: int, end: int, early: Any, exact: Any, cost: Any, waits: Any, asked: Any, costs: Any, clocks: Any
+    worker: int, row: int, end: int, early: Any, exact: Any, cost: Any, waits: Any, costs: Any, clocks: Any
 ) -> int:
-    """Early stages of a worker's own rows from `row` on; where it stops. Asked again, one that waited goes through."""
+    """Early stages of a worker's own rows from `row` on; where it stops. One that waits is asked again in every round."""
     mine = np.uint64(1) << np.uint64(worker)
     while row < end:
         if early[row] & mine:
             if exact[row]:
                 return row
             clocks[worker] += cost[row] + costs[0]
-            if waits[row] and asked[worker] != row:
-                asked[worker] = row
+            if waits[row]:
                 return row
         row += 1
     return end
@@ -242,7 +252,6 @@ def _run(
 ) -> int:
     workers = len(clocks)
     frontier = np.zeros(workers, np.int64)
-    asked = np.full(workers, -1, np.int64)
     rounds = 0
     for batch in range(len(batches) - 1):
         first, end = batches[batch], batches[batch + 1]
@@ -262,7 +271,7 @@ def _run(
         while True:
             for worker in range(workers):
                 frontier[worker] = _run_early(
-                    worker, frontier[worker], end, early, exact, early_ns, waits, asked, costs, clocks
+                    worker, frontier[worker], end, early, exact, early_ns, waits, costs, clocks
                 )
             rounds += 1
             latest = clocks.max()

@@ -42,15 +42,23 @@ def preload_of(service: Service, workload: Workload) -> list[Commands]:
 
 def commands_of(service: Service, workload: Workload, clients: int, count: int) -> list[Commands]:
     """About `count` calls, those of the clients in turn, in the workload's batches; fewer where an input ends."""
+    return taken(batches_of(service, workload, clients), count)
+
+
+def batches_of(service: Service, workload: Workload, clients: int) -> Iterator[Commands]:
+    """The workload's batches, those of the clients in turn; they end only where an input does."""
     encoder = BatchEncoder(service)
-    found: list[Commands] = []
-    left = count
     for segments in _in_turn([workload.batches(client) for client in range(clients)]):
         if sum(segment.count for segment in segments):
-            found.append(Commands(*encoder.encode(segments)))
-            left -= found[-1].count
-        if left <= 0:
-            break
+            yield Commands(*encoder.encode(segments))
+
+
+def taken(batches: Iterator[Commands], count: int) -> list[Commands]:
+    """The next batches, of about `count` calls; fewer where they end."""
+    found: list[Commands] = []
+    while count > 0 and (batch := next(batches, None)) is not None:
+        found.append(batch)
+        count -= batch.count
     return found
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from itertools import cycle
 
 import numpy as np
@@ -27,7 +26,7 @@ _PIECE = 20
 
 
 class ServiceCosts:
-    """Executes a workload part by part with one worker: now alone, now beside others that do the same.
+    """Executes a workload part by part with one worker: half of each part alone, half beside others that do the same.
 
     Every engine executes every part once, in order: commands mean something else on a state that they have changed before.
     """
@@ -47,15 +46,26 @@ class ServiceCosts:
             runner.run(preload)
 
     def round(self, batches: Sequence[Commands]) -> None:
-        """Execute the next part: each engine alone, or, every other time, several at once."""
+        """Execute the next part: of one half each engine alone, of the other several at once; what comes first takes turns."""
         batches = list(cut(batches, cycle(_SIZES)))
-        counts = _counts(program_of(self._service, batches))
         self._rounds += 1
-        if self._rounds % 2 or not self._beside:
-            for runner in self._runners:
-                self._add(runner.run(batches), counts)
+        if not self._beside:
+            self._alone(batches)
             return
-        count = self._beside[self._rounds // 2 % len(self._beside)]
+        middle = len(batches) // 2
+        ways = (self._alone, self._at_once) if self._rounds % 2 else (self._at_once, self._alone)
+        for way, half in zip(ways, (batches[:middle], batches[middle:]), strict=True):
+            if half:
+                way(half)
+
+    def _alone(self, batches: Sequence[Commands]) -> None:
+        counts = _counts(program_of(self._service, batches))
+        for runner in self._runners:
+            self._add(runner.run(batches), counts)
+
+    def _at_once(self, batches: Sequence[Commands]) -> None:
+        counts = _counts(program_of(self._service, batches))
+        count = self._beside[self._rounds % len(self._beside)]
         for beside_ns in at_once(self._runners[:count], batches):
             self._beside_ns.setdefault(count, []).append((counts, beside_ns))
         for runner in self._runners[count:]:
@@ -110,21 +120,6 @@ def at_once(runners: Sequence[Runner], batches: Sequence[Commands]) -> list[NDAr
         for runner, taken in zip(runners, taken_ns, strict=True):
             taken += [busy[0] for busy in runner.collect(lambda executed: None)]
     return [np.array(taken, np.float64) for taken in taken_ns]
-
-
-def wait_share_of(owner: type[StateMachine], preload: Sequence[Commands], batches: Sequence[Commands]) -> float:
-    """Of the early stages of commands, executed by two workers, those that had to wait; 0 for a service without early stages."""
-    service = service_of(owner)
-    staged = np.array([command.early is not None for command in service.commands])
-    if not staged.any():
-        return 0.0
-    with closing(Runner(owner, 2, choose=lambda synchronous, count: 2)) as runner:
-        runner.start()
-        runner.run(preload)
-        before = sum(runner.engine.counters().waited)
-        runner.run(batches)
-        waited = sum(runner.engine.counters().waited) - before
-    return waited / max(1, int(staged[program_of(service, batches).op].sum()))
 
 
 def _undisturbed(

@@ -12,7 +12,7 @@ from cdep.critical_path import CriticalPath, critical_path
 from cdep.prediction import WORKERS, Costs, Predicted, Predictor, Stretch
 from cdep.program import Program, Rules, rules_of
 from cdep.serial import Share, commands_on_path, keys_on_path, shares_of_commands, shares_of_keys_at
-from cdep.staged_model import EARLY_SHARE, is_staged, staged_path
+from cdep.staged_model import EARLY_SHARE, is_staged, staged_path, wait_share
 from cdep.what_if import gains
 from cdep.words import keys_text
 
@@ -83,7 +83,7 @@ def _costs(program: Program, costs: Costs) -> dict[str, Any]:
         "barrier_ns": asdict(costs.barrier),
         "slowdown": [list(pair) for pair in costs.slowdown],
         "early_share": EARLY_SHARE if is_staged(program.service) else None,
-        "wait_share": costs.wait_share,
+        "wait_share": wait_share(program),
         "stretch": asdict(costs.stretch),
     }
 

@@ -9,6 +9,7 @@ that belong to the same workers. What is learnt is one figure, the **stretch**: 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -19,7 +20,7 @@ from cdep.prediction import Costs, Predictor, Stretch
 from cdep.program import Program, rules_of
 from cdep.schedule_model import LOOK_AHEAD, BarrierCosts, rows_ahead
 from cdep.service import service_of
-from psmr.advice.batches import program_of
+from psmr.advice.batches import Commands, program_of
 from psmr.advice.costs import at_once
 from psmr.advice.pace import pace_of
 from psmr.advice.running import Runner
@@ -32,14 +33,11 @@ _ROWS, _ROUNDS, _TIMES = 1024, 400, 24
 
 
 class Twin:
-    """Executes round after round with one worker, with two at once that share nothing, and with `workers` that meet.
+    """Executes round after round with one worker, with two at once that share nothing, and with `workers` that meet."""
 
-    `wait_share`: of early stages, those that wait.
-    """
-
-    def __init__(self, program: Program, workers: int, wait_share: float = 0.0) -> None:
+    def __init__(self, program: Program, workers: int) -> None:
         self._owner: type[StateMachine] = owner_of_twin(program)
-        self._workers, self._wait_share = workers, wait_share
+        self._workers = workers
         # On to the next meeting workers go as the engine does with commands so long.
         ahead = rows_ahead(float(program.service_ns.mean()), LOOK_AHEAD)
         self._ones = [Runner(self._owner, 1, at_once=WINDOW) for _ in range(2)]
@@ -57,23 +55,26 @@ class Twin:
 
     def program_of(self, program: Program) -> Program:
         """The twin of a part of the program, whose commands have their costs; what its own should take."""
-        batches, costs_ns = twin_of(program, self._workers, self._crank, self._wait_share)
-        return replace(program_of(service_of(self._owner), batches), service_ns=costs_ns)
+        return self._made(program)[1]
+
+    def _made(self, program: Program) -> tuple[list[Commands], Program]:
+        batches, costs_ns, waits = twin_of(program, self._workers, self._crank)
+        return batches, replace(program_of(service_of(self._owner), batches), service_ns=costs_ns, waits=waits)
 
     def round(self, program: Program) -> None:
         """One part of the program; its commands have their costs."""
-        batches, costs_ns = twin_of(program, self._workers, self._crank, self._wait_share)
-        self._programs.append(replace(program_of(service_of(self._owner), batches), service_ns=costs_ns))
-        counts = [batch.count for batch in batches]
+        batches, made = self._made(program)
+        self._programs.append(made)
         self._rounds += 1
-        if self._rounds % 2:
-            for runner in self._ones:
-                ran = runner.run(batches)
-                self._one_ns += pieces([busy[0] for busy in ran.busy_ns], counts)
-        else:
-            for busy_ns in at_once(self._ones, batches):
-                self._beside_ns += pieces(busy_ns.tolist(), counts)
-        self._many_ns += pace_of(self._many.run(batches), counts)
+        middle = (len(batches) + self._rounds % 2) // 2
+        alone, beside = (
+            (batches[:middle], batches[middle:]) if self._rounds % 2 else (batches[middle:], batches[:middle])
+        )
+        for runner in self._ones if alone else ():
+            self._one_ns += pieces([busy[0] for busy in runner.run(alone).busy_ns], _counts(alone))
+        for busy_ns in at_once(self._ones, beside) if beside else ():
+            self._beside_ns += pieces(busy_ns.tolist(), _counts(beside))
+        self._many_ns += pace_of(self._many.run(batches), _counts(batches))
 
     def stretch(self, barriers: BarrierCosts, slowdown: float) -> Stretch:
         """What was found, against the model with these costs of meetings. Raises ValueError before the first round.
@@ -83,7 +84,7 @@ class Twin:
         one_ns, usual_ns = undisturbed(self._one_ns), median(self._one_ns)
         slow = undisturbed(self._beside_ns) / one_ns if self._beside_ns else 1.0
         slow = min(max(1.0, slow), slowdown)
-        costs = Costs(barriers, ((1, 1.0), (self._workers, slow)), self._wait_share)
+        costs = Costs(barriers, ((1, 1.0), (self._workers, slow)))
         said_ns = self._said_ns(costs, one_ns)
         usual = median(self._many_ns) * one_ns / (said_ns * usual_ns)
         return Stretch(undisturbed(self._many_ns) / said_ns, usual, slow)
@@ -112,3 +113,7 @@ class Twin:
             ran = [runner.run([batch] * _TIMES) for runner in self._ones]
             found.append(undisturbed([busy[0] / _ROWS for each in ran for busy in each.busy_ns]))
         return Crank(found[0], max(0.01, (found[1] - found[0]) / _ROUNDS))
+
+
+def _counts(batches: Sequence[Commands]) -> list[int]:
+    return [batch.count for batch in batches]

@@ -44,11 +44,11 @@ def owner_of_twin(program: Program) -> type[StateMachine]:
 
 
 def twin_of(
-    program: Program, workers: int, crank: Crank, wait_share: float
-) -> tuple[list[Commands], NDArray[np.float64]]:
-    """Batches of the twin's commands in the order of execution, and what each command should take."""
+    program: Program, workers: int, crank: Crank
+) -> tuple[list[Commands], NDArray[np.float64], NDArray[np.bool_] | None]:
+    """Batches of the twin's commands in the order of execution; what each command should take, and which waits."""
     if is_staged(program.service):
-        return _staged(program, workers, crank, wait_share)
+        return _staged(program, workers, crank)
     rules = rules_of(program.service)
     masks = masks_of(program, rules)
     order = order_of(program, masks, rules)
@@ -59,13 +59,13 @@ def twin_of(
     group = np.where(key >= 0, program.groups[order, 0], 0)
     names = np.where(several, "meet", "turn")
     cells = _cells(np.where(several, group % workers, _lowest(owners)), key, workers)
-    return records(Probe, names, {"cell": cells, "rounds": rounds}, program.batches), crank.costs_ns(rounds)
+    return records(Probe, names, {"cell": cells, "rounds": rounds}, program.batches), crank.costs_ns(rounds), None
 
 
 def _staged(
-    program: Program, workers: int, crank: Crank, wait_share: float
-) -> tuple[list[Commands], NDArray[np.float64]]:
-    stages = stages_of(program, rules_of(program.service), wait_share)
+    program: Program, workers: int, crank: Crank
+) -> tuple[list[Commands], NDArray[np.float64], NDArray[np.bool_]]:
+    stages = stages_of(program, rules_of(program.service))
     early, main = owners_of(stages.early, workers), owners_of(stages.main, workers)
     everybody = is_several(early) | is_several(main)
     exact = stages.exact | everybody
@@ -74,9 +74,7 @@ def _staged(
     rounds = crank.rounds(program.service_ns)
     share = stages.early_ns / np.maximum(1.0, program.service_ns)
     begun = np.where(names == "both", np.rint(rounds * share), 0).astype(np.int64)
-    waits = np.zeros(program.count, np.int64)
-    if wait_share > 0:
-        waits[np.flatnonzero(names == "both")[:: max(1, round(1 / wait_share))]] = 1
+    waits = stages.waits & (names == "both")
     columns = {
         "first": _cells(_lowest(np.where(early == 0, main, early)), program.keys[:, -1], workers),
         "cell": _cells(_lowest(np.where(main == 0, early, main)), program.keys[:, 0], workers),
@@ -84,7 +82,7 @@ def _staged(
         "rounds": rounds - begun,
         "waits": waits,
     }
-    return records(StagedProbe, names, columns, program.batches), crank.costs_ns(rounds)
+    return records(StagedProbe, names, columns, program.batches), crank.costs_ns(rounds), waits
 
 
 def _lowest(owners: NDArray[np.uint64]) -> NDArray[np.int64]:

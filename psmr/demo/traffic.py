@@ -12,6 +12,7 @@ from cdep import Service
 from proxies.encoding import CommandEncoder, Encoded, joined
 from proxies.layout import layout_of
 from psmr.core.reply import parse_reply
+from psmr.demo.interleaved import are_short, interleaved
 from psmr.demo.record import BatchRecord
 from psmr.errors import ClusterUnavailable, OutcomeUnknown, Refused
 from psmr.workload import Segment, Workload
@@ -49,6 +50,8 @@ class BatchEncoder:
 
     def encode(self, segments: Sequence[Segment]) -> tuple[bytes, int, bytes]:
         """(records, count, blob)."""
+        if are_short(segments) and (calls := interleaved(self._encoders, segments)) is not None:
+            return calls.records, calls.count, calls.blob
         parts: list[Encoded] = []
         base = 0
         for segment in segments:
@@ -56,8 +59,8 @@ class BatchEncoder:
             columns = [segment.columns[parameter.name] for parameter in encoder.command.parameters]
             parts.append(encoder.columns(columns, base) if columns else encoder.repeat(segment.count))
             base += len(parts[-1].blob)
-        calls = joined(parts)
-        return calls.records, calls.count, calls.blob
+        one_by_one = joined(parts)
+        return one_by_one.records, one_by_one.count, one_by_one.blob
 
 
 @dataclass(slots=True)

@@ -56,7 +56,7 @@ from psmr.execution.layout import (
 )
 from psmr.execution.schedule import ENDING, SLOT_DONE, begin
 from psmr.execution.stage_index import CARRIED_BYTES, EXACT, carried_words, early_list, ended_bytes, main_list, next_in
-from psmr.execution.waiting import line_of, rouse, wait_until
+from psmr.execution.waiting import line_of, note_decision, rouse, wait_until
 from psmr.state.atomics import store_release
 from psmr.state.words import load_i64, load_u8, load_u16, lowest_bit, store_i64, store_u8, store_u64
 
@@ -152,6 +152,7 @@ def _end_mains(frame: int, bound: int) -> int:
         for worker in range(load_i64(frame + FRAME_WORKERS)):
             if worker != me and not wait_until(frame, line_of(control, worker) + THROUGH, 2 * number):
                 return ENDING
+        note_decision(frame, line_of(control, me) + THROUGH, 2 * number)
         store_i64(frame + FRAME_STAGE, WHOLE)
         store_i64(frame + FRAME_FINISHES, 1 if _is_slow(frame, bound) else 0)
         return bound

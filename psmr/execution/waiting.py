@@ -87,6 +87,13 @@ def _note(frame: int, word: int, least: int, waited_ns: int) -> None:
 
 
 @compiled
+def note_decision(frame: int, word: int, least: int) -> None:
+    """Where waits are written down, the row at the bound is, too: who decides it may have to wait for nobody."""
+    if load_i64(frame + FRAME_WAITS) != 0:
+        _note(frame, word, least, 0)
+
+
+@compiled
 def _wait_until(frame: int, word: int, least: int) -> bool:
     control = load_i64(frame + FRAME_CONTROL)
     # Another worker is soon there, if it has a processor; when the replica has more work nobody knows.

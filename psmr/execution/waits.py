@@ -22,8 +22,8 @@ class Waited(NamedTuple):
     """The waits of one worker since the last look.
 
     `at_rows`: (slot, row, ns) of each wait at a row: for others to reach it, for the executor to let go, or, among stages, for
-    the row to be decided. `rounds_ns`: waits for the early stages of others. `others_ns`: all other waits, those for batches
-    among them. `unknown_ns`: waits for which there was no room.
+    the row to be decided; of 0 ns also each row at the bound of a round, by who decides it. `rounds_ns`: waits for the early stages
+    of others. `others_ns`: all other waits, those for batches among them. `unknown_ns`: waits for which there was no room.
     """
 
     at_rows: NDArray[np.int64]

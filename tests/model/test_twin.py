@@ -12,7 +12,7 @@ from test_advice_engine import random_batches, staged_batches
 from cdep import service_of
 from cdep.program import masks_of, rules_of
 from cdep.schedule_model import BarrierCosts, owners_of
-from cdep.staged_model import simulate_stages, stages_of
+from cdep.staged_model import has_early, simulate_stages, stages_of
 from psmr.advice.batches import program_of
 from psmr.advice.probe import Probe
 from psmr.advice.staged_probe import StagedProbe
@@ -42,15 +42,16 @@ def test_it_has_the_schedule_of_the_program() -> None:
         twin.close()
 
 
-@pytest.mark.parametrize("wait_share", [0.0, 0.05])
-def test_in_stages_it_goes_through_the_rounds_of_the_program(wait_share: float) -> None:
+@pytest.mark.parametrize("share", [0.0, 0.05])
+def test_in_stages_it_goes_through_the_rounds_of_the_program(share: float) -> None:
     program = program_of(service_of(Orders), staged_batches(3, 8))
-    program = replace(program, service_ns=np.full(program.count, 900.0))
-    batches, costs_ns = twin_of(program, 2, Crank(), wait_share)
+    waits = has_early(program) & (np.random.default_rng(1).random(program.count) < share)
+    program = replace(program, service_ns=np.full(program.count, 900.0), waits=waits)
+    batches, costs_ns, waiting = twin_of(program, 2, Crank())
     assert costs_ns.tolist() == program.service_ns.tolist()
-    made = replace(program_of(service_of(StagedProbe), batches), service_ns=costs_ns)
+    made = replace(program_of(service_of(StagedProbe), batches), service_ns=costs_ns, waits=waiting)
     found, expected = (
-        simulate_stages(stages_of(each, rules_of(each.service), wait_share), each.batches, 2, BarrierCosts())
+        simulate_stages(stages_of(each, rules_of(each.service)), each.batches, 2, BarrierCosts())
         for each in (made, program)
     )
     assert found.meetings == expected.meetings > len(batches)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,21 +79,22 @@ def test_commands_decided_as_a_whole_are_one_thread() -> None:
 
 def test_a_round_for_each_batch_and_one_more_for_each_stop() -> None:
     made = program([(LIMIT if row % 200 == 199 else ORDER, row % 64, row % 64) for row in range(1600)], 800)
-    stages = stages_of(made, RULES, wait_share=0.0)
+    stages = stages_of(made, RULES)
     assert simulate_stages(stages, made.batches, 4, BarrierCosts()).meetings == 2 + 8
     assert stages.exact.sum() == 8
 
 
 def test_a_batch_with_too_many_stops_is_finished_by_one() -> None:
     made = program([(LIMIT if row % 10 == 9 else ORDER, row % 64, row % 64) for row in range(400)], 200)
-    found = simulate_stages(stages_of(made, RULES, wait_share=0.0), made.batches, 2, BarrierCosts())
+    found = simulate_stages(stages_of(made, RULES), made.batches, 2, BarrierCosts())
     assert found.meetings == 2 * 3
     assert found.total_ns == pytest.approx(400 * 30, rel=0.15)
 
 
 def test_early_stages_that_wait_cost_rounds() -> None:
     made = program([(ORDER, row % 64, row % 64) for row in range(640)], 64)
-    free = simulate_stages(stages_of(made, RULES, 0.0), made.batches, 2, BarrierCosts())
-    waiting = simulate_stages(stages_of(made, RULES, 0.1), made.batches, 2, BarrierCosts())
+    free = simulate_stages(stages_of(made, RULES), made.batches, 2, BarrierCosts())
+    waits = np.arange(made.count) % 10 == 0
+    waiting = simulate_stages(stages_of(replace(made, waits=waits), RULES), made.batches, 2, BarrierCosts())
     assert waiting.meetings > free.meetings
     assert waiting.total_ns > free.total_ns
