@@ -35,10 +35,15 @@ class InFlight:
 
     def room_bytes(self, peer: int) -> int:
         """How much may be sent now; an entry larger than that is to be sent alone, when everything else has arrived."""
-        state = self._peers.get(peer)
-        if state is None or not state.sent:
+        if self.is_nothing(peer):
             return self._limit_bytes
+        state = self._peers[peer]
         return 0 if state.is_full else max(0, self._limit_bytes - state.size_bytes)
+
+    def is_nothing(self, peer: int) -> bool:
+        """Whether nothing is on its way."""
+        state = self._peers.get(peer)
+        return state is None or not state.sent
 
     def send(self, peer: int, at_round: int, last_index: int, size_bytes: int) -> None:
         """A message of that round, with entries up to `last_index`, is on its way."""

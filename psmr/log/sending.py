@@ -34,7 +34,7 @@ class Sending:
     def send(self, effect: SendEntries) -> bool:
         """Send what there is room for; whether that was all. If not, the rest goes after an answer, when the core asks again."""
         message, peer = effect.message, effect.to
-        records = self._records(message, self._in_flight.room_bytes(peer))
+        records = self._records(message, self._in_flight.room_bytes(peer), alone=self._in_flight.is_nothing(peer))
         is_whole = len(records) == len(message.entry_terms)
         if not is_whole:
             message = structs.replace(message, entry_terms=message.entry_terms[: len(records)])
@@ -46,14 +46,14 @@ class Sending:
             self._in_flight.hold(peer)
         return is_whole and is_sent
 
-    def _records(self, message: AppendEntries, room_bytes: int) -> list[Record]:
-        """The message's records from its first on, as many as there is room for; one at least, if there is any room."""
+    def _records(self, message: AppendEntries, room_bytes: int, *, alone: bool) -> list[Record]:
+        """The message's records from its first on, as many as there is room for; `alone`: at least one, however large."""
         records: list[Record] = []
         wanted = len(message.entry_terms)
         while len(records) < wanted and room_bytes > 0:
             for record in self._store.read(message.first_index + len(records), min(room_bytes, _READ_BYTES)):
                 room_bytes -= len(record.raw)
-                if len(records) == wanted or (room_bytes < 0 and records):
+                if len(records) == wanted or (room_bytes < 0 and (records or not alone)):
                     return records
                 records.append(record)
         return records

@@ -88,5 +88,5 @@ def test_what_cannot_be_compiled_is_not_ordered_to_take_over(
     config = local_cluster("bad", "uncompilable_services:Divides", tmp_path / "data", token="0", replicas=1)
     file.write_text(config.to_toml())
     # There is no cluster to ask: it does not come to that.
-    assert main(["upgrade", str(file), "--timeout", "0"]) == ExitCode.CALLER
+    assert main(["upgrade", str(file), "--timeout", "0.1"]) == ExitCode.CALLER
     assert "half: reply: expected u64, found float64" in " ".join(capsys.readouterr().err.split())
