@@ -43,7 +43,8 @@ def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _speedup(row: dict[str, Any], kind: str, form: str) -> str:
-    return f"{row[kind]['one'] / row[kind][form]:.2f}"
+    """`–` where a quick run was shorter than a tick of the kernel's count."""
+    return f"{row[kind]['one'] / row[kind][form]:.2f}" if row[kind][form] else "–"
 
 
 def passed(result: dict[str, Any]) -> bool:

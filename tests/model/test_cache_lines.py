@@ -72,7 +72,7 @@ def shared(row: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "service", [pytest.param(each, marks=pytest.mark.long if each == "nameserver" else ()) for each in SERVICES]
+    "service", [pytest.param(each, marks=pytest.mark.long if each in ("kv", "nameserver") else ()) for each in SERVICES]
 )
 def test_no_two_workers_write_one_line(service: str) -> None:
     rows = list(counted(Request(service, WORKERS, 2, 200)))

@@ -95,6 +95,7 @@ def test_stages_and_workers_change_no_reply_no_event_and_no_state() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_compiled_stages_change_nothing_either() -> None:
     log = log_of(2, batches=60, clients=9, room=6)
     with exchanges((1, 2, 3), compiled=True) as made:
