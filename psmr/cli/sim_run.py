@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
 import shlex
 import signal
 import time
@@ -18,6 +19,7 @@ from psmr.cli.exits import ExitCode
 from psmr.cli.output import console, say, say_error
 from psmr.cli.sim_tally import Tally
 from psmr.errors import ConfigurationError
+from psmr.execution.worker import die_with_parent
 from psmr.json_output import JsonOutput
 from psmr.simulation.cluster import ClusterResult, ClusterSimulation
 from psmr.simulation.faults import FAULTS, PlantedFault, catch
@@ -114,9 +116,15 @@ def _pool(jobs: int) -> Pool:
     """Processes to which Ctrl-C means nothing: who started them ends them."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which they inherit
     try:
-        return multiprocessing.get_context("spawn").Pool(jobs, _collect_rarely)
+        # Forked: the names of a spawned pool's semaphores outlive it where everybody is killed at once.
+        return multiprocessing.get_context("fork").Pool(jobs, _begin, (os.getpid(),))
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _begin(parent: int) -> None:
+    die_with_parent(parent)
+    _collect_rarely()
 
 
 def _collect_rarely() -> None:
